@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the installed kernel headers may lack, from the kernel's own uapi:
+ * include/uapi/linux/fs.h and include/uapi/asm-generic/mman-common.h. Values of
+ * that interface never change.
+ */
+#ifndef GUARDMAPS_KERNEL_ABI_H
+#define GUARDMAPS_KERNEL_ABI_H
+
+#include <linux/fs.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+/* Linux 6.13. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+/* Linux 6.7. */
+#ifndef PAGEMAP_SCAN
+#define PAGE_IS_PRESENT (1 << 3)
+#define PAGE_IS_SWAPPED (1 << 4)
+
+struct page_region {
+	uint64_t start;
+	uint64_t end;
+	uint64_t categories;
+};
+
+struct pm_scan_arg {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t start;
+	uint64_t end;
+	uint64_t walk_end;
+	uint64_t vec;
+	uint64_t vec_len;
+	uint64_t max_pages;
+	uint64_t category_inverted;
+	uint64_t category_mask;
+	uint64_t category_anyof_mask;
+	uint64_t return_mask;
+};
+
+#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
+#endif
+
+/* Linux 6.16. */
+#ifndef PAGE_IS_GUARD
+#define PAGE_IS_GUARD (1 << 8)
+#endif
+
+/*
+ * An entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
+ * Type and offset of a swap entry read as zero without CAP_SYS_ADMIN.
+ */
+#define PAGEMAP_ENTRY_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_ENTRY_SWAPPED (UINT64_C(1) << 62)
+#define PAGEMAP_ENTRY_GUARD (UINT64_C(1) << 58) /* Linux 6.15 */
+#define PAGEMAP_ENTRY_SWAP_TYPE(entry) ((entry) & 31)
+#define PAGEMAP_ENTRY_SWAP_OFFSET(entry) ((entry) >> 5 & ((UINT64_C(1) << 50) - 1))
+
+/*
+ * include/linux/swapops.h: a marker is a swap entry of the last type there is,
+ * whatever the configuration; its offset is a set of these bits.
+ */
+#define SWP_PTE_MARKER 31
+#define PTE_MARKER_UFFD_WP (1 << 0)
+#define PTE_MARKER_POISONED (1 << 1)
+#define PTE_MARKER_GUARD (1 << 2)
+
+/* include/linux/sched.h: flags in field 9 of /proc/PID/stat. */
+#define PF_KTHREAD 0x00200000
+
+#endif /* GUARDMAPS_KERNEL_ABI_H */
