@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "guard_map.h"
+
+#define NAME_BLOCK_SIZE (32 * 1024)
+
+struct name_block {
+	struct name_block *next;
+	size_t used;
+	size_t size;
+	char text[];
+};
+
+struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
+					 const char *executable,
+					 enum guardmaps_source source,
+					 uint64_t page_size,
+					 struct guardmaps_map **ret)
+{
+	struct guardmaps_map *map = calloc(1, sizeof(*map));
+	if (!map)
+		return &error_no_memory;
+	*map = (struct guardmaps_map){
+		.pid = pid,
+		.process_name = strdup(process_name),
+		.executable = strdup(executable),
+		.source = source,
+		.page_size = page_size,
+	};
+	if (!map->process_name || !map->executable) {
+		guardmaps_map_destroy(map);
+		return &error_no_memory;
+	}
+	*ret = map;
+	return NULL;
+}
+
+static void free_names(struct name_block *block)
+{
+	while (block) {
+		struct name_block *next = block->next;
+		free(block);
+		block = next;
+	}
+}
+
+void guardmaps_map_destroy(struct guardmaps_map *map)
+{
+	if (!map)
+		return;
+	free_names(map->names);
+	free(map->owners);
+	free(map->marker_runs);
+	free(map->regions);
+	free(map->mappings);
+	free(map->executable);
+	free(map->process_name);
+	free(map);
+}
+
+static bool reserve_name(struct guardmaps_map *map, size_t size)
+{
+	struct name_block *block = map->names;
+
+	if (block && block->size - block->used >= size)
+		return true;
+	size_t block_size = size > NAME_BLOCK_SIZE ? size : NAME_BLOCK_SIZE;
+	block = malloc(sizeof(*block) + block_size);
+	if (!block)
+		return false;
+	*block = (struct name_block){ .next = map->names, .size = block_size };
+	map->names = block;
+	return true;
+}
+
+/* Returns NULL if there is no memory. */
+static const char *copy_name(struct guardmaps_map *map, const char *name)
+{
+	size_t size = strlen(name) + 1;
+
+	if (size == 1)
+		return "";
+	if (!reserve_name(map, size))
+		return NULL;
+	char *copy = map->names->text + map->names->used;
+	memcpy(copy, name, size);
+	map->names->used += size;
+	return copy;
+}
+
+/* Mappings of one file mostly follow one another: keep their name once. */
+static const char *share_name(struct guardmaps_map *map, const char *name)
+{
+	if (map->mapping_count > 0) {
+		const char *last = map->mappings[map->mapping_count - 1].name;
+		if (strcmp(last, name) == 0)
+			return last;
+	}
+	return copy_name(map, name);
+}
+
+bool mapping_has_file(const struct guardmaps_mapping *mapping)
+{
+	return mapping->inode || mapping->dev_major || mapping->dev_minor;
+}
+
+static void cut_off_below(struct guardmaps_mapping *mapping, uint64_t address)
+{
+	if (mapping->start >= address)
+		return;
+	if (mapping_has_file(mapping))
+		mapping->offset += address - mapping->start;
+	mapping->start = address;
+}
+
+static bool same_file(const struct guardmaps_mapping *a,
+		      const struct guardmaps_mapping *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major &&
+	       a->dev_minor == b->dev_minor && mapping_has_file(a);
+}
+
+/* A program or library is mapped piece beside piece, one of them executable. */
+static void note_program(struct guardmaps_map *map)
+{
+	struct guardmaps_mapping *last = &map->mappings[map->mapping_count - 1];
+	struct guardmaps_mapping *mapping = last;
+
+	last->is_program = last->permissions & GUARDMAPS_EXECUTE;
+	while (mapping > map->mappings && same_file(mapping - 1, last) &&
+	       mapping[-1].is_program != last->is_program) {
+		if (mapping[-1].is_program) {
+			last->is_program = true;
+			return;
+		}
+		(--mapping)->is_program = true;
+	}
+}
+
+bool guard_map_add_mapping(struct guardmaps_map *map,
+			   const struct guardmaps_mapping *mapping)
+{
+	struct guardmaps_mapping added = *mapping;
+
+	if (map->mapping_count > 0)
+		cut_off_below(&added, map->mappings[map->mapping_count - 1].end);
+	if (added.start >= added.end)
+		return true;
+	added.name = share_name(map, mapping->name);
+	if (!added.name || !array_append(map->mappings, map->mapping_count,
+					 map->mapping_capacity, added))
+		return false;
+	note_program(map);
+	return true;
+}
+
+static bool add_guard(struct guardmaps_map *map, uint64_t start, uint64_t end)
+{
+	struct guardmaps_region *last = map->regions + map->region_count - 1;
+
+	if (map->region_count > 0 && last->end == start &&
+	    last->mapping == map->join_mapping) {
+		last->end = end;
+		return true;
+	}
+	struct guardmaps_region added = { start, end, map->join_mapping,
+					  GUARDMAPS_NONE };
+	return array_append(map->regions, map->region_count,
+			    map->region_capacity, added);
+}
+
+static bool add_marker_run(struct guardmaps_map *map, uint64_t start,
+			   uint64_t end, enum guardmaps_marker marker)
+{
+	struct guardmaps_marker_run *last =
+		map->marker_runs + map->marker_run_count - 1;
+
+	if (map->marker_run_count > 0 && last->end == start &&
+	    last->mapping == map->join_mapping && last->marker == marker) {
+		last->end = end;
+		return true;
+	}
+	struct guardmaps_marker_run added = { start, end, map->join_mapping,
+					      marker };
+	return array_append(map->marker_runs, map->marker_run_count,
+			    map->marker_run_capacity, added);
+}
+
+bool guard_map_add_markers(struct guardmaps_map *map, uint64_t start,
+			   uint64_t end, enum guardmaps_marker marker)
+{
+	if (start < map->join_address)
+		start = map->join_address;
+	while (start < end && map->join_mapping < map->mapping_count) {
+		const struct guardmaps_mapping *mapping =
+			&map->mappings[map->join_mapping];
+		if (start >= mapping->end) {
+			map->join_mapping++;
+			continue;
+		}
+		if (start < mapping->start)
+			start = mapping->start;
+		if (start >= end)
+			break;
+		uint64_t part_end = end < mapping->end ? end : mapping->end;
+		if (!(marker == GUARDMAPS_MARKER_GUARD
+			      ? add_guard(map, start, part_end)
+			      : add_marker_run(map, start, part_end, marker)))
+			return false;
+		start = part_end;
+		map->join_address = part_end;
+	}
+	return true;
+}
+
+uint32_t guard_map_add_owner(struct guardmaps_map *map, pid_t tid,
+			     const char *name)
+{
+	struct guardmaps_owner owner = { tid, copy_name(map, name) };
+
+	if (!owner.name || !array_append(map->owners, map->owner_count,
+					 map->owner_capacity, owner))
+		return GUARDMAPS_NONE;
+	return map->owner_count - 1;
+}
+
+uint64_t guard_map_user_end(const struct guardmaps_map *map)
+{
+	size_t i = map->mapping_count;
+
+	while (i > 0 && strcmp(map->mappings[i - 1].name, "[vsyscall]") == 0)
+		i--;
+	return i > 0 ? map->mappings[i - 1].end : 0;
+}
+
+pid_t guardmaps_map_pid(const struct guardmaps_map *map)
+{
+	return map->pid;
+}
+
+const char *guardmaps_map_process_name(const struct guardmaps_map *map)
+{
+	return map->process_name;
+}
+
+const char *guardmaps_map_executable(const struct guardmaps_map *map)
+{
+	return map->executable;
+}
+
+enum guardmaps_source guardmaps_map_source(const struct guardmaps_map *map)
+{
+	return map->source;
+}
+
+uint64_t guardmaps_map_page_size(const struct guardmaps_map *map)
+{
+	return map->page_size;
+}
+
+size_t guardmaps_map_mapping_count(const struct guardmaps_map *map)
+{
+	return map->mapping_count;
+}
+
+const struct guardmaps_mapping *
+guardmaps_map_mapping(const struct guardmaps_map *map, size_t i)
+{
+	return &map->mappings[i];
+}
+
+size_t guardmaps_map_region_count(const struct guardmaps_map *map)
+{
+	return map->region_count;
+}
+
+const struct guardmaps_region *
+guardmaps_map_region(const struct guardmaps_map *map, size_t i)
+{
+	return &map->regions[i];
+}
+
+size_t guardmaps_map_marker_run_count(const struct guardmaps_map *map)
+{
+	return map->marker_run_count;
+}
+
+const struct guardmaps_marker_run *
+guardmaps_map_marker_run(const struct guardmaps_map *map, size_t i)
+{
+	return &map->marker_runs[i];
+}
+
+size_t guardmaps_map_owner_count(const struct guardmaps_map *map)
+{
+	return map->owner_count;
+}
+
+const struct guardmaps_owner *
+guardmaps_map_owner(const struct guardmaps_map *map, size_t i)
+{
+	return &map->owners[i];
+}
+
+/*
+ * Index of the last element that starts at or below @address. Every array here
+ * is of structs that begin with their start.
+ */
+static uint32_t find_last_start(const void *array, size_t count,
+				size_t element_size, uint64_t address)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const uint64_t *start = (const uint64_t *)((const char *)array +
+							   middle * element_size);
+		if (*start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low == 0 ? GUARDMAPS_NONE : low - 1;
+}
+
+uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
+				    uint64_t address)
+{
+	return find_last_start(map->mappings, map->mapping_count,
+			       sizeof(*map->mappings), address);
+}
+
+uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
+				   uint64_t address)
+{
+	return find_last_start(map->regions, map->region_count,
+			       sizeof(*map->regions), address);
+}
+
+static bool has_prefix(const char *string, const char *prefix)
+{
+	return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+/* The names that mm/shmem.c, mm/memfd.c and ipc/shm.c give their files. */
+static bool is_shmem(const struct guardmaps_mapping *mapping)
+{
+	static const char *const prefixes[] = {
+		"/dev/zero (deleted)", "/memfd:", "/SYSV", "[anon_shmem:",
+	};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (has_prefix(mapping->name, prefixes[i]))
+			return true;
+	return false;
+}
+
+enum guardmaps_kind guardmaps_map_region_kind(const struct guardmaps_map *map,
+					      size_t i)
+{
+	const struct guardmaps_region *region = &map->regions[i];
+	const struct guardmaps_mapping *mapping =
+		&map->mappings[region->mapping];
+
+	if (strcmp(mapping->name, "[stack]") == 0)
+		return GUARDMAPS_KIND_MAIN_STACK;
+	if (region->owner != GUARDMAPS_NONE)
+		return GUARDMAPS_KIND_STACK;
+	if (strcmp(mapping->name, "[heap]") == 0)
+		return GUARDMAPS_KIND_HEAP;
+	if (is_shmem(mapping))
+		return GUARDMAPS_KIND_SHMEM;
+	if (!mapping_has_file(mapping))
+		return GUARDMAPS_KIND_ANON;
+	return mapping->is_program ? GUARDMAPS_KIND_ELF : GUARDMAPS_KIND_FILE;
+}
+
+/*
+ * With PROT_NONE guards a mapping would be as many as it has guard regions and
+ * runs of other pages between, before and after them.
+ */
+static uint64_t pieces(const struct guardmaps_map *map, size_t first,
+		       size_t behind)
+{
+	const struct guardmaps_mapping *mapping =
+		&map->mappings[map->regions[first].mapping];
+	uint64_t count = 2 * (behind - first) - 1;
+
+	count += map->regions[first].start > mapping->start;
+	count += map->regions[behind - 1].end < mapping->end;
+	return count;
+}
+
+void guardmaps_map_totals(const struct guardmaps_map *map,
+			  struct guardmaps_totals *ret)
+{
+	struct guardmaps_totals totals = { .regions = map->region_count };
+
+	for (size_t first = 0, i = 0; i < map->region_count; i++) {
+		const struct guardmaps_region *region = &map->regions[i];
+		totals.bytes += region->end - region->start;
+		if (i + 1 < map->region_count &&
+		    region[1].mapping == region->mapping)
+			continue;
+		totals.mappings++;
+		totals.mappings_saved += pieces(map, first, i + 1) - 1;
+		first = i + 1;
+	}
+	*ret = totals;
+}
+
+/* Name tables; the index is the value of the enum. */
+#define NAME_OF(names, value)                                                \
+	((size_t)(value) < sizeof(names) / sizeof(*(names)) ? (names)[value] \
+							    : "unknown")
+
+const char *guardmaps_kind_name(enum guardmaps_kind kind)
+{
+	static const char *const names[] = {
+		[GUARDMAPS_KIND_ANON] = "anon",
+		[GUARDMAPS_KIND_STACK] = "stack",
+		[GUARDMAPS_KIND_MAIN_STACK] = "main-stack",
+		[GUARDMAPS_KIND_HEAP] = "heap",
+		[GUARDMAPS_KIND_FILE] = "file",
+		[GUARDMAPS_KIND_SHMEM] = "shmem",
+		[GUARDMAPS_KIND_ELF] = "elf",
+	};
+	return NAME_OF(names, kind);
+}
+
+const char *guardmaps_marker_name(enum guardmaps_marker marker)
+{
+	static const char *const names[] = {
+		[GUARDMAPS_MARKER_NONE] = "none",
+		[GUARDMAPS_MARKER_GUARD] = "guard",
+		[GUARDMAPS_MARKER_UFFD_WP] = "uffd-wp",
+		[GUARDMAPS_MARKER_POISON] = "poison",
+		[GUARDMAPS_MARKER_OTHER] = "other",
+	};
+	return NAME_OF(names, marker);
+}
+
+static const char *const source_names[] = {
+	[GUARDMAPS_SOURCE_AUTO] = "auto",
+	[GUARDMAPS_SOURCE_GUARDS] = "guards",
+	[GUARDMAPS_SOURCE_SCAN] = "scan",
+	[GUARDMAPS_SOURCE_PAGEMAP] = "pagemap",
+	[GUARDMAPS_SOURCE_MARKERS] = "markers",
+};
+
+const char *guardmaps_source_name(enum guardmaps_source source)
+{
+	return NAME_OF(source_names, source);
+}
+
+struct guardmaps_error *guardmaps_source_from_name(const char *name,
+						   enum guardmaps_source *ret)
+{
+	for (size_t i = 0; i < sizeof(source_names) / sizeof(*source_names); i++)
+		if (strcmp(name, source_names[i]) == 0) {
+			*ret = i;
+			return NULL;
+		}
+	return error_create(GUARDMAPS_ERROR_INVALID,
+			    "unknown source: %s (known: auto, guards, scan, pagemap, markers)",
+			    name);
+}
