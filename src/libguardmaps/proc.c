@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "kernel_abi.h"
+#include "proc.h"
+
+void process_copy_name(char *ret, const char *name, size_t length)
+{
+	if (length > PROCESS_NAME_SIZE - 1)
+		length = PROCESS_NAME_SIZE - 1;
+	for (size_t i = 0; i < length; i++)
+		ret[i] = iscntrl((unsigned char)name[i]) ? '?' : name[i];
+	ret[length] = '\0';
+}
+
+int process_open_file(const struct guardmaps_process *process,
+		      const char *file, int flags)
+{
+	int fd = openat(process->dirfd, file, O_RDONLY | O_CLOEXEC | flags);
+	return fd < 0 ? -errno : fd;
+}
+
+int process_open_memory_file(const struct guardmaps_process *process,
+			     const char *file)
+{
+	char path[sizeof(process->memory_directory) + 32];
+
+	snprintf(path, sizeof(path), "%s%s", process->memory_directory, file);
+	return process_open_file(process, path, 0);
+}
+
+static ssize_t read_all(int fd, char *ret, size_t size)
+{
+	size_t length = 0;
+
+	while (length < size - 1) {
+		ssize_t got = read(fd, ret + length, size - 1 - length);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		length += got;
+	}
+	ret[length] = '\0';
+	return length;
+}
+
+ssize_t process_read_file(const struct guardmaps_process *process,
+			  const char *file, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = process_open_file(process, file, 0);
+	if (fd < 0)
+		return fd;
+	return read_all(fd, ret, size);
+}
+
+/* What would help; "" where that is not known. */
+static const char *advice(const struct guardmaps_process *process, int errnum)
+{
+	if (process->recorded || (errnum != EACCES && errnum != EPERM))
+		return "";
+	return " (needs the same user, or CAP_SYS_PTRACE)";
+}
+
+struct guardmaps_error *
+process_file_error(const struct guardmaps_process *process, int errnum,
+		   const char *file)
+{
+	if (!process->recorded && (errnum == ESRCH || errnum == ENOENT))
+		return error_create(GUARDMAPS_ERROR_ENDED,
+				    "%d (%s): ended while it was read",
+				    process->pid, process->name);
+	return error_errno_hint(errnum, advice(process, errnum),
+				"%d (%s): cannot read %s/%s", process->pid,
+				process->name, process->directory, file);
+}
+
+/* Field @number of proc_pid_stat(5), from 3 on; NULL if there is none. */
+static const char *stat_field(const char *after_name, int number)
+{
+	const char *field = after_name;
+
+	for (int i = 2; field && i < number; i++) {
+		field = strchr(field, ' ');
+		if (field)
+			field++;
+	}
+	return field;
+}
+
+static int parse_stat(struct guardmaps_process *process, const char *stat)
+{
+	const char *name = strchr(stat, '(');
+	const char *name_end = strrchr(stat, ')');
+	if (!name || !name_end || name_end < name)
+		return -EINVAL;
+	const char *state = stat_field(name_end, 3);
+	const char *flags = stat_field(name_end, 9);
+	const char *stack = stat_field(name_end, 28);
+	if (!state || !flags || !stack)
+		return -EINVAL;
+
+	process_copy_name(process->name, name + 1, name_end - name - 1);
+	process->state = *state;
+	process->flags = strtoul(flags, NULL, 10);
+	process->stack_address = strtoull(stack, NULL, 10);
+	return 0;
+}
+
+/* A recorded tree may hold no more than the files that are looked at. */
+static void read_recorded_name(struct guardmaps_process *process)
+{
+	char name[PROCESS_NAME_SIZE];
+
+	process->state = '?';
+	ssize_t length = process_read_file(process, "comm", name, sizeof(name));
+	if (length > 0 && name[length - 1] == '\n')
+		length--;
+	if (length > 0)
+		process_copy_name(process->name, name, length);
+	else
+		strcpy(process->name, "?");
+}
+
+static int read_stat(struct guardmaps_process *process)
+{
+	char stat[2048];
+
+	ssize_t length = process_read_file(process, "stat", stat, sizeof(stat));
+	if (length == -ENOENT && process->recorded) {
+		read_recorded_name(process);
+		return 0;
+	}
+	if (length < 0)
+		return length;
+	return length == 0 ? -ESRCH : parse_stat(process, stat);
+}
+
+static char read_thread_state(const struct guardmaps_process *process,
+			      pid_t tid)
+{
+	char file[64];
+	struct guardmaps_process thread = *process;
+
+	snprintf(file, sizeof(file), "task/%d/stat", tid);
+	char stat[2048];
+	ssize_t length = process_read_file(process, file, stat, sizeof(stat));
+	if (length <= 0 || parse_stat(&thread, stat))
+		return 'X';
+	return thread.state;
+}
+
+static bool is_dead(char state)
+{
+	return state == 'Z' || state == 'X' || state == 'x';
+}
+
+/*
+ * The first thread may end by pthread_exit() before the others. It then has
+ * no memory under /proc/PID, but they have.
+ */
+static struct guardmaps_error *
+find_living_thread(struct guardmaps_process *process)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t count = 0;
+
+	struct guardmaps_error *error =
+		process_list_threads(process, &tids, &count);
+	if (error)
+		return error;
+	for (size_t i = 0; i < count; i++) {
+		if (is_dead(read_thread_state(process, tids[i])))
+			continue;
+		snprintf(process->memory_directory,
+			 sizeof(process->memory_directory), "task/%d/", tids[i]);
+		break;
+	}
+	return NULL;
+}
+
+struct guardmaps_error *process_refresh(struct guardmaps_process *process)
+{
+	int error = read_stat(process);
+	if (error == -EINVAL)
+		return error_create(GUARDMAPS_ERROR_FORMAT,
+				    "%s/stat is not a stat file",
+				    process->directory);
+	if (error)
+		return process_file_error(process, -error, "stat");
+	process->memory_directory[0] = '\0';
+	if (is_dead(process->state) && !process->recorded)
+		return find_living_thread(process);
+	return NULL;
+}
+
+bool process_has_changed(const struct guardmaps_process *process)
+{
+	struct guardmaps_process now = *process;
+
+	return read_stat(&now) || now.stack_address != process->stack_address;
+}
+
+bool process_is_zombie(const struct guardmaps_process *process)
+{
+	return is_dead(process->state) && process->memory_directory[0] == '\0';
+}
+
+struct guardmaps_error *
+process_check_memory(const struct guardmaps_process *process)
+{
+	if (process->flags & PF_KTHREAD)
+		return error_create(GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
+				    "%d (%s): a kernel thread has no memory of its own",
+				    process->pid, process->name);
+	if (process_is_zombie(process))
+		return error_create(GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
+				    "%d (%s): a zombie has no memory",
+				    process->pid, process->name);
+	return NULL;
+}
+
+static int compare_tids(const void *a, const void *b)
+{
+	pid_t first = *(const pid_t *)a, second = *(const pid_t *)b;
+
+	return (first > second) - (first < second);
+}
+
+/* Returns 0 or a negative errno. */
+static int read_tids(DIR *directory, pid_t **ret, size_t *ret_count)
+{
+	size_t capacity = 0;
+	struct dirent *entry;
+
+	while ((errno = 0, entry = readdir(directory))) {
+		char *end;
+		long tid = strtol(entry->d_name, &end, 10);
+		if (tid <= 0 || *end)
+			continue;
+		if (!array_append(*ret, *ret_count, capacity, (pid_t)tid))
+			return -ENOMEM;
+	}
+	return -errno;
+}
+
+struct guardmaps_error *
+process_list_threads(const struct guardmaps_process *process, pid_t **ret,
+		     size_t *ret_count)
+{
+	pid_t *tids = NULL;
+	size_t count = 0;
+
+	int fd = process_open_file(process, "task", O_DIRECTORY);
+	if (fd < 0)
+		return process_file_error(process, -fd, "task");
+	DIR *directory = fdopendir(fd);
+	if (!directory) {
+		close(fd);
+		return &error_no_memory;
+	}
+	int error = read_tids(directory, &tids, &count);
+	closedir(directory);
+	if (error) {
+		free(tids);
+		return process_file_error(process, -error, "task");
+	}
+	if (count > 0)
+		qsort(tids, count, sizeof(*tids), compare_tids);
+	*ret = tids;
+	*ret_count = count;
+	return NULL;
+}
+
+static struct guardmaps_error *open_directory(struct guardmaps_process *process)
+{
+	process->dirfd = open(process->directory,
+			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (process->dirfd >= 0)
+		return NULL;
+	if (errno == ENOENT || errno == ESRCH)
+		return error_create(GUARDMAPS_ERROR_NO_PROCESS,
+				    "no process %d (no %s)", process->pid,
+				    process->directory);
+	return error_errno(errno, "cannot open %s", process->directory);
+}
+
+struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
+					       struct guardmaps_process **ret)
+{
+	struct guardmaps_process *process = calloc(1, sizeof(*process));
+	if (!process)
+		return &error_no_memory;
+	*process = (struct guardmaps_process){
+		.pid = pid, .dirfd = -1, .recorded = sysroot != NULL,
+	};
+	if (asprintf(&process->directory, "%s/proc/%d", sysroot ? sysroot : "",
+		     pid) < 0) {
+		free(process);
+		return &error_no_memory;
+	}
+
+	struct guardmaps_error *error = open_directory(process);
+	if (!error)
+		error = process_refresh(process);
+	if (error) {
+		guardmaps_process_close(process);
+		return error;
+	}
+	*ret = process;
+	return NULL;
+}
+
+void guardmaps_process_close(struct guardmaps_process *process)
+{
+	if (!process)
+		return;
+	if (process->dirfd >= 0)
+		close(process->dirfd);
+	free(process->directory);
+	free(process);
+}
+
+pid_t guardmaps_process_pid(const struct guardmaps_process *process)
+{
+	return process->pid;
+}
+
+const char *guardmaps_process_name(const struct guardmaps_process *process)
+{
+	return process->name;
+}
