@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "guard_map.h"
+#include "kernel_abi.h"
+#include "pagemap.h"
+#include "proc.h"
+
+/*
+ * The kernel's own buffer holds as many (fs/proc/task_mmu.c,
+ * PAGEMAP_SCAN's PM_WALK_BATCH); with more, walk_end comes back stale and
+ * regions are reported twice (Linux 6.7 to 7.2).
+ */
+#define REGIONS_PER_CALL 512
+
+#define ENTRIES_PER_READ 8192
+
+struct guardmaps_error *pagemap_open(const struct guardmaps_process *process,
+				     int *ret)
+{
+	int fd = process_open_memory_file(process, "pagemap");
+	if (fd < 0)
+		return process_file_error(process, -fd, "pagemap");
+	*ret = fd;
+	return NULL;
+}
+
+int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
+		  bool (*take)(void *context, uint64_t start, uint64_t end),
+		  void *context)
+{
+	struct page_region regions[REGIONS_PER_CALL];
+	struct pm_scan_arg scan = {
+		.size = sizeof(scan),
+		.start = start,
+		.end = end,
+		.vec = (uintptr_t)regions,
+		.vec_len = REGIONS_PER_CALL,
+		.category_mask = category,
+		.return_mask = category,
+	};
+
+	while (scan.start < end) {
+		int count = ioctl(fd, PAGEMAP_SCAN, &scan);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return -errno;
+		for (int i = 0; i < count; i++)
+			if (!take(context, regions[i].start, regions[i].end))
+				return -ENOMEM;
+		/* A kernel that does not get on must not keep us for ever. */
+		if (scan.walk_end <= scan.start)
+			return -EIO;
+		scan.start = scan.walk_end;
+	}
+	return 0;
+}
+
+enum guardmaps_marker pagemap_decode_guard_bit(uint64_t entry)
+{
+	return entry & PAGEMAP_ENTRY_GUARD ? GUARDMAPS_MARKER_GUARD
+					   : GUARDMAPS_MARKER_NONE;
+}
+
+enum guardmaps_marker pagemap_decode_swap_entry(uint64_t entry)
+{
+	if ((entry & PAGEMAP_ENTRY_PRESENT) ||
+	    !(entry & PAGEMAP_ENTRY_SWAPPED) ||
+	    PAGEMAP_ENTRY_SWAP_TYPE(entry) != SWP_PTE_MARKER)
+		return GUARDMAPS_MARKER_NONE;
+	uint64_t bits = PAGEMAP_ENTRY_SWAP_OFFSET(entry);
+	if (bits & PTE_MARKER_GUARD)
+		return GUARDMAPS_MARKER_GUARD;
+	if (bits & PTE_MARKER_POISONED)
+		return GUARDMAPS_MARKER_POISON;
+	if (bits & PTE_MARKER_UFFD_WP)
+		return GUARDMAPS_MARKER_UFFD_WP;
+	return GUARDMAPS_MARKER_OTHER;
+}
+
+/* Reading entries, range by range. */
+struct entry_walk {
+	const struct guardmaps_process *process;
+	int fd;
+	pagemap_decoder decode;
+	struct guardmaps_map *map;
+	uint64_t *entries;
+	/* Outcome: a negative errno, 0 so far. */
+	int error;
+};
+
+/* Returns how many entries were read, or a negative errno. */
+static ssize_t read_entries(int fd, uint64_t address, uint64_t end,
+			    uint64_t page_size, uint64_t *ret)
+{
+	uint64_t wanted = (end - address) / page_size;
+
+	if (wanted > ENTRIES_PER_READ)
+		wanted = ENTRIES_PER_READ;
+	ssize_t got;
+	do {
+		got = pread(fd, ret, wanted * sizeof(*ret),
+			    address / page_size * sizeof(*ret));
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got / (ssize_t)sizeof(*ret);
+}
+
+static bool add_entries(struct entry_walk *walk, uint64_t address, size_t count)
+{
+	uint64_t page_size = walk->map->page_size;
+
+	for (size_t i = 0, next; i < count; i = next) {
+		enum guardmaps_marker marker = walk->decode(walk->entries[i]);
+		for (next = i + 1; next < count; next++)
+			if (walk->decode(walk->entries[next]) != marker)
+				break;
+		if (marker == GUARDMAPS_MARKER_NONE)
+			continue;
+		if (!guard_map_add_markers(walk->map, address + i * page_size,
+					   address + next * page_size, marker))
+			return false;
+	}
+	return true;
+}
+
+/* Where a recorded pagemap has its next entries: it is a file with holes. */
+static uint64_t skip_hole(const struct entry_walk *walk, uint64_t address,
+			  uint64_t end)
+{
+	uint64_t page_size = walk->map->page_size;
+
+	if (!walk->process->recorded)
+		return address;
+	off_t from = address / page_size * sizeof(uint64_t);
+	off_t next = lseek(walk->fd, from, SEEK_DATA);
+	if (next < 0)
+		return errno == ENXIO ? end : address;
+	address = next / sizeof(uint64_t) * page_size;
+	return address < end ? address : end;
+}
+
+/* The end of a file of entries; a hole at its end is part of it. */
+static bool has_entry_before(const struct entry_walk *walk, uint64_t end)
+{
+	off_t size = lseek(walk->fd, 0, SEEK_END);
+
+	return size >= 0 &&
+	       (uint64_t)size / sizeof(uint64_t) >= end / walk->map->page_size;
+}
+
+static bool read_range(void *context, uint64_t start, uint64_t end)
+{
+	struct entry_walk *walk = context;
+	uint64_t page_size = walk->map->page_size;
+
+	if (walk->process->recorded && !has_entry_before(walk, end))
+		walk->error = -ENODATA;
+	while (!walk->error && (start = skip_hole(walk, start, end)) < end) {
+		ssize_t count = read_entries(walk->fd, start, end, page_size,
+					     walk->entries);
+		if (count <= 0)
+			walk->error = count ? count : -ESRCH;
+		else if (!add_entries(walk, start, count))
+			walk->error = -ENOMEM;
+		else
+			start += count * page_size;
+	}
+	return walk->error == 0;
+}
+
+static void read_each_mapping(struct entry_walk *walk)
+{
+	const struct guardmaps_map *map = walk->map;
+	uint64_t user_end = guard_map_user_end(map);
+
+	for (size_t i = 0; i < map->mapping_count && !walk->error; i++)
+		if (map->mappings[i].end <= user_end)
+			read_range(walk, map->mappings[i].start,
+				   map->mappings[i].end);
+}
+
+/*
+ * A marker is a swap entry to PAGEMAP_SCAN (Linux 6.7): where there is none,
+ * entries need not be read. So a sparse mapping of terabytes costs little.
+ */
+static void read_swapped(struct entry_walk *walk)
+{
+	int error = pagemap_sweep(walk->fd, 0, guard_map_user_end(walk->map),
+				  PAGE_IS_SWAPPED, read_range, walk);
+	if (error == -ENOTTY || error == -EINVAL)
+		read_each_mapping(walk);
+	else if (error && !walk->error)
+		walk->error = error;
+}
+
+static struct guardmaps_error *walk_error(const struct entry_walk *walk)
+{
+	if (!walk->error)
+		return NULL;
+	if (walk->error == -ENODATA)
+		return error_create(GUARDMAPS_ERROR_FORMAT,
+				    "%s/pagemap ends before the mappings do",
+				    walk->process->directory);
+	return process_file_error(walk->process, -walk->error, "pagemap");
+}
+
+struct guardmaps_error *
+pagemap_read_markers(const struct guardmaps_process *process, int fd,
+		     pagemap_decoder decode, struct guardmaps_map *map)
+{
+	_cleanup_free_ uint64_t *entries =
+		calloc(ENTRIES_PER_READ, sizeof(*entries));
+	if (!entries)
+		return &error_no_memory;
+	struct entry_walk walk = { process, fd, decode, map, entries, 0 };
+
+	read_swapped(&walk);
+	return walk_error(&walk);
+}
+
+int pagemap_read_entry(int fd, uint64_t address, uint64_t page_size,
+		       uint64_t *ret)
+{
+	ssize_t count = read_entries(fd, address - address % page_size,
+				     address - address % page_size + page_size,
+				     page_size, ret);
+	if (count < 0)
+		return count;
+	return count == 1 ? 0 : -ESRCH;
+}
+
+static bool is_touched(uint64_t entry)
+{
+	return (entry & PAGEMAP_ENTRY_PRESENT) ||
+	       ((entry & PAGEMAP_ENTRY_SWAPPED) &&
+		!(entry & PAGEMAP_ENTRY_GUARD) &&
+		pagemap_decode_swap_entry(entry) == GUARDMAPS_MARKER_NONE);
+}
+
+int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
+			 uint64_t page_size, uint64_t *ret)
+{
+	_cleanup_free_ uint64_t *entries =
+		calloc(ENTRIES_PER_READ, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+
+	while (start < end) {
+		ssize_t count = read_entries(fd, start, end, page_size, entries);
+		if (count <= 0)
+			return count ? count : -ESRCH;
+		for (ssize_t i = 0; i < count; i++, start += page_size)
+			if (is_touched(entries[i])) {
+				*ret = start;
+				return 0;
+			}
+	}
+	*ret = end;
+	return 0;
+}
+
+/* Read the pagemap entry of a page of this process. */
+static struct guardmaps_error *read_own_entry(void *page, uint64_t page_size,
+					      uint64_t *ret)
+{
+	_cleanup_close_ int fd =
+		open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(errno, "cannot open /proc/self/pagemap");
+	int error = pagemap_read_entry(fd, (uintptr_t)page, page_size, ret);
+	if (error)
+		return error_errno(-error, "cannot read /proc/self/pagemap");
+	return NULL;
+}
+
+static struct guardmaps_error *probe_page(void *page, uint64_t page_size,
+					  pagemap_decoder decode)
+{
+	uint64_t entry;
+
+	/* After mlockall(MCL_FUTURE) a new page is locked and takes no guard. */
+	munlock(page, page_size);
+	if (madvise(page, page_size, MADV_GUARD_INSTALL))
+		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+				    "this kernel has no guard regions (Linux 6.13 has)");
+	struct guardmaps_error *error = read_own_entry(page, page_size, &entry);
+	if (error)
+		return error;
+	if (decode(entry) == GUARDMAPS_MARKER_GUARD)
+		return NULL;
+	if (decode == pagemap_decode_guard_bit)
+		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+				    "this kernel's pagemap has no guard bit (Linux 6.15 has)");
+	return error_create(GUARDMAPS_ERROR_PERMISSION,
+			    "swap entries in pagemap are hidden (needs CAP_SYS_ADMIN)");
+}
+
+struct guardmaps_error *pagemap_probe_self(pagemap_decoder decode)
+{
+	uint64_t page_size = sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return error_errno(errno, "cannot map a page");
+	struct guardmaps_error *error = probe_page(page, page_size, decode);
+	munmap(page, page_size);
+	return error;
+}
