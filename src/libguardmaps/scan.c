@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Picks the source of a guard map and joins regions with mappings. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "guard_map.h"
+#include "guards_file.h"
+#include "kernel_abi.h"
+#include "mapping.h"
+#include "pagemap.h"
+#include "proc.h"
+
+/*
+ * A process that calls execve() in mid-read is read anew. One that does so
+ * all the time is given up.
+ */
+#define MAXIMUM_ATTEMPTS 32
+
+/* One reading of one process. */
+struct scan {
+	struct guardmaps_process *process;
+	int maps_fd;
+	int pagemap_fd;
+	struct guardmaps_map *map;
+};
+
+struct source {
+	enum guardmaps_source id;
+	struct guardmaps_error *(*probe)(const struct scan *scan);
+	struct guardmaps_error *(*read)(struct scan *scan);
+};
+
+static struct guardmaps_error *no_pagemap(const struct scan *scan)
+{
+	return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+			    "there is no %s/pagemap",
+			    scan->process->directory);
+}
+
+static struct guardmaps_error *refuse_recorded(const struct scan *scan,
+					       const char *what)
+{
+	if (!scan->process->recorded)
+		return NULL;
+	if (scan->pagemap_fd < 0)
+		return no_pagemap(scan);
+	return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+			    "%s/pagemap is recorded: %s",
+			    scan->process->directory, what);
+}
+
+static struct guardmaps_error *probe_guards(const struct scan *scan)
+{
+	return guards_file_probe(scan->process);
+}
+
+static struct guardmaps_error *read_guards(struct scan *scan)
+{
+	return guards_file_read(scan->process, scan->map);
+}
+
+static bool ignore_range(void *context, uint64_t start, uint64_t end)
+{
+	(void)context, (void)start, (void)end;
+	return true;
+}
+
+static struct guardmaps_error *sweep_error(const struct scan *scan, int error)
+{
+	switch (error) {
+	case 0:
+		return NULL;
+	case -ENOTTY:
+		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+				    "this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
+	case -EINVAL:
+		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+				    "this kernel's PAGEMAP_SCAN does not know guards (Linux 6.16 does)");
+	default:
+		return process_file_error(scan->process, -error, "pagemap");
+	}
+}
+
+static struct guardmaps_error *probe_scan(const struct scan *scan)
+{
+	struct guardmaps_error *error =
+		refuse_recorded(scan, "it cannot be asked by PAGEMAP_SCAN");
+	if (error)
+		return error;
+	return sweep_error(scan, pagemap_sweep(scan->pagemap_fd, 0,
+					       sysconf(_SC_PAGESIZE),
+					       PAGE_IS_GUARD, ignore_range,
+					       NULL));
+}
+
+static bool add_guards(void *context, uint64_t start, uint64_t end)
+{
+	return guard_map_add_markers(context, start, end,
+				     GUARDMAPS_MARKER_GUARD);
+}
+
+static struct guardmaps_error *read_scan(struct scan *scan)
+{
+	return sweep_error(scan, pagemap_sweep(scan->pagemap_fd, 0,
+					       guard_map_user_end(scan->map),
+					       PAGE_IS_GUARD, add_guards,
+					       scan->map));
+}
+
+static struct guardmaps_error *probe_pagemap(const struct scan *scan)
+{
+	if (scan->process->recorded)
+		return scan->pagemap_fd < 0 ? no_pagemap(scan) : NULL;
+	return pagemap_probe_self(pagemap_decode_guard_bit);
+}
+
+static struct guardmaps_error *read_pagemap(struct scan *scan)
+{
+	return pagemap_read_markers(scan->process, scan->pagemap_fd,
+				    pagemap_decode_guard_bit, scan->map);
+}
+
+static struct guardmaps_error *probe_markers(const struct scan *scan)
+{
+	if (scan->process->recorded)
+		return scan->pagemap_fd < 0 ? no_pagemap(scan) : NULL;
+	return pagemap_probe_self(pagemap_decode_swap_entry);
+}
+
+static struct guardmaps_error *read_markers(struct scan *scan)
+{
+	return pagemap_read_markers(scan->process, scan->pagemap_fd,
+				    pagemap_decode_swap_entry, scan->map);
+}
+
+/* In the order in which they are tried. */
+static const struct source sources[] = {
+	{ GUARDMAPS_SOURCE_GUARDS, probe_guards, read_guards },
+	{ GUARDMAPS_SOURCE_SCAN, probe_scan, read_scan },
+	{ GUARDMAPS_SOURCE_PAGEMAP, probe_pagemap, read_pagemap },
+	{ GUARDMAPS_SOURCE_MARKERS, probe_markers, read_markers },
+};
+
+#define SOURCE_COUNT (sizeof(sources) / sizeof(*sources))
+
+static const struct source *find_source(enum guardmaps_source id)
+{
+	for (size_t i = 0; i < SOURCE_COUNT; i++)
+		if (sources[i].id == id)
+			return &sources[i];
+	return NULL;
+}
+
+static bool cannot_answer(const struct guardmaps_error *error)
+{
+	enum guardmaps_error_code code = guardmaps_error_code(error);
+
+	return code == GUARDMAPS_ERROR_UNSUPPORTED ||
+	       code == GUARDMAPS_ERROR_PERMISSION;
+}
+
+/* Put "name: reason" behind what is in @reasons. */
+static bool add_reason(char **reasons, const struct source *source,
+		       const struct guardmaps_error *error)
+{
+	char *joined;
+
+	if (asprintf(&joined, "%s%s%s: %s", *reasons ? *reasons : "",
+		     *reasons ? "; " : "", guardmaps_source_name(source->id),
+		     guardmaps_error_message(error)) < 0)
+		return false;
+	free(*reasons);
+	*reasons = joined;
+	return true;
+}
+
+/*
+ * Whether a recorded pagemap shows guards by bit 58 or by its swap entries
+ * depends on the kernel and the user that it was recorded by.
+ */
+static struct guardmaps_error *probe_unasked(const struct source *source,
+					     const struct scan *scan)
+{
+	if (source->id == GUARDMAPS_SOURCE_PAGEMAP ||
+	    source->id == GUARDMAPS_SOURCE_MARKERS) {
+		struct guardmaps_error *error = refuse_recorded(
+			scan, "name the source to say how its kernel shows guards");
+		if (error)
+			return error;
+	}
+	return source->probe(scan);
+}
+
+static struct guardmaps_error *pick_source(const struct scan *scan,
+					   const struct source **ret)
+{
+	_cleanup_free_ char *reasons = NULL;
+
+	for (size_t i = 0; i < SOURCE_COUNT; i++) {
+		struct guardmaps_error *error = probe_unasked(&sources[i], scan);
+		if (!error) {
+			*ret = &sources[i];
+			return NULL;
+		}
+		if (!cannot_answer(error))
+			return error;
+		bool added = add_reason(&reasons, &sources[i], error);
+		guardmaps_error_destroy(error);
+		if (!added)
+			return &error_no_memory;
+	}
+	return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+			    "%d (%s): no source shows guard regions: %s",
+			    scan->process->pid, scan->process->name, reasons);
+}
+
+static struct guardmaps_error *named_error(const struct scan *scan,
+					   const struct source *source,
+					   struct guardmaps_error *error)
+{
+	if (!error || !cannot_answer(error))
+		return error;
+	struct guardmaps_error *named = error_create(
+		guardmaps_error_code(error),
+		"%d (%s): source %s cannot answer: %s", scan->process->pid,
+		scan->process->name,
+		guardmaps_source_name(source->id),
+		guardmaps_error_message(error));
+	guardmaps_error_destroy(error);
+	return named;
+}
+
+static struct guardmaps_error *choose_source(const struct scan *scan,
+					     enum guardmaps_source id,
+					     const struct source **ret)
+{
+	if (id == GUARDMAPS_SOURCE_AUTO)
+		return pick_source(scan, ret);
+	const struct source *source = find_source(id);
+	if (!source)
+		return error_create(GUARDMAPS_ERROR_INVALID,
+				    "unknown source: %d", id);
+	struct guardmaps_error *error = named_error(scan, source, source->probe(scan));
+	if (!error)
+		*ret = source;
+	return error;
+}
+
+/*
+ * The maps file is opened first and must still show mappings at the end: so
+ * the pagemap that was opened after it was of an address space that lived.
+ */
+static struct guardmaps_error *open_files(struct scan *scan)
+{
+	int fd = process_open_memory_file(scan->process, "maps");
+	if (fd < 0)
+		return process_file_error(scan->process, -fd, "maps");
+	scan->maps_fd = fd;
+	/* A recorded tree with a guards file needs no pagemap. */
+	fd = process_open_memory_file(scan->process, "pagemap");
+	if (fd < 0 && !(scan->process->recorded && fd == -ENOENT))
+		return process_file_error(scan->process, -fd, "pagemap");
+	scan->pagemap_fd = fd;
+	return NULL;
+}
+
+static void close_files(struct scan *scan)
+{
+	cleanup_close(&scan->maps_fd);
+	cleanup_close(&scan->pagemap_fd);
+	scan->maps_fd = scan->pagemap_fd = -1;
+}
+
+static struct guardmaps_error *create_map(struct scan *scan,
+					  const struct source *source)
+{
+	char executable[4096];
+
+	ssize_t length = readlinkat(scan->process->dirfd, "exe", executable,
+				    sizeof(executable) - 1);
+	executable[length > 0 ? length : 0] = '\0';
+	return guard_map_create(scan->process->pid, scan->process->name,
+				executable, source->id, sysconf(_SC_PAGESIZE),
+				&scan->map);
+}
+
+static struct guardmaps_error *read_map(struct scan *scan,
+					enum guardmaps_source id)
+{
+	const struct source *source = NULL;
+
+	struct guardmaps_error *error = open_files(scan);
+	if (!error)
+		error = choose_source(scan, id, &source);
+	if (!error)
+		error = create_map(scan, source);
+	if (!error)
+		error = mappings_read(scan->process, scan->maps_fd, scan->map);
+	if (!error)
+		error = source->read(scan);
+	return error;
+}
+
+/*
+ * Whether files may have been of two address spaces. A dead one shows nothing.
+ * One that lives on in another process (vfork) does, but then execve() has
+ * moved the stack; without guard regions nothing can have been mixed.
+ */
+static bool is_torn(const struct scan *scan)
+{
+	if (scan->process->recorded)
+		return false;
+	if (scan->maps_fd >= 0 && !mappings_exist(scan->maps_fd))
+		return true;
+	return scan->map && scan->map->region_count > 0 &&
+	       process_has_changed(scan->process);
+}
+
+static struct guardmaps_error *scan_once(struct scan *scan,
+					 enum guardmaps_source id, bool *torn)
+{
+	struct guardmaps_error *error = read_map(scan, id);
+
+	*torn = is_torn(scan) ||
+		(error && guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED);
+	close_files(scan);
+	if (error || *torn) {
+		guardmaps_map_destroy(scan->map);
+		scan->map = NULL;
+	}
+	if (!*torn)
+		return error;
+	guardmaps_error_destroy(error);
+	return NULL;
+}
+
+/* After an attempt that was torn: may there be another? */
+static struct guardmaps_error *prepare_again(struct scan *scan, bool was_zombie)
+{
+	struct guardmaps_error *error = process_refresh(scan->process);
+	if (error)
+		return error;
+	if (process_is_zombie(scan->process) && !was_zombie)
+		return error_create(GUARDMAPS_ERROR_ENDED,
+				    "%d (%s): ended while it was read",
+				    scan->process->pid, scan->process->name);
+	return process_check_memory(scan->process);
+}
+
+struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
+				       enum guardmaps_source source,
+				       struct guardmaps_map **ret)
+{
+	struct scan scan = { process, -1, -1, NULL };
+	bool was_zombie = process_is_zombie(process);
+	bool torn;
+
+	for (int i = 0; i < MAXIMUM_ATTEMPTS; i++) {
+		struct guardmaps_error *error = scan_once(&scan, source, &torn);
+		if (error)
+			return error;
+		if (!torn) {
+			*ret = scan.map;
+			return NULL;
+		}
+		error = prepare_again(&scan, was_zombie);
+		if (error)
+			return error;
+	}
+	return error_errno(EAGAIN, "%d (%s): calls execve() again and again",
+			   process->pid, process->name);
+}
+
+struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
+					enum guardmaps_source source)
+{
+	struct scan scan = { process, -1, -1, NULL };
+	const struct source *chosen;
+
+	struct guardmaps_error *error = process_check_memory(process);
+	if (!error)
+		error = open_files(&scan);
+	if (!error)
+		error = choose_source(&scan, source, &chosen);
+	close_files(&scan);
+	return error;
+}
+
+struct guardmaps_error *guardmaps_read_marker(struct guardmaps_process *process,
+					      uint64_t address,
+					      enum guardmaps_marker *ret)
+{
+	_cleanup_close_ int fd = -1;
+	uint64_t entry;
+
+	struct guardmaps_error *error = guardmaps_probe(
+		process, GUARDMAPS_SOURCE_MARKERS);
+	if (!error)
+		error = pagemap_open(process, &fd);
+	if (error)
+		return error;
+	int failed = pagemap_read_entry(fd, address, sysconf(_SC_PAGESIZE),
+					&entry);
+	if (failed)
+		return process_file_error(process, -failed, "pagemap");
+	*ret = pagemap_decode_swap_entry(entry);
+	return NULL;
+}
