@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Threads, their stacks, and whose stack a guard region protects. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "guard_map.h"
+#include "pagemap.h"
+#include "proc.h"
+
+/* mm/mmap.c: stack_guard_gap is 256 pages unless the command line says else. */
+#define STACK_GUARD_GAP_PAGES 256
+
+/* What the threads of one process are found with. */
+struct thread_finder {
+	const struct guardmaps_process *process;
+	const struct guardmaps_map *map;
+	/* -1 where the pagemap is not there to read. */
+	int pagemap_fd;
+	/* Ends of the stacks that thread descriptors were found in; sorted. */
+	uint64_t *stack_ends;
+	size_t stack_end_count, stack_end_capacity;
+};
+
+struct guardmaps_threads {
+	struct guardmaps_thread *threads;
+	size_t count;
+};
+
+static bool read_thread_name(const struct guardmaps_process *process, pid_t tid,
+			     char *ret)
+{
+	char file[64], name[PROCESS_NAME_SIZE];
+
+	snprintf(file, sizeof(file), "task/%d/comm", tid);
+	ssize_t length = process_read_file(process, file, name, sizeof(name));
+	if (length < 0)
+		return false;
+	if (length > 0 && name[length - 1] == '\n')
+		length--;
+	process_copy_name(ret, name, length);
+	return true;
+}
+
+/*
+ * proc_pid_syscall(5): "running", or the number and arguments of a system
+ * call, or -1; then the stack pointer and the program counter.
+ */
+static enum guardmaps_stack_pointer_state
+parse_stack_pointer(char *line, uint64_t *ret)
+{
+	char *counter = strrchr(line, ' ');
+
+	if (!counter)
+		return GUARDMAPS_STACK_POINTER_RUNNING;
+	*counter = '\0';
+	char *pointer = strrchr(line, ' ');
+	if (!pointer)
+		return GUARDMAPS_STACK_POINTER_UNSUPPORTED;
+	*ret = strtoull(pointer, NULL, 16);
+	return GUARDMAPS_STACK_POINTER_KNOWN;
+}
+
+static enum guardmaps_stack_pointer_state
+read_stack_pointer(const struct guardmaps_process *process, pid_t tid,
+		   uint64_t *ret)
+{
+	char file[64], line[256];
+
+	snprintf(file, sizeof(file), "task/%d/syscall", tid);
+	ssize_t length = process_read_file(process, file, line, sizeof(line));
+	if (length == -EPERM || length == -EACCES)
+		return GUARDMAPS_STACK_POINTER_DENIED;
+	if (length <= 0)
+		return GUARDMAPS_STACK_POINTER_UNSUPPORTED;
+	return parse_stack_pointer(line, ret);
+}
+
+/* The writable private mapping that holds an address, or NULL. */
+static const struct guardmaps_mapping *
+find_stack_mapping(const struct guardmaps_map *map, uint64_t address)
+{
+	uint32_t i = guardmaps_map_find_mapping(map, address);
+
+	if (i == GUARDMAPS_NONE || address >= map->mappings[i].end)
+		return NULL;
+	uint32_t permissions = map->mappings[i].permissions;
+	if (!(permissions & GUARDMAPS_WRITE) ||
+	    (permissions & GUARDMAPS_SHARED))
+		return NULL;
+	return &map->mappings[i];
+}
+
+/*
+ * glibc and musl keep the head of a thread's robust list in its descriptor,
+ * which ends at the end of its stack, also where the program gave the stack.
+ * The first thread has its descriptor elsewhere.
+ *
+ * Returns the end of the page that holds it, or 0.
+ */
+static uint64_t find_descriptor_end(const struct thread_finder *finder,
+				    pid_t tid)
+{
+	void *head = NULL;
+	size_t length;
+	uint64_t page_size = finder->map->page_size;
+
+	if (finder->process->recorded ||
+	    syscall(SYS_get_robust_list, tid, &head, &length))
+		return 0;
+	if (!find_stack_mapping(finder->map, (uintptr_t)head))
+		return 0;
+	return (uintptr_t)head / page_size * page_size + page_size;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+
+	return (first > second) - (first < second);
+}
+
+/* The highest end of another stack at or below @address, or 0. */
+static uint64_t find_stack_end_below(const struct thread_finder *finder,
+				     uint64_t address)
+{
+	size_t low = 0, high = finder->stack_end_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (finder->stack_ends[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 ? finder->stack_ends[low - 1] : 0;
+}
+
+/* What guards a stack that starts at its mapping's start. */
+static void find_guard_mapping(const struct guardmaps_map *map,
+			       struct guardmaps_thread *thread)
+{
+	uint32_t below =
+		guardmaps_map_find_mapping(map, thread->stack_start - 1);
+	const uint32_t any = GUARDMAPS_READ | GUARDMAPS_WRITE |
+			     GUARDMAPS_EXECUTE;
+
+	thread->guard = GUARDMAPS_STACK_GUARD_NONE;
+	if (below == GUARDMAPS_NONE ||
+	    map->mappings[below].end != thread->stack_start)
+		return;
+	uint32_t region =
+		guardmaps_map_find_region(map, thread->stack_start - 1);
+	if (region != GUARDMAPS_NONE &&
+	    map->regions[region].end == thread->stack_start) {
+		thread->guard = GUARDMAPS_STACK_GUARD_MARKER;
+		thread->guard_start = map->regions[region].start;
+		thread->guard_end = map->regions[region].end;
+	} else if (!(map->mappings[below].permissions & any)) {
+		thread->guard = GUARDMAPS_STACK_GUARD_PROT_NONE;
+		thread->guard_start = map->mappings[below].start;
+		thread->guard_end = map->mappings[below].end;
+	}
+}
+
+/*
+ * Stacks of one size merge into one mapping. What parts them are guard regions
+ * and, where those are missing, the descriptors at their ends.
+ */
+static void bound_stack(const struct thread_finder *finder, uint64_t inside,
+			uint64_t descriptor_end, struct guardmaps_thread *thread)
+{
+	const struct guardmaps_map *map = finder->map;
+	const struct guardmaps_mapping *mapping = find_stack_mapping(map, inside);
+	uint32_t region = guardmaps_map_find_region(map, inside);
+
+	if (!mapping)
+		return;
+	uint64_t start = mapping->start, end = mapping->end;
+	if (region != GUARDMAPS_NONE && map->regions[region].end > start)
+		start = map->regions[region].end;
+	if (region + 1 < map->region_count && map->regions[region + 1].start < end)
+		end = map->regions[region + 1].start;
+	uint64_t other_end = find_stack_end_below(finder, inside);
+	if (other_end > start)
+		start = other_end;
+	thread->stack_start = start;
+	thread->stack_end = descriptor_end ? descriptor_end : end;
+	find_guard_mapping(map, thread);
+}
+
+/* Soft RLIMIT_STACK in bytes; UINT64_MAX if unlimited or not known. */
+static uint64_t read_stack_limit(const struct guardmaps_process *process)
+{
+	char limits[4096];
+	uint64_t limit;
+
+	if (process_read_file(process, "limits", limits, sizeof(limits)) < 0)
+		return UINT64_MAX;
+	char *line = strstr(limits, "Max stack size");
+	if (!line || sscanf(line, "Max stack size %" SCNu64, &limit) != 1)
+		return UINT64_MAX;
+	return limit;
+}
+
+/* Down to where the kernel would let `[stack]` grow (mm/vma.c). */
+static uint64_t growth_limit(const struct thread_finder *finder,
+			     const struct guardmaps_mapping *stack)
+{
+	uint64_t gap = STACK_GUARD_GAP_PAGES * finder->map->page_size;
+	uint64_t limit = read_stack_limit(finder->process);
+	uint64_t lowest = limit < stack->end ? stack->end - limit : 0;
+
+	if (stack > finder->map->mappings && lowest < stack[-1].end + gap)
+		lowest = stack[-1].end + gap;
+	lowest -= lowest % finder->map->page_size;
+	return lowest < stack->start ? lowest : stack->start;
+}
+
+static const struct guardmaps_mapping *
+find_main_stack(const struct guardmaps_map *map)
+{
+	for (size_t i = map->mapping_count; i-- > 0;)
+		if (strcmp(map->mappings[i].name, "[stack]") == 0)
+			return &map->mappings[i];
+	return NULL;
+}
+
+static void bound_main_stack(const struct thread_finder *finder,
+			     struct guardmaps_thread *thread)
+{
+	const struct guardmaps_mapping *stack = find_main_stack(finder->map);
+
+	if (!stack)
+		return;
+	bound_stack(finder, stack->end - 1, stack->end, thread);
+	if (thread->guard != GUARDMAPS_STACK_GUARD_NONE ||
+	    thread->stack_start != stack->start)
+		return;
+	thread->stack_start = growth_limit(finder, stack);
+	thread->guard = GUARDMAPS_STACK_GUARD_GAP;
+}
+
+static void find_deepest_touched(const struct thread_finder *finder,
+				 struct guardmaps_thread *thread)
+{
+	uint64_t touched;
+	uint64_t start = thread->stack_start;
+
+	/* Below `[stack]` as it is now there is nothing to read. */
+	uint32_t mapping = guardmaps_map_find_mapping(finder->map,
+						      thread->stack_end - 1);
+	if (start < finder->map->mappings[mapping].start)
+		start = finder->map->mappings[mapping].start;
+	if (finder->pagemap_fd >= 0 &&
+	    pagemap_find_touched(finder->pagemap_fd, start, thread->stack_end,
+				 finder->map->page_size, &touched) == 0)
+		thread->deepest_touched = touched;
+}
+
+static void find_stack(const struct thread_finder *finder, bool is_first,
+		       uint64_t descriptor_end, struct guardmaps_thread *thread)
+{
+	thread->stack_pointer_state = read_stack_pointer(
+		finder->process, thread->tid, &thread->stack_pointer);
+	bool known =
+		thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN;
+
+	if (is_first)
+		bound_main_stack(finder, thread);
+	else if (descriptor_end)
+		bound_stack(finder, descriptor_end - 1, descriptor_end, thread);
+	else if (known && find_stack_mapping(finder->map, thread->stack_pointer))
+		bound_stack(finder, thread->stack_pointer, 0, thread);
+	if (!thread->stack_end)
+		return;
+	if (known && (thread->stack_pointer < thread->stack_start ||
+		      thread->stack_pointer >= thread->stack_end))
+		thread->stack_pointer_state = GUARDMAPS_STACK_POINTER_ELSEWHERE;
+	find_deepest_touched(finder, thread);
+}
+
+/* The first thread's id: its process's, whatever thread that was opened by. */
+static pid_t first_thread(const struct guardmaps_process *process)
+{
+	char status[4096];
+	int tgid;
+
+	if (process_read_file(process, "status", status, sizeof(status)) < 0)
+		return process->pid;
+	char *line = strstr(status, "\nTgid:");
+	return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid
+							      : process->pid;
+}
+
+/*
+ * The descriptors of all threads, index by index as in @tids; 0 where unknown.
+ * Returns NULL if there is no memory.
+ */
+static uint64_t *find_descriptors(struct thread_finder *finder,
+				  const pid_t *tids, size_t count, pid_t first)
+{
+	_cleanup_free_ uint64_t *ends = calloc(count + 1, sizeof(*ends));
+	if (!ends)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (tids[i] == first)
+			continue;
+		ends[i] = find_descriptor_end(finder, tids[i]);
+		if (ends[i] && !array_append(finder->stack_ends,
+					     finder->stack_end_count,
+					     finder->stack_end_capacity, ends[i]))
+			return NULL;
+	}
+	if (finder->stack_end_count > 0)
+		qsort(finder->stack_ends, finder->stack_end_count,
+		      sizeof(*finder->stack_ends), compare_addresses);
+	uint64_t *ret = ends;
+	ends = NULL;
+	return ret;
+}
+
+/* Put the first thread before the others, which stay ascending. */
+static void move_first(pid_t *tids, size_t count, pid_t first)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (tids[i] != first)
+			continue;
+		memmove(tids + 1, tids, i * sizeof(*tids));
+		tids[0] = first;
+		return;
+	}
+}
+
+static struct guardmaps_error *find_threads(struct thread_finder *finder,
+					    struct guardmaps_threads *threads)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t count = 0;
+
+	struct guardmaps_error *error =
+		process_list_threads(finder->process, &tids, &count);
+	if (error)
+		return error;
+	pid_t first = first_thread(finder->process);
+	move_first(tids, count, first);
+	_cleanup_free_ uint64_t *descriptors =
+		find_descriptors(finder, tids, count, first);
+	threads->threads = calloc(count + 1, sizeof(*threads->threads));
+	if (!descriptors || !threads->threads)
+		return &error_no_memory;
+
+	for (size_t i = 0; i < count; i++) {
+		struct guardmaps_thread *thread =
+			&threads->threads[threads->count];
+		*thread = (struct guardmaps_thread){
+			.tid = tids[i], .guard = GUARDMAPS_STACK_GUARD_UNKNOWN,
+		};
+		find_stack(finder, tids[i] == first, descriptors[i], thread);
+		/*
+		 * Asked last and through the process's own directory: a thread
+		 * that still has a name is the one that was asked about.
+		 */
+		if (read_thread_name(finder->process, tids[i], thread->name))
+			threads->count++;
+	}
+	return NULL;
+}
+
+struct guardmaps_error *guardmaps_threads_create(
+	struct guardmaps_process *process, const struct guardmaps_map *map,
+	struct guardmaps_threads **ret)
+{
+	struct thread_finder finder = { .process = process, .map = map };
+	struct guardmaps_threads *threads = calloc(1, sizeof(*threads));
+	if (!threads)
+		return &error_no_memory;
+
+	finder.pagemap_fd = process_open_memory_file(process, "pagemap");
+	struct guardmaps_error *error = find_threads(&finder, threads);
+	cleanup_close(&finder.pagemap_fd);
+	free(finder.stack_ends);
+	if (error) {
+		guardmaps_threads_destroy(threads);
+		return error;
+	}
+	*ret = threads;
+	return NULL;
+}
+
+void guardmaps_threads_destroy(struct guardmaps_threads *threads)
+{
+	if (!threads)
+		return;
+	free(threads->threads);
+	free(threads);
+}
+
+size_t guardmaps_threads_count(const struct guardmaps_threads *threads)
+{
+	return threads->count;
+}
+
+const struct guardmaps_thread *
+guardmaps_threads_get(const struct guardmaps_threads *threads, size_t i)
+{
+	return &threads->threads[i];
+}
+
+const char *guardmaps_stack_guard_name(enum guardmaps_stack_guard guard)
+{
+	switch (guard) {
+	case GUARDMAPS_STACK_GUARD_NONE:
+		return "none";
+	case GUARDMAPS_STACK_GUARD_MARKER:
+		return "marker";
+	case GUARDMAPS_STACK_GUARD_PROT_NONE:
+		return "PROT_NONE";
+	case GUARDMAPS_STACK_GUARD_GAP:
+		return "gap";
+	default:
+		return "unknown";
+	}
+}
+
+static bool set_owner(struct guardmaps_map *map, struct guardmaps_region *region,
+		      pid_t tid, const char *name)
+{
+	region->owner = guard_map_add_owner(map, tid, name);
+	return region->owner != GUARDMAPS_NONE;
+}
+
+static const char *find_thread_name(const struct guardmaps_threads *threads,
+				    pid_t tid)
+{
+	for (size_t i = 0; i < threads->count; i++)
+		if (threads->threads[i].tid == tid)
+			return threads->threads[i].name;
+	return "";
+}
+
+/*
+ * With the tunable glibc.mem.decorate_maps, glibc 2.39 and later name a stack
+ * by the id of its thread. Its guard is at its low end.
+ */
+static bool set_owner_by_name(struct guardmaps_map *map,
+			      const struct guardmaps_threads *threads,
+			      struct guardmaps_region *region)
+{
+	const struct guardmaps_mapping *mapping =
+		&map->mappings[region->mapping];
+	int tid;
+
+	if (region->owner != GUARDMAPS_NONE ||
+	    region->start != mapping->start ||
+	    sscanf(mapping->name, "[anon: glibc: pthread stack: %d]", &tid) != 1)
+		return true;
+	return set_owner(map, region, tid, find_thread_name(threads, tid));
+}
+
+static bool set_owners(struct guardmaps_map *map,
+		       const struct guardmaps_threads *threads)
+{
+	for (size_t i = 0; i < threads->count; i++) {
+		const struct guardmaps_thread *thread = &threads->threads[i];
+		if (thread->guard != GUARDMAPS_STACK_GUARD_MARKER)
+			continue;
+		uint32_t region =
+			guardmaps_map_find_region(map, thread->guard_start);
+		if (map->regions[region].owner == GUARDMAPS_NONE &&
+		    !set_owner(map, &map->regions[region], thread->tid,
+			       thread->name))
+			return false;
+	}
+	for (size_t i = 0; i < map->region_count; i++)
+		if (!set_owner_by_name(map, threads, &map->regions[i]))
+			return false;
+	return true;
+}
+
+struct guardmaps_error *guardmaps_find_owners(struct guardmaps_process *process,
+					      struct guardmaps_map *map)
+{
+	struct guardmaps_threads *threads;
+
+	if (map->region_count == 0)
+		return NULL;
+	struct guardmaps_error *error =
+		guardmaps_threads_create(process, map, &threads);
+	if (error)
+		return error;
+	bool done = set_owners(map, threads);
+	guardmaps_threads_destroy(threads);
+	return done ? NULL : &error_no_memory;
+}
