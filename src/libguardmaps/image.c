@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "guard_map.h"
+#include "guardmaps.pb-c.h"
+#include "image.h"
+
+#define MAGIC "GUARDMAP"
+#define MAGIC_SIZE 8
+#define VERSION 1
+#define PREAMBLE_SIZE (MAGIC_SIZE + 4)
+/* The length that ends the records, and the checksum. */
+#define TRAILER_SIZE 8
+#define MAXIMUM_RECORD_SIZE (4 * 1024 * 1024)
+
+/* So that no record grows over MAXIMUM_RECORD_SIZE. */
+#define MAPPINGS_PER_RECORD 256
+#define REGIONS_PER_RECORD 32768
+#define OWNERS_PER_RECORD 1024
+
+/* ---- Encoding --------------------------------------------------------- */
+
+static uint8_t *extend(struct byte_buffer *buffer, size_t size)
+{
+	if (buffer->capacity - buffer->size < size) {
+		size_t capacity = (buffer->size + size) * 3 / 2;
+		uint8_t *bytes = realloc(buffer->bytes, capacity);
+		if (!bytes)
+			return NULL;
+		buffer->bytes = bytes;
+		buffer->capacity = capacity;
+	}
+	buffer->size += size;
+	return buffer->bytes + buffer->size - size;
+}
+
+static bool append_u32(struct byte_buffer *buffer, uint32_t value)
+{
+	uint8_t *bytes = extend(buffer, 4);
+
+	for (int i = 0; bytes && i < 4; i++)
+		bytes[i] = value >> 8 * i;
+	return bytes != NULL;
+}
+
+static bool append_record(struct byte_buffer *buffer,
+			  const Guardmaps__Record *record)
+{
+	size_t size = guardmaps__record__get_packed_size(record);
+
+	if (!append_u32(buffer, size))
+		return false;
+	uint8_t *bytes = extend(buffer, size);
+	if (bytes)
+		guardmaps__record__pack(record, bytes);
+	return bytes != NULL;
+}
+
+static ProtobufCBinaryData text_field(const char *text)
+{
+	return (ProtobufCBinaryData){ strlen(text), (uint8_t *)text };
+}
+
+static bool encode_header(const struct guardmaps_map *map,
+			  struct byte_buffer *ret)
+{
+	Guardmaps__Header header = GUARDMAPS__HEADER__INIT;
+	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
+
+	header.page_size = map->page_size;
+	header.pid = map->pid;
+	header.process_name = text_field(map->process_name);
+	header.executable = text_field(map->executable);
+	header.source = (Guardmaps__Source)map->source;
+	header.mapping_count = map->mapping_count;
+	header.region_count = map->region_count;
+	record.content_case = GUARDMAPS__RECORD__CONTENT_HEADER;
+	record.header = &header;
+	return append_record(ret, &record);
+}
+
+static void fill_mapping(const struct guardmaps_map *map, size_t i,
+			 Guardmaps__Mapping *ret)
+{
+	const struct guardmaps_mapping *mapping = &map->mappings[i];
+	uint64_t last_end = i > 0 ? mapping[-1].end : 0;
+
+	guardmaps__mapping__init(ret);
+	ret->gap = (mapping->start - last_end) / map->page_size;
+	ret->length = (mapping->end - mapping->start) / map->page_size;
+	ret->permissions = mapping->permissions;
+	ret->offset = mapping->offset;
+	ret->dev_major = mapping->dev_major;
+	ret->dev_minor = mapping->dev_minor;
+	ret->inode = mapping->inode;
+	ret->name = text_field(mapping->name);
+}
+
+static bool encode_mappings(const struct guardmaps_map *map,
+			    struct byte_buffer *ret)
+{
+	Guardmaps__Mapping messages[MAPPINGS_PER_RECORD];
+	Guardmaps__Mapping *pointers[MAPPINGS_PER_RECORD];
+	Guardmaps__Mappings mappings = GUARDMAPS__MAPPINGS__INIT;
+	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
+
+	mappings.mappings = pointers;
+	record.content_case = GUARDMAPS__RECORD__CONTENT_MAPPINGS;
+	record.mappings = &mappings;
+	for (size_t i = 0; i < map->mapping_count;) {
+		size_t n = 0;
+		for (; n < MAPPINGS_PER_RECORD && i < map->mapping_count; n++) {
+			fill_mapping(map, i++, &messages[n]);
+			pointers[n] = &messages[n];
+		}
+		mappings.n_mappings = n;
+		if (!append_record(ret, &record))
+			return false;
+	}
+	return true;
+}
+
+static bool encode_regions(const struct guardmaps_map *map,
+			   struct byte_buffer *ret)
+{
+	Guardmaps__Regions regions = GUARDMAPS__REGIONS__INIT;
+	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
+	_cleanup_free_ uint64_t *numbers =
+		calloc(2 * REGIONS_PER_RECORD, sizeof(*numbers));
+	uint64_t last_end = 0;
+
+	if (!numbers)
+		return false;
+	regions.gaps_and_lengths = numbers;
+	record.content_case = GUARDMAPS__RECORD__CONTENT_REGIONS;
+	record.regions = &regions;
+	for (size_t i = 0; i < map->region_count;) {
+		size_t n = 0;
+		while (n < 2 * REGIONS_PER_RECORD && i < map->region_count) {
+			const struct guardmaps_region *region = &map->regions[i++];
+			numbers[n++] = (region->start - last_end) / map->page_size;
+			numbers[n++] =
+				(region->end - region->start) / map->page_size;
+			last_end = region->end;
+		}
+		regions.n_gaps_and_lengths = n;
+		if (!append_record(ret, &record))
+			return false;
+	}
+	return true;
+}
+
+static void fill_owner(const struct guardmaps_map *map, size_t region,
+		       Guardmaps__Owner *ret)
+{
+	const struct guardmaps_owner *owner =
+		&map->owners[map->regions[region].owner];
+
+	guardmaps__owner__init(ret);
+	ret->region = region;
+	ret->tid = owner->tid;
+	ret->name = text_field(owner->name);
+}
+
+static bool encode_owners(const struct guardmaps_map *map,
+			  struct byte_buffer *ret)
+{
+	Guardmaps__Owner messages[OWNERS_PER_RECORD];
+	Guardmaps__Owner *pointers[OWNERS_PER_RECORD];
+	Guardmaps__Owners owners = GUARDMAPS__OWNERS__INIT;
+	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
+
+	owners.owners = pointers;
+	record.content_case = GUARDMAPS__RECORD__CONTENT_OWNERS;
+	record.owners = &owners;
+	for (size_t i = 0; i < map->region_count;) {
+		size_t n = 0;
+		for (; n < OWNERS_PER_RECORD && i < map->region_count; i++) {
+			if (map->regions[i].owner == GUARDMAPS_NONE)
+				continue;
+			fill_owner(map, i, &messages[n]);
+			pointers[n] = &messages[n];
+			n++;
+		}
+		owners.n_owners = n;
+		if (n > 0 && !append_record(ret, &record))
+			return false;
+	}
+	return true;
+}
+
+static bool encode_preamble(struct byte_buffer *ret)
+{
+	uint8_t *magic = extend(ret, MAGIC_SIZE);
+
+	if (magic)
+		memcpy(magic, MAGIC, MAGIC_SIZE);
+	return magic && append_u32(ret, VERSION);
+}
+
+struct guardmaps_error *image_encode(const struct guardmaps_map *map,
+				     struct byte_buffer *ret)
+{
+	struct byte_buffer buffer = {};
+
+	if (encode_preamble(&buffer) && encode_header(map, &buffer) &&
+	    encode_mappings(map, &buffer) && encode_regions(map, &buffer) &&
+	    encode_owners(map, &buffer) && append_u32(&buffer, 0) &&
+	    append_u32(&buffer, crc32_z(0, buffer.bytes, buffer.size))) {
+		*ret = buffer;
+		return NULL;
+	}
+	free(buffer.bytes);
+	return &error_no_memory;
+}
+
+/* ---- Decoding --------------------------------------------------------- */
+
+struct decoder {
+	const char *path;
+	const uint8_t *bytes;
+	/* Of the next byte, and of the trailer. */
+	size_t position, end;
+	struct guardmaps_map *map;
+	/* As the header says. */
+	uint64_t mapping_count, region_count;
+	/* End of the region before. */
+	uint64_t last_region_end;
+};
+
+static struct guardmaps_error *refuse(const struct decoder *decoder,
+				      const char *reason)
+{
+	return error_create(GUARDMAPS_ERROR_FORMAT, "cannot take %s: %s",
+			    decoder->path, reason);
+}
+
+static uint32_t read_u32(const uint8_t *bytes)
+{
+	return bytes[0] | bytes[1] << 8 | bytes[2] << 16 |
+	       (uint32_t)bytes[3] << 24;
+}
+
+static struct guardmaps_error *check_frame(const struct decoder *decoder,
+					   size_t size)
+{
+	const uint8_t *bytes = decoder->bytes;
+
+	if (size < MAGIC_SIZE || memcmp(bytes, MAGIC, MAGIC_SIZE) != 0)
+		return refuse(decoder, "it is not a guardmaps image");
+	if (size < PREAMBLE_SIZE + TRAILER_SIZE)
+		return refuse(decoder, "it is cut short");
+	uint32_t version = read_u32(bytes + MAGIC_SIZE);
+	if (version != VERSION)
+		return error_create(GUARDMAPS_ERROR_FORMAT,
+				    "cannot take %s: it has format version %" PRIu32 ", only version %d is known",
+				    decoder->path, version, VERSION);
+	if (read_u32(bytes + size - 4) != crc32_z(0, bytes, size - 4))
+		return refuse(decoder,
+			      "its checksum is wrong (damaged or cut short)");
+	return NULL;
+}
+
+/* Ascending ranges, as gap and length in pages from the end of the last. */
+static bool decode_range(const struct guardmaps_map *map, uint64_t last_end,
+			 uint64_t gap, uint64_t length, uint64_t *ret_start,
+			 uint64_t *ret_end)
+{
+	return length > 0 &&
+	       !__builtin_mul_overflow(gap, map->page_size, &gap) &&
+	       !__builtin_add_overflow(last_end, gap, ret_start) &&
+	       !__builtin_mul_overflow(length, map->page_size, &length) &&
+	       !__builtin_add_overflow(*ret_start, length, ret_end);
+}
+
+/* A string of our own from bytes of the file; NULL if it cannot be one. */
+static char *decode_text(ProtobufCBinaryData text)
+{
+	if (memchr(text.len ? text.data : (uint8_t *)"", '\0', text.len))
+		return NULL;
+	return text.len ? strndup((const char *)text.data, text.len)
+			: strdup("");
+}
+
+static bool is_page_size(uint64_t size)
+{
+	return size >= 4096 && size <= (1 << 30) && (size & (size - 1)) == 0;
+}
+
+static struct guardmaps_error *decode_header(struct decoder *decoder,
+					     const Guardmaps__Header *header)
+{
+	if (decoder->map)
+		return refuse(decoder, "it has two headers");
+	if (!is_page_size(header->page_size))
+		return refuse(decoder, "its page size makes no sense");
+	if (header->source < GUARDMAPS__SOURCE__SOURCE_GUARDS ||
+	    header->source > GUARDMAPS__SOURCE__SOURCE_MARKERS)
+		return refuse(decoder, "its source is not known");
+	_cleanup_free_ char *name = decode_text(header->process_name);
+	_cleanup_free_ char *executable = decode_text(header->executable);
+	if (!name || !executable)
+		return refuse(decoder, "it has a name with a zero byte");
+	decoder->mapping_count = header->mapping_count;
+	decoder->region_count = header->region_count;
+	return guard_map_create(header->pid, name, executable,
+				(enum guardmaps_source)header->source,
+				header->page_size, &decoder->map);
+}
+
+static struct guardmaps_error *decode_mapping(struct decoder *decoder,
+					      const Guardmaps__Mapping *message)
+{
+	struct guardmaps_map *map = decoder->map;
+	uint64_t last_end =
+		map->mapping_count ? map->mappings[map->mapping_count - 1].end
+				   : 0;
+	struct guardmaps_mapping mapping = {
+		.offset = message->offset,
+		.inode = message->inode,
+		.dev_major = message->dev_major,
+		.dev_minor = message->dev_minor,
+		.permissions = message->permissions,
+	};
+
+	if (map->region_count > 0)
+		return refuse(decoder, "it has a mapping behind regions");
+	if (map->mapping_count == decoder->mapping_count)
+		return refuse(decoder, "it has more mappings than its header says");
+	if (!decode_range(map, last_end, message->gap, message->length,
+			  &mapping.start, &mapping.end))
+		return refuse(decoder, "it has a mapping that makes no sense");
+	_cleanup_free_ char *name = decode_text(message->name);
+	if (!name)
+		return refuse(decoder, "it has a name with a zero byte");
+	mapping.name = name;
+	return guard_map_add_mapping(map, &mapping) ? NULL
+						    : &error_no_memory;
+}
+
+static struct guardmaps_error *decode_mappings(struct decoder *decoder,
+					       const Guardmaps__Mappings *message)
+{
+	struct guardmaps_error *error = NULL;
+
+	for (size_t i = 0; i < message->n_mappings && !error; i++)
+		error = decode_mapping(decoder, message->mappings[i]);
+	return error;
+}
+
+static bool lies_in_a_mapping(const struct guardmaps_map *map, uint64_t start,
+			      uint64_t end)
+{
+	uint32_t i = guardmaps_map_find_mapping(map, start);
+
+	return i != GUARDMAPS_NONE && end <= map->mappings[i].end;
+}
+
+static struct guardmaps_error *decode_region(struct decoder *decoder,
+					     uint64_t gap, uint64_t length)
+{
+	struct guardmaps_map *map = decoder->map;
+	uint64_t start, end;
+
+	if (map->region_count == decoder->region_count)
+		return refuse(decoder, "it has more regions than its header says");
+	if (!decode_range(map, decoder->last_region_end, gap, length, &start,
+			  &end))
+		return refuse(decoder, "it has a region that makes no sense");
+	if (!lies_in_a_mapping(map, start, end))
+		return refuse(decoder, "it has a region outside its mappings");
+	decoder->last_region_end = end;
+	return guard_map_add_markers(map, start, end, GUARDMAPS_MARKER_GUARD)
+		       ? NULL
+		       : &error_no_memory;
+}
+
+static struct guardmaps_error *decode_regions(struct decoder *decoder,
+					      const Guardmaps__Regions *message)
+{
+	const uint64_t *numbers = message->gaps_and_lengths;
+	struct guardmaps_error *error = NULL;
+
+	if (message->n_gaps_and_lengths % 2)
+		return refuse(decoder, "it has half a region");
+	for (size_t i = 0; i < message->n_gaps_and_lengths && !error; i += 2)
+		error = decode_region(decoder, numbers[i], numbers[i + 1]);
+	return error;
+}
+
+static struct guardmaps_error *decode_owner(struct decoder *decoder,
+					    const Guardmaps__Owner *message)
+{
+	struct guardmaps_map *map = decoder->map;
+	_cleanup_free_ char *name = decode_text(message->name);
+
+	if (!name)
+		return refuse(decoder, "it has a name with a zero byte");
+	if (message->region >= map->region_count)
+		return refuse(decoder,
+			      "it has an owner of a region that is not there");
+	uint32_t owner = guard_map_add_owner(map, message->tid, name);
+	map->regions[message->region].owner = owner;
+	return owner == GUARDMAPS_NONE ? &error_no_memory : NULL;
+}
+
+static struct guardmaps_error *decode_owners(struct decoder *decoder,
+					     const Guardmaps__Owners *message)
+{
+	struct guardmaps_error *error = NULL;
+
+	for (size_t i = 0; i < message->n_owners && !error; i++)
+		error = decode_owner(decoder, message->owners[i]);
+	return error;
+}
+
+static struct guardmaps_error *decode_content(struct decoder *decoder,
+					      const Guardmaps__Record *record)
+{
+	if (record->content_case == GUARDMAPS__RECORD__CONTENT_HEADER)
+		return decode_header(decoder, record->header);
+	if (!decoder->map)
+		return refuse(decoder, "it does not begin with a header");
+	switch (record->content_case) {
+	case GUARDMAPS__RECORD__CONTENT_MAPPINGS:
+		return decode_mappings(decoder, record->mappings);
+	case GUARDMAPS__RECORD__CONTENT_REGIONS:
+		return decode_regions(decoder, record->regions);
+	case GUARDMAPS__RECORD__CONTENT_OWNERS:
+		return decode_owners(decoder, record->owners);
+	default:
+		return NULL;
+	}
+}
+
+/* @ret_last: this was the length that ends the records. */
+static struct guardmaps_error *decode_record(struct decoder *decoder,
+					     bool *ret_last)
+{
+	size_t left = decoder->end - decoder->position;
+	uint32_t size = read_u32(decoder->bytes + decoder->position);
+
+	*ret_last = size == 0;
+	if (size == 0)
+		return left == 0 ? NULL
+				 : refuse(decoder, "it goes on behind its end");
+	if (size > MAXIMUM_RECORD_SIZE || left < 4 || size > left - 4)
+		return refuse(decoder, "it has a record that is too long");
+	Guardmaps__Record *record = guardmaps__record__unpack(
+		NULL, size, decoder->bytes + decoder->position + 4);
+	if (!record)
+		return refuse(decoder, "it has a record that cannot be read");
+	decoder->position += 4 + size;
+	struct guardmaps_error *error = decode_content(decoder, record);
+	guardmaps__record__free_unpacked(record, NULL);
+	return error;
+}
+
+static struct guardmaps_error *decode_records(struct decoder *decoder)
+{
+	struct guardmaps_error *error;
+	bool last;
+
+	do {
+		error = decode_record(decoder, &last);
+	} while (!error && !last);
+	if (error)
+		return error;
+	if (!decoder->map)
+		return refuse(decoder, "it does not begin with a header");
+	if (decoder->map->mapping_count != decoder->mapping_count ||
+	    decoder->map->region_count != decoder->region_count)
+		return refuse(decoder,
+			      "it has other counts of mappings and regions than its header says");
+	return NULL;
+}
+
+struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
+				     const char *path,
+				     struct guardmaps_map **ret)
+{
+	struct decoder decoder = {
+		.path = path,
+		.bytes = bytes,
+		.position = PREAMBLE_SIZE,
+	};
+
+	struct guardmaps_error *error = check_frame(&decoder, size);
+	if (error)
+		return error;
+	decoder.end = size - TRAILER_SIZE;
+	error = decode_records(&decoder);
+	if (error)
+		guardmaps_map_destroy(decoder.map);
+	else
+		*ret = decoder.map;
+	return error;
+}

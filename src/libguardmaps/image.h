@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The bytes of an image, as proto/guardmaps.proto describes them. */
+#ifndef GUARDMAPS_IMAGE_H
+#define GUARDMAPS_IMAGE_H
+
+#include "guardmaps.h"
+
+/** Bytes in memory that grow at their end. */
+struct byte_buffer {
+	uint8_t *bytes;
+	size_t size, capacity;
+};
+
+/** Encode a guard map. The caller frees @ret->bytes. Errors: NO_MEMORY. */
+struct guardmaps_error *image_encode(const struct guardmaps_map *map,
+				     struct byte_buffer *ret);
+
+/**
+ * Decode an image, all of it or nothing.
+ *
+ * @path: for messages.
+ *
+ * Errors: FORMAT, NO_MEMORY.
+ */
+struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
+				     const char *path,
+				     struct guardmaps_map **ret);
+
+#endif /* GUARDMAPS_IMAGE_H */

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Images as files: whole, flushed and renamed, or not at all. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "image.h"
+
+/* Far over what any process needs; for a file that never ends. */
+#define MAXIMUM_IMAGE_SIZE (UINT64_C(1) << 30)
+
+/* Returns 0 or a negative errno. */
+static int write_all(int fd, const uint8_t *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(fd, bytes, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		bytes += written;
+		size -= written;
+	}
+	return 0;
+}
+
+/* Write to what is there: a pipe, a device. */
+static int write_in_place(int dirfd, const char *path,
+			  const struct byte_buffer *image)
+{
+	_cleanup_close_ int fd =
+		openat(dirfd, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return write_all(fd, image->bytes, image->size);
+}
+
+/* Write all of it to a new file, down to the disk. */
+static int write_new(int dirfd, const char *path,
+		     const struct byte_buffer *image)
+{
+	int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0600);
+	if (fd < 0)
+		return -errno;
+	int error = write_all(fd, image->bytes, image->size);
+	if (!error && fsync(fd))
+		error = -errno;
+	/* A network file system may report only now that its disk is full. */
+	if (close(fd) && !error)
+		error = -errno;
+	return error;
+}
+
+static int write_and_rename(int dirfd, const char *path, const char *temporary,
+			    const struct byte_buffer *image)
+{
+	int error = write_new(dirfd, temporary, image);
+	if (error == -EEXIST)
+		return error;
+	if (!error && renameat(dirfd, temporary, dirfd, path))
+		error = -errno;
+	if (error)
+		unlinkat(dirfd, temporary, 0);
+	return error;
+}
+
+/* A name beside @path that nobody else uses. NULL if there is no memory. */
+static char *make_temporary_name(const char *path)
+{
+	uint64_t number = 0;
+	char *name;
+
+	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
+		number = getpid();
+	return asprintf(&name, "%s.%016" PRIx64 ".tmp", path, number) < 0
+		       ? NULL
+		       : name;
+}
+
+static int write_image(int dirfd, const char *path,
+		       const struct byte_buffer *image)
+{
+	struct stat status;
+
+	if (fstatat(dirfd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISREG(status.st_mode))
+		return write_in_place(dirfd, path, image);
+	_cleanup_free_ char *temporary = make_temporary_name(path);
+	if (!temporary)
+		return -ENOMEM;
+	return write_and_rename(dirfd, path, temporary, image);
+}
+
+struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
+					      int dirfd, const char *path)
+{
+	struct byte_buffer image;
+
+	struct guardmaps_error *error = image_encode(map, &image);
+	if (error)
+		return error;
+	int failed = write_image(dirfd, path, &image);
+	free(image.bytes);
+	return failed ? error_errno(-failed, "cannot write %s", path) : NULL;
+}
+
+/* Returns 0 or a negative errno. The caller frees @ret->bytes in any case. */
+static int read_whole(int fd, struct byte_buffer *ret)
+{
+	for (;;) {
+		if (ret->size == ret->capacity) {
+			size_t capacity = ret->capacity ? ret->capacity * 2
+							: 64 * 1024;
+			uint8_t *bytes = realloc(ret->bytes, capacity);
+			if (!bytes)
+				return -ENOMEM;
+			ret->bytes = bytes;
+			ret->capacity = capacity;
+		}
+		ssize_t got = read(fd, ret->bytes + ret->size,
+				   ret->capacity - ret->size);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : 0;
+		ret->size += got;
+		if (ret->size > MAXIMUM_IMAGE_SIZE)
+			return -EFBIG;
+	}
+}
+
+struct guardmaps_error *guardmaps_image_read(int dirfd, const char *path,
+					     struct guardmaps_map **ret)
+{
+	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(errno, "cannot open %s", path);
+	struct byte_buffer image = {};
+	int failed = read_whole(fd, &image);
+	struct guardmaps_error *error =
+		failed ? error_errno(-failed, "cannot read %s", path)
+		       : image_decode(image.bytes, image.size, path, ret);
+	free(image.bytes);
+	return error;
+}
