@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "guard_map.h"
+
+/* vm.mmap_min_addr is 64 KiB by default: what faults below was a null pointer. */
+#define NULL_PAGE_END (64 * 1024)
+
+static enum guardmaps_marker find_marker(const struct guardmaps_map *map,
+					 uint64_t address)
+{
+	for (size_t i = 0; i < map->marker_run_count; i++)
+		if (address >= map->marker_runs[i].start &&
+		    address < map->marker_runs[i].end)
+			return map->marker_runs[i].marker;
+	return GUARDMAPS_MARKER_NONE;
+}
+
+static enum guardmaps_verdict verdict_by_permissions(uint32_t permissions)
+{
+	const uint32_t data = GUARDMAPS_READ | GUARDMAPS_WRITE;
+
+	if (!(permissions & (data | GUARDMAPS_EXECUTE)))
+		return GUARDMAPS_VERDICT_PROT_NONE;
+	return (permissions & data) == data ? GUARDMAPS_VERDICT_ACCESSIBLE
+					    : GUARDMAPS_VERDICT_NO_PERMISSION;
+}
+
+/*
+ * The kernel checks permissions before it looks at the page table, so a
+ * PROT_NONE mapping is one whatever markers it holds. A guard in it is still
+ * told as a guard: that is the news.
+ */
+static enum guardmaps_verdict verdict_on_mapped(const struct guardmaps_map *map,
+						const struct guardmaps_explanation *where,
+						enum guardmaps_marker marker)
+{
+	enum guardmaps_verdict verdict = verdict_by_permissions(
+		map->mappings[where->mapping].permissions);
+
+	if (where->region != GUARDMAPS_NONE || marker == GUARDMAPS_MARKER_GUARD)
+		return GUARDMAPS_VERDICT_GUARD;
+	if (verdict == GUARDMAPS_VERDICT_PROT_NONE)
+		return verdict;
+	if (marker == GUARDMAPS_MARKER_NONE)
+		marker = find_marker(map, where->address);
+	if (marker == GUARDMAPS_MARKER_POISON)
+		return GUARDMAPS_VERDICT_POISON;
+	if (marker == GUARDMAPS_MARKER_UFFD_WP)
+		return GUARDMAPS_VERDICT_UFFD_WP;
+	return verdict;
+}
+
+static void find_neighbours(const struct guardmaps_map *map,
+			    struct guardmaps_explanation *ret)
+{
+	uint32_t at_or_below = guardmaps_map_find_mapping(map, ret->address);
+	uint32_t above = at_or_below == GUARDMAPS_NONE ? 0 : at_or_below + 1;
+
+	ret->mapping_below = at_or_below;
+	if (at_or_below != GUARDMAPS_NONE &&
+	    ret->address < map->mappings[at_or_below].end) {
+		ret->mapping = at_or_below;
+		ret->mapping_below = at_or_below > 0 ? at_or_below - 1
+						     : GUARDMAPS_NONE;
+	}
+	if (above < map->mapping_count)
+		ret->mapping_above = above;
+}
+
+void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
+		       enum guardmaps_marker marker,
+		       struct guardmaps_explanation *ret)
+{
+	*ret = (struct guardmaps_explanation){
+		.address = address,
+		.mapping = GUARDMAPS_NONE,
+		.region = GUARDMAPS_NONE,
+		.mapping_below = GUARDMAPS_NONE,
+		.mapping_above = GUARDMAPS_NONE,
+	};
+	find_neighbours(map, ret);
+	uint32_t region = guardmaps_map_find_region(map, address);
+	if (region != GUARDMAPS_NONE && address < map->regions[region].end)
+		ret->region = region;
+	if (ret->mapping != GUARDMAPS_NONE)
+		ret->verdict = verdict_on_mapped(map, ret, marker);
+	else
+		ret->verdict = address < NULL_PAGE_END
+				       ? GUARDMAPS_VERDICT_NULL_PAGE
+				       : GUARDMAPS_VERDICT_UNMAPPED;
+}
+
+const char *guardmaps_verdict_name(enum guardmaps_verdict verdict)
+{
+	switch (verdict) {
+	case GUARDMAPS_VERDICT_GUARD:
+		return "guard";
+	case GUARDMAPS_VERDICT_PROT_NONE:
+		return "PROT_NONE";
+	case GUARDMAPS_VERDICT_NO_PERMISSION:
+		return "no-permission";
+	case GUARDMAPS_VERDICT_ACCESSIBLE:
+		return "accessible";
+	case GUARDMAPS_VERDICT_UNMAPPED:
+		return "unmapped";
+	case GUARDMAPS_VERDICT_NULL_PAGE:
+		return "null-page";
+	case GUARDMAPS_VERDICT_UFFD_WP:
+		return "uffd-wp";
+	case GUARDMAPS_VERDICT_POISON:
+		return "poison";
+	default:
+		return "unknown";
+	}
+}
