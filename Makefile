@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# make            the library and the command, in build/
+# make install    put them under DESTDIR and prefix
+# make demo       install what is missing, build, show the guards of a process
+# make check      install what is missing, build, run the tests
+# make bench      install what is missing, build, print the figures
+# make fuzz       fuzz the readers for FUZZ_SECONDS each
+#
+# Plain make and make install never install packages.
+
+version := 0.1.0
+# Changes when a program linked with the library before would no longer run.
+soversion := 0
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+libdir ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+mandir ?= $(prefix)/share/man
+
+B ?= build
+CC ?= cc
+OBJCOPY ?= objcopy
+CFLAGS ?= -O2 -g
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+override CFLAGS += -std=gnu11 $(warnings) -fvisibility=hidden
+override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$(B) \
+	-Isrc/libguardmaps -DGUARDMAPS_VERSION='"$(version)"'
+library_libs := -lprotobuf-c -lz
+command_libs := -lsmartcols -lcap -lelf
+
+library_objects := $(patsubst src/%.c,$(B)/%.o,$(wildcard src/libguardmaps/*.c)) \
+	$(B)/libguardmaps/guardmaps.pb-c.o
+command_objects := $(patsubst src/%.c,$(B)/%.o,$(wildcard src/guardmaps/*.c))
+soname := libguardmaps.so.$(soversion)
+man_pages := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
+
+all: $(B)/guardmaps $(B)/libguardmaps.a $(B)/$(soname) $(B)/guardmaps.pc man
+
+include tests/tests.mk
+
+$(B)/guardmaps.pb-c.c $(B)/guardmaps.pb-c.h &: proto/guardmaps.proto
+	@mkdir -p $(B)
+	protoc-c --proto_path=proto --c_out=$(B) guardmaps.proto
+
+$(B)/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -c -o $@ $<
+
+$(B)/libguardmaps/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -c -o $@ $<
+
+$(B)/guardmaps/%.o: src/guardmaps/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+
+# One object in which only the names of guardmaps.h are global: what links with
+# the static library may have an error_create() of its own.
+$(B)/libguardmaps.a: $(library_objects)
+	$(CC) -r -nostdlib -o $(B)/libguardmaps.o $^
+	$(OBJCOPY) --localize-hidden $(B)/libguardmaps.o
+	rm -f $@
+	$(AR) rcs $@ $(B)/libguardmaps.o
+
+$(B)/$(soname): $(library_objects) src/libguardmaps/libguardmaps.map
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(soname) -Wl,-z,defs \
+		-Wl,--version-script,src/libguardmaps/libguardmaps.map \
+		-o $@ $(library_objects) $(library_libs)
+
+$(B)/guardmaps: $(command_objects) $(B)/libguardmaps.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(command_libs) $(library_libs)
+
+$(B)/guardmaps.pc: src/libguardmaps/guardmaps.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|' \
+		-e 's|@includedir@|$(includedir)|; s|@version@|$(version)|' $< > $@
+
+man: $(man_pages)
+
+$(B)/man/%: man/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig \
+		$(DESTDIR)$(includedir) $(addprefix $(DESTDIR)$(mandir)/man,1 3 5)
+	install -m 755 $(B)/guardmaps $(DESTDIR)$(bindir)
+	install -m 755 $(B)/$(soname) $(DESTDIR)$(libdir)
+	ln -sf $(soname) $(DESTDIR)$(libdir)/libguardmaps.so
+	install -m 644 $(B)/libguardmaps.a $(DESTDIR)$(libdir)
+	install -m 644 $(B)/guardmaps.pc $(DESTDIR)$(libdir)/pkgconfig
+	install -m 644 src/libguardmaps/guardmaps.h $(DESTDIR)$(includedir)
+	for page in $(man_pages); do \
+		install -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}; \
+	done
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all man install clean
+.DELETE_ON_ERROR:
+
+-include $(wildcard $(B)/*/*.d)
