@@ -62,7 +62,9 @@ static void find_neighbours(const struct guardmaps_map *map,
 		ret->mapping_below = at_or_below > 0 ? at_or_below - 1
 						     : GUARDMAPS_NONE;
 	}
-	if (above < map->mapping_count)
+	/* x86's [vsyscall] is no neighbour of anything. */
+	if (above < map->mapping_count &&
+	    map->mappings[above].start < guard_map_user_end(map))
 		ret->mapping_above = above;
 }
 

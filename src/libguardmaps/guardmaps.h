@@ -314,7 +314,8 @@ struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 
 /**
  * Find out whether a source can answer for a process, without a guard map.
- * Returns NULL if it can, or the error that guardmaps_scan() would give.
+ * Returns NULL if it can, or the reason why not: as for guardmaps_scan(), but
+ * the message of UNSUPPORTED and PERMISSION leaves out process and source.
  */
 struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
 					enum guardmaps_source source);

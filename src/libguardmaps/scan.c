@@ -376,17 +376,26 @@ struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 			   process->pid, process->name);
 }
 
+static struct guardmaps_error *probe_one(const struct scan *scan,
+					 enum guardmaps_source id)
+{
+	const struct source *source = find_source(id);
+
+	if (!source)
+		return choose_source(scan, id, &source);
+	return source->probe(scan);
+}
+
 struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
 					enum guardmaps_source source)
 {
 	struct scan scan = { process, -1, -1, NULL };
-	const struct source *chosen;
 
 	struct guardmaps_error *error = process_check_memory(process);
 	if (!error)
 		error = open_files(&scan);
 	if (!error)
-		error = choose_source(&scan, source, &chosen);
+		error = probe_one(&scan, source);
 	close_files(&scan);
 	return error;
 }

@@ -142,30 +142,28 @@ static uint64_t find_stack_end_below(const struct thread_finder *finder,
 	return low > 0 ? finder->stack_ends[low - 1] : 0;
 }
 
-/* What guards a stack that starts at its mapping's start. */
-static void find_guard_mapping(const struct guardmaps_map *map,
-			       struct guardmaps_thread *thread)
+/* A guard region, or a PROT_NONE mapping, that ends where the stack starts. */
+static void find_stack_guard(const struct guardmaps_map *map,
+			     struct guardmaps_thread *thread)
 {
-	uint32_t below =
-		guardmaps_map_find_mapping(map, thread->stack_start - 1);
-	const uint32_t any = GUARDMAPS_READ | GUARDMAPS_WRITE |
-			     GUARDMAPS_EXECUTE;
+	const uint32_t any =
+		GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE;
+	uint64_t below = thread->stack_start - 1;
+	uint32_t region = guardmaps_map_find_region(map, below);
+	uint32_t mapping = guardmaps_map_find_mapping(map, below);
 
 	thread->guard = GUARDMAPS_STACK_GUARD_NONE;
-	if (below == GUARDMAPS_NONE ||
-	    map->mappings[below].end != thread->stack_start)
-		return;
-	uint32_t region =
-		guardmaps_map_find_region(map, thread->stack_start - 1);
 	if (region != GUARDMAPS_NONE &&
 	    map->regions[region].end == thread->stack_start) {
 		thread->guard = GUARDMAPS_STACK_GUARD_MARKER;
 		thread->guard_start = map->regions[region].start;
 		thread->guard_end = map->regions[region].end;
-	} else if (!(map->mappings[below].permissions & any)) {
+	} else if (mapping != GUARDMAPS_NONE &&
+		   map->mappings[mapping].end == thread->stack_start &&
+		   !(map->mappings[mapping].permissions & any)) {
 		thread->guard = GUARDMAPS_STACK_GUARD_PROT_NONE;
-		thread->guard_start = map->mappings[below].start;
-		thread->guard_end = map->mappings[below].end;
+		thread->guard_start = map->mappings[mapping].start;
+		thread->guard_end = map->mappings[mapping].end;
 	}
 }
 
@@ -192,7 +190,7 @@ static void bound_stack(const struct thread_finder *finder, uint64_t inside,
 		start = other_end;
 	thread->stack_start = start;
 	thread->stack_end = descriptor_end ? descriptor_end : end;
-	find_guard_mapping(map, thread);
+	find_stack_guard(map, thread);
 }
 
 /* Soft RLIMIT_STACK in bytes; UINT64_MAX if unlimited or not known. */
