@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <stdio.h>
+#include <string.h>
+
+#include "guardmaps.h"
+#include "text.h"
+
+char *text_put_hex(char *to, uint64_t value, int width)
+{
+	int digits = value ? (67 - __builtin_clzll(value)) / 4 : 1;
+
+	if (digits < width)
+		digits = width;
+	for (int i = digits; i-- > 0; value >>= 4)
+		to[i] = "0123456789abcdef"[value & 15];
+	return to + digits;
+}
+
+char *text_put_decimal(char *to, uint64_t value)
+{
+	char digits[TEXT_NUMBER_SIZE];
+	char *digit = digits + sizeof(digits);
+
+	do {
+		*--digit = '0' + value % 10;
+	} while (value /= 10);
+	size_t length = digits + sizeof(digits) - digit;
+	memcpy(to, digit, length);
+	return to + length;
+}
+
+void text_address(char *ret, uint64_t address)
+{
+	*ret++ = '0';
+	*ret++ = 'x';
+	*text_put_hex(ret, address, 1) = '\0';
+}
+
+void text_size(char *ret, uint64_t bytes)
+{
+	const char *unit = "BKMGTPE";
+	uint64_t whole = bytes, rest = 0;
+
+	for (; whole >= 1024; unit++) {
+		rest = whole % 1024;
+		whole /= 1024;
+	}
+	unsigned int tenths = (rest * 10 + 512) / 1024;
+	if (tenths == 10) {
+		whole++;
+		tenths = 0;
+	}
+	ret = text_put_decimal(ret, whole);
+	if (tenths)
+		ret += sprintf(ret, ".%u", tenths);
+	*ret++ = *unit;
+	*ret = '\0';
+}
+
+void text_permissions(char ret[5], uint32_t permissions)
+{
+	ret[0] = permissions & GUARDMAPS_READ ? 'r' : '-';
+	ret[1] = permissions & GUARDMAPS_WRITE ? 'w' : '-';
+	ret[2] = permissions & GUARDMAPS_EXECUTE ? 'x' : '-';
+	ret[3] = permissions & GUARDMAPS_SHARED ? 's' : 'p';
+	ret[4] = '\0';
+}
