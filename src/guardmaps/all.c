@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* guardmaps -a: a row per process that has guard regions. */
+#include <dirent.h>
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "progress.h"
+
+enum {
+	COL_PID,
+	COL_COMMAND,
+	COL_REGIONS,
+	COL_SIZE,
+	COL_MAPPINGS,
+	COL_SAVED,
+	COL_SOURCE,
+};
+
+static const struct column columns[] = {
+	[COL_PID] = { "PID", COLUMN_NUMBER, true, "process id" },
+	[COL_COMMAND] = { "COMMAND", COLUMN_TEXT, true, "name of the process" },
+	[COL_REGIONS] = { "REGIONS", COLUMN_NUMBER, true, "guard regions" },
+	[COL_SIZE] = { "SIZE", COLUMN_NUMBER, true, "size of all of them" },
+	[COL_MAPPINGS] = { "MAPPINGS", COLUMN_NUMBER, true,
+			   "mappings that hold some" },
+	[COL_SAVED] = { "SAVED", COLUMN_NUMBER, true,
+			"mappings more that PROT_NONE guards would have cost" },
+	[COL_SOURCE] = { "SOURCE", COLUMN_TEXT, false,
+			 "kernel interface they were found by" },
+};
+
+const struct column_table all_columns = { columns,
+					  sizeof(columns) / sizeof(*columns) };
+
+struct row {
+	pid_t pid;
+	char command[64];
+	enum guardmaps_source source;
+	struct guardmaps_totals totals;
+};
+
+struct sweep {
+	const struct command *command;
+	struct row *rows;
+	size_t count, capacity;
+	struct outcome outcome;
+	size_t denied;
+	/* The first error that is about more than one process, or NULL. */
+	struct guardmaps_error *unsupported;
+};
+
+static void fill_cell(const void *context, size_t number, int column,
+		      struct cell *ret)
+{
+	const struct sweep *sweep = context;
+	const struct row *row = &sweep->rows[number];
+
+	switch (column) {
+	case COL_PID:
+		cell_set_number(ret, row->pid);
+		break;
+	case COL_COMMAND:
+		cell_set_text(ret, row->command);
+		break;
+	case COL_REGIONS:
+		cell_set_number(ret, row->totals.regions);
+		break;
+	case COL_SIZE:
+		cell_set_size(ret, row->totals.bytes);
+		break;
+	case COL_MAPPINGS:
+		cell_set_number(ret, row->totals.mappings);
+		break;
+	case COL_SAVED:
+		cell_set_number(ret, row->totals.mappings_saved);
+		break;
+	case COL_SOURCE:
+		cell_set_text(ret, guardmaps_source_name(row->source));
+		break;
+	}
+}
+
+static void add_row(struct sweep *sweep, const struct guardmaps_map *map)
+{
+	struct row row = {
+		.pid = guardmaps_map_pid(map),
+		.source = guardmaps_map_source(map),
+	};
+
+	guardmaps_map_totals(map, &row.totals);
+	if (row.totals.regions == 0)
+		return;
+	snprintf(row.command, sizeof(row.command), "%s",
+		 guardmaps_map_process_name(map));
+	if (sweep->count == sweep->capacity) {
+		sweep->capacity += 64;
+		sweep->rows = allocate(sweep->rows, sweep->capacity,
+				       sizeof(*sweep->rows));
+	}
+	sweep->rows[sweep->count++] = row;
+}
+
+/* One that vanishes or has no memory is not a failure: it has no guards. */
+static void count_error(struct sweep *sweep, struct guardmaps_error *error)
+{
+	switch (guardmaps_error_code(error)) {
+	case GUARDMAPS_ERROR_NO_PROCESS:
+	case GUARDMAPS_ERROR_ENDED:
+	case GUARDMAPS_ERROR_NO_ADDRESS_SPACE:
+		break;
+	case GUARDMAPS_ERROR_PERMISSION:
+		sweep->outcome.failed++;
+		sweep->denied++;
+		break;
+	case GUARDMAPS_ERROR_UNSUPPORTED:
+		sweep->outcome.failed++;
+		if (!sweep->unsupported) {
+			sweep->unsupported = error;
+			return;
+		}
+		break;
+	default:
+		sweep->outcome.failed++;
+		report(error);
+		return;
+	}
+	guardmaps_error_destroy(error);
+}
+
+static void sweep_process(struct sweep *sweep, pid_t pid)
+{
+	struct guardmaps_process *process;
+	struct guardmaps_map *map;
+
+	struct guardmaps_error *error =
+		open_process(sweep->command, pid, &process, &map);
+	if (error) {
+		count_error(sweep, error);
+		return;
+	}
+	sweep->outcome.done++;
+	add_row(sweep, map);
+	guardmaps_map_destroy(map);
+	guardmaps_process_close(process);
+}
+
+static int is_process(const struct dirent *entry)
+{
+	return is_number(entry->d_name);
+}
+
+static int compare_pids(const struct dirent **a, const struct dirent **b)
+{
+	long first = strtol((*a)->d_name, NULL, 10);
+	long second = strtol((*b)->d_name, NULL, 10);
+
+	return (first > second) - (first < second);
+}
+
+static void sweep_processes(struct sweep *sweep)
+{
+	const char *sysroot = sweep->command->sysroot;
+	struct dirent **entries;
+	struct progress progress;
+	char *path;
+
+	if (asprintf(&path, "%s/proc", sysroot ? sysroot : "") < 0)
+		errx(EXIT_TROUBLE, "out of memory");
+	int count = scandir(path, &entries, is_process, compare_pids);
+	if (count < 0)
+		err(EXIT_TROUBLE, "cannot read %s", path);
+	free(path);
+	progress_start(&progress, count);
+	for (int i = 0; i < count; i++) {
+		progress_show(&progress, i);
+		sweep_process(sweep, strtol(entries[i]->d_name, NULL, 10));
+		free(entries[i]);
+	}
+	progress_end(&progress);
+	free(entries);
+}
+
+static void report_failures(const struct sweep *sweep)
+{
+	if (sweep->unsupported)
+		report(sweep->unsupported);
+	if (sweep->denied > 0) {
+		fflush(stdout);
+		warnx("%zu process%s could not be read: Permission denied (needs the same user, or CAP_SYS_PTRACE)",
+		      sweep->denied, sweep->denied == 1 ? "" : "es");
+	}
+}
+
+enum exit_status all_command(const struct command *command)
+{
+	struct sweep sweep = { .command = command };
+	struct output output;
+
+	output_init(&output, &command->output, "processes", columns,
+		    all_columns.count);
+	sweep_processes(&sweep);
+	if (sweep.outcome.done > 0 || sweep.outcome.failed == 0)
+		output_print(&output, &(struct output_rows){
+					      .count = sweep.count,
+					      .fill = fill_cell,
+					      .context = &sweep,
+				      });
+	report_failures(&sweep);
+	free(sweep.rows);
+	return outcome_exit_status(&sweep.outcome);
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* guardmaps check: what works on this machine, and what is missing. */
+#include <err.h>
+#include <gnu/libc-version.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/capability.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "criu.h"
+
+enum {
+	COL_ITEM,
+	COL_STATUS,
+	COL_DETAIL,
+};
+
+static const struct column columns[] = {
+	[COL_ITEM] = { "ITEM", COLUMN_TEXT, true, "what was looked at" },
+	[COL_STATUS] = { "STATUS", COLUMN_TEXT, true, "yes, no, or partly" },
+	[COL_DETAIL] = { "DETAIL", COLUMN_TEXT, true,
+			 "why not, or what it is good for" },
+};
+
+const struct column_table check_columns = { columns,
+					    sizeof(columns) / sizeof(*columns) };
+
+#define MAXIMUM_FINDINGS 16
+
+struct finding {
+	char item[32];
+	const char *status;
+	char detail[512];
+};
+
+struct check {
+	struct finding findings[MAXIMUM_FINDINGS];
+	size_t count;
+	/* This process, to try the sources on. */
+	struct guardmaps_process *self;
+	bool has_source;
+	bool has_scan;
+};
+
+static void add(struct check *check, const char *item, const char *status,
+		const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void add(struct check *check, const char *item, const char *status,
+		const char *format, ...)
+{
+	struct finding *finding = &check->findings[check->count++];
+	va_list arguments;
+
+	snprintf(finding->item, sizeof(finding->item), "%s", item);
+	finding->status = status;
+	va_start(arguments, format);
+	vsnprintf(finding->detail, sizeof(finding->detail), format, arguments);
+	va_end(arguments);
+}
+
+/* ---- Sources ---------------------------------------------------------- */
+
+static void check_source(struct check *check, enum guardmaps_source source,
+			 const char *interface)
+{
+	char item[32];
+
+	snprintf(item, sizeof(item), "source %s", guardmaps_source_name(source));
+	struct guardmaps_error *error = guardmaps_probe(check->self, source);
+	if (error) {
+		add(check, item, "no", "%s", guardmaps_error_message(error));
+		guardmaps_error_destroy(error);
+		return;
+	}
+	add(check, item, "yes", "%s", interface);
+	check->has_source = true;
+	check->has_scan |= source == GUARDMAPS_SOURCE_SCAN;
+}
+
+static void check_sources(struct check *check)
+{
+	struct guardmaps_error *error =
+		guardmaps_process_open(getpid(), NULL, &check->self);
+	if (error)
+		fail(error);
+	check_source(check, GUARDMAPS_SOURCE_GUARDS, "/proc/PID/guards");
+	check_source(check, GUARDMAPS_SOURCE_SCAN,
+		     "PAGEMAP_SCAN with PAGE_IS_GUARD");
+	check_source(check, GUARDMAPS_SOURCE_PAGEMAP, "pagemap bit 58");
+	check_source(check, GUARDMAPS_SOURCE_MARKERS,
+		     "swap entries in pagemap; tells uffd-wp and poison too");
+}
+
+/* ---- Capabilities ----------------------------------------------------- */
+
+static void check_capability(struct check *check, cap_value_t capability,
+			     const char *name, const char *use)
+{
+	cap_flag_value_t value = CAP_CLEAR;
+	cap_t capabilities = cap_get_proc();
+
+	if (capabilities)
+		cap_get_flag(capabilities, capability, CAP_EFFECTIVE, &value);
+	cap_free(capabilities);
+	add(check, name, value == CAP_SET ? "yes" : "no", "%s", use);
+}
+
+static void check_capabilities(struct check *check)
+{
+	check_capability(check, CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
+			 "processes of other users");
+	check_capability(check, CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
+			 "source markers; uffd-wp and poison in explain");
+}
+
+/* ---- The C library ---------------------------------------------------- */
+
+/* A thread that lives until it is told to end. */
+struct sleeper {
+	pthread_mutex_t mutex;
+	pthread_t thread;
+};
+
+static void *sleep_until_told(void *argument)
+{
+	struct sleeper *sleeper = argument;
+
+	pthread_mutex_lock(&sleeper->mutex);
+	pthread_mutex_unlock(&sleeper->mutex);
+	return NULL;
+}
+
+/* What guards the stack of a thread of ours. */
+static enum guardmaps_stack_guard look_at_threads(struct check *check)
+{
+	enum guardmaps_stack_guard guard = GUARDMAPS_STACK_GUARD_UNKNOWN;
+	struct guardmaps_threads *threads = NULL;
+	struct guardmaps_map *map = NULL;
+
+	struct guardmaps_error *error =
+		guardmaps_scan(check->self, GUARDMAPS_SOURCE_AUTO, &map);
+	if (!error)
+		error = guardmaps_threads_create(check->self, map, &threads);
+	if (!error && guardmaps_threads_count(threads) > 1)
+		guard = guardmaps_threads_get(threads, 1)->guard;
+	guardmaps_error_destroy(error);
+	guardmaps_threads_destroy(threads);
+	guardmaps_map_destroy(map);
+	return guard;
+}
+
+static enum guardmaps_stack_guard try_thread_stack(struct check *check)
+{
+	struct sleeper sleeper = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+	enum guardmaps_stack_guard guard = GUARDMAPS_STACK_GUARD_UNKNOWN;
+
+	pthread_mutex_lock(&sleeper.mutex);
+	int failed = pthread_create(&sleeper.thread, NULL, sleep_until_told,
+				    &sleeper);
+	if (!failed)
+		guard = look_at_threads(check);
+	pthread_mutex_unlock(&sleeper.mutex);
+	if (!failed)
+		pthread_join(sleeper.thread, NULL);
+	return guard;
+}
+
+static void check_c_library(struct check *check)
+{
+	const char *version = gnu_get_libc_version();
+
+	switch (try_thread_stack(check)) {
+	case GUARDMAPS_STACK_GUARD_MARKER:
+		add(check, "thread stacks", "yes",
+		    "glibc %s guards them by guard markers", version);
+		break;
+	case GUARDMAPS_STACK_GUARD_PROT_NONE:
+		add(check, "thread stacks", "no",
+		    "glibc %s guards them by PROT_NONE mappings (2.42 and later by guard markers)",
+		    version);
+		break;
+	default:
+		add(check, "thread stacks", "no",
+		    "cannot tell how glibc %s guards them", version);
+	}
+}
+
+/* ---- criu ------------------------------------------------------------- */
+
+static void check_criu(struct check *check)
+{
+	struct criu criu;
+
+	if (!criu_find(&criu)) {
+		add(check, "criu", "no", "not installed");
+		return;
+	}
+	const char *version = *criu.version ? criu.version : "of unknown version";
+	if (!criu.knows_guards)
+		add(check, "criu", "no",
+		    "%s %s does not know guards: do not dump a process that has some",
+		    criu.path, version);
+	else if (!check->has_scan)
+		add(check, "criu", "no",
+		    "%s %s needs PAGE_IS_GUARD (Linux 6.16): dump of a process with guards fails",
+		    criu.path, version);
+	else
+		add(check, "criu", "partly",
+		    "%s %s keeps guards, but a process with guards in locked mappings is lost at restore",
+		    criu.path, version);
+}
+
+/* ---- The command ------------------------------------------------------ */
+
+static void fill_cell(const void *context, size_t row, int column,
+		      struct cell *ret)
+{
+	const struct check *check = context;
+	const struct finding *finding = &check->findings[row];
+
+	switch (column) {
+	case COL_ITEM:
+		cell_set_text(ret, finding->item);
+		break;
+	case COL_STATUS:
+		cell_set_text(ret, finding->status);
+		break;
+	case COL_DETAIL:
+		cell_set_text(ret, finding->detail);
+		break;
+	}
+}
+
+enum exit_status check_command(const struct command *command)
+{
+	struct check check = {};
+	struct output output;
+
+	check_sources(&check);
+	check_capabilities(&check);
+	check_c_library(&check);
+	check_criu(&check);
+	guardmaps_process_close(check.self);
+
+	output_init(&output, &command->output, "checks", columns,
+		    check_columns.count);
+	output_print(&output, &(struct output_rows){
+				      .count = check.count,
+				      .fill = fill_cell,
+				      .context = &check,
+			      });
+	if (check.has_source)
+		return EXIT_DONE;
+	warnx("no source shows guard regions on this machine");
+	return EXIT_PARTLY;
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* guardmaps maps PID: /proc/PID/maps with guard regions as rows of their own. */
+#include <err.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+/* fs/proc/task_mmu.c: names begin in this column, counted from 0. */
+#define NAME_COLUMN 73
+
+/* Longest part of a line before the name, with room to spare. */
+#define LINE_SIZE 256
+
+static void print_line(const struct guardmaps_mapping *mapping, uint64_t start,
+		       uint64_t end, uint32_t permissions)
+{
+	bool has_file =
+		mapping->inode || mapping->dev_major || mapping->dev_minor;
+	char line[LINE_SIZE];
+	char *to = line;
+
+	to = text_put_hex(to, start, 8);
+	*to++ = '-';
+	to = text_put_hex(to, end, 8);
+	*to++ = ' ';
+	text_permissions(to, permissions);
+	to += 4;
+	*to++ = ' ';
+	to = text_put_hex(to, mapping->offset +
+				      (has_file ? start - mapping->start : 0), 8);
+	*to++ = ' ';
+	to = text_put_hex(to, mapping->dev_major, 2);
+	*to++ = ':';
+	to = text_put_hex(to, mapping->dev_minor, 2);
+	*to++ = ' ';
+	to = text_put_decimal(to, mapping->inode);
+	*to++ = ' ';
+	if (*mapping->name)
+		while (to < line + NAME_COLUMN)
+			*to++ = ' ';
+	fwrite_unlocked(line, 1, to - line, stdout);
+	if (*mapping->name)
+		fputs_unlocked(mapping->name, stdout);
+	putchar_unlocked('\n');
+}
+
+static void print_mapping(const struct guardmaps_map *map, uint32_t i,
+			  size_t *next_region)
+{
+	const struct guardmaps_mapping *mapping = guardmaps_map_mapping(map, i);
+	size_t region_count = guardmaps_map_region_count(map);
+	uint64_t start = mapping->start;
+
+	for (; *next_region < region_count; ++*next_region) {
+		const struct guardmaps_region *region =
+			guardmaps_map_region(map, *next_region);
+		if (region->mapping != i)
+			break;
+		if (start < region->start)
+			print_line(mapping, start, region->start,
+				   mapping->permissions);
+		print_line(mapping, region->start, region->end,
+			   mapping->permissions & GUARDMAPS_SHARED);
+		start = region->end;
+	}
+	if (start < mapping->end)
+		print_line(mapping, start, mapping->end, mapping->permissions);
+}
+
+enum exit_status maps_command(const struct command *command)
+{
+	struct outcome outcome = {};
+	struct guardmaps_map *map;
+	size_t region = 0;
+
+	struct guardmaps_error *error = read_process(
+		command, parse_pid(command->arguments[0]), &map);
+	if (error) {
+		report_outcome(error, &outcome);
+		return outcome_exit_status(&outcome);
+	}
+	for (size_t i = 0; i < guardmaps_map_mapping_count(map); i++)
+		print_mapping(map, i, &region);
+	guardmaps_map_destroy(map);
+	return EXIT_DONE;
+}
