@@ -30,9 +30,9 @@ override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$(B) \
 library_libs := -lprotobuf-c -lz
 command_libs := -lsmartcols -lcap -lelf
 
-library_objects := $(patsubst src/%.c,$(B)/%.o,$(wildcard src/libguardmaps/*.c)) \
-	$(B)/libguardmaps/guardmaps.pb-c.o
-command_objects := $(patsubst src/%.c,$(B)/%.o,$(wildcard src/guardmaps/*.c))
+library_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/libguardmaps/*.c)) \
+	$(B)/obj/guardmaps.pb-c.o
+command_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/guardmaps/*.c))
 soname := libguardmaps.so.$(soversion)
 man_pages := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
 
@@ -44,15 +44,15 @@ $(B)/guardmaps.pb-c.c $(B)/guardmaps.pb-c.h &: proto/guardmaps.proto
 	@mkdir -p $(B)
 	protoc-c --proto_path=proto --c_out=$(B) guardmaps.proto
 
-$(B)/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
+$(B)/obj/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -c -o $@ $<
 
-$(B)/libguardmaps/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
+$(B)/obj/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -c -o $@ $<
 
-$(B)/guardmaps/%.o: src/guardmaps/%.c Makefile
+$(B)/obj/guardmaps/%.o: src/guardmaps/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
 
@@ -102,4 +102,4 @@ clean:
 .PHONY: all man install clean
 .DELETE_ON_ERROR:
 
--include $(wildcard $(B)/*/*.d)
+-include $(wildcard $(B)/obj/*/*.d)
