@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <err.h>
 #include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,6 +369,8 @@ int main(int argc, char **argv)
 	struct command command = {};
 	struct given given = {};
 
+	/* For names of files and threads; numbers stay as they are. */
+	setlocale(LC_CTYPE, "");
 	parse_options(argc, argv, &command, &given);
 	const struct verb *verb = choose_verb(&command, &given);
 	if (given.help) {

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <err.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "output.h"
+
+/* Rows that libsmartcols holds at a time: 4,096 take about 3 MB. */
+#define ROWS_PER_TABLE 4096
+
+/*
+ * Rows over which a table for people is not left to libsmartcols, which finds
+ * the width of each character twice: 30,000 rows took five times as long as
+ * reading the maps file that they come from.
+ */
+#define LONG_TABLE 256
+
+static void __attribute__((noreturn)) out_of_memory(void)
+{
+	errx(EXIT_TROUBLE, "out of memory");
+}
+
+/* Every step that libsmartcols may fail at is memory or output. */
+static void check(int error)
+{
+	if (error)
+		errx(EXIT_TROUBLE, "cannot print the table: %s",
+		     strerror(-error));
+}
+
+static struct libscols_table *make_table(const struct output *output)
+{
+	const struct output_options *options = output->options;
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		out_of_memory();
+	check(scols_table_set_name(table, output->name));
+	check(scols_table_enable_raw(table, options->format == OUTPUT_RAW));
+	check(scols_table_enable_export(table, options->format == OUTPUT_PAIRS));
+	check(scols_table_enable_json(table, options->format == OUTPUT_JSON));
+	check(scols_table_enable_noheadings(table, options->no_headings));
+	for (size_t i = 0; i < output->shown_count; i++) {
+		const struct column *column = &output->columns[output->shown[i]];
+		bool is_number = column->type == COLUMN_NUMBER;
+		struct libscols_column *made = scols_table_new_column(
+			table, column->name, 0, is_number ? SCOLS_FL_RIGHT : 0);
+		if (!made)
+			out_of_memory();
+		check(scols_column_set_json_type(made, is_number
+							       ? SCOLS_JSON_NUMBER
+							       : SCOLS_JSON_STRING));
+	}
+	return table;
+}
+
+static const char *fill_cell(const struct output *output,
+			     const struct output_rows *rows, size_t row,
+			     size_t shown, struct cell *cell)
+{
+	cell->text = NULL;
+	cell->sizes_in_bytes = output->options->sizes_in_bytes ||
+			       output->options->format == OUTPUT_JSON;
+	rows->fill(rows->context, row, output->shown[shown], cell);
+	return cell->text;
+}
+
+static void fill_line(const struct output *output,
+		      const struct output_rows *rows, size_t row,
+		      struct libscols_line *line)
+{
+	struct cell cell;
+
+	for (size_t i = 0; i < output->shown_count; i++)
+		check(scols_line_set_data(
+			line, i, fill_cell(output, rows, row, i, &cell)));
+	if (rows->color)
+		check(scols_line_set_color(line,
+					   rows->color(rows->context, row)));
+}
+
+/*
+ * libsmartcols prints a JSON array for each table: leave out where one ends
+ * and the next begins.
+ */
+static void print_json_part(struct libscols_table *table, bool is_first,
+			    bool is_last)
+{
+	char *json;
+
+	check(scols_print_table_to_string(table, &json));
+	char *begin = is_first ? json : strchr(json, '[') + 1;
+	char *end = strrchr(json, ']');
+	if (is_last)
+		end += strlen(end);
+	else
+		while (end[-1] == '\n' || end[-1] == ' ')
+			end--;
+	if (!is_first)
+		putchar(',');
+	fwrite(begin, 1, end - begin, stdout);
+	free(json);
+}
+
+static void print_part(const struct output *output,
+		       struct libscols_table *table, bool is_first,
+		       bool is_last)
+{
+	if (output->options->format == OUTPUT_JSON) {
+		print_json_part(table, is_first, is_last);
+		return;
+	}
+	check(scols_print_table(table));
+	check(scols_table_enable_noheadings(table, true));
+}
+
+/* libsmartcols prints nothing at all for a table without rows. */
+static void print_empty(const struct output *output)
+{
+	enum output_format format = output->options->format;
+
+	if (format == OUTPUT_JSON)
+		printf("{\n   \"%s\": []\n}\n", output->name);
+	if (format == OUTPUT_JSON || format == OUTPUT_PAIRS ||
+	    output->options->no_headings)
+		return;
+	for (size_t i = 0; i < output->shown_count; i++)
+		printf("%s%s", i ? " " : "",
+		       output->columns[output->shown[i]].name);
+	putchar('\n');
+}
+
+/* Lines are made for the first part and filled anew for each that follows. */
+static void print_parts(const struct output *output,
+			const struct output_rows *rows,
+			struct libscols_table *table)
+{
+	struct libscols_line *lines[ROWS_PER_TABLE];
+	size_t line_count = 0;
+
+	for (size_t first = 0; first < rows->count; first += ROWS_PER_TABLE) {
+		size_t count = rows->count - first;
+		bool is_last = count <= ROWS_PER_TABLE;
+		if (!is_last)
+			count = ROWS_PER_TABLE;
+		for (; line_count < count; line_count++) {
+			lines[line_count] = scols_table_new_line(table, NULL);
+			if (!lines[line_count])
+				out_of_memory();
+		}
+		for (; line_count > count; line_count--)
+			check(scols_table_remove_line(table,
+						      lines[line_count - 1]));
+		for (size_t i = 0; i < count; i++)
+			fill_line(output, rows, first + i, lines[i]);
+		print_part(output, table, first == 0, is_last);
+	}
+}
+
+/* ---- Long tables for people ------------------------------------------- */
+
+/* Neither wider than it has bytes, nor anything to escape. */
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+/* The width of each column: that of its widest cell, or its heading. */
+static void find_widths(const struct output *output,
+			const struct output_rows *rows, size_t *ret)
+{
+	struct cell cell;
+
+	for (size_t i = 0; i < output->shown_count; i++)
+		ret[i] = output->options->no_headings
+				 ? 1
+				 : strlen(output->columns[output->shown[i]].name);
+	for (size_t row = 0; row < rows->count; row++)
+		for (size_t i = 0; i < output->shown_count; i++) {
+			const char *text =
+				fill_cell(output, rows, row, i, &cell);
+			size_t width = text ? strlen(text) : 0;
+			if (width > ret[i])
+				ret[i] = width;
+		}
+}
+
+static void put_blanks(size_t count)
+{
+	while (count-- > 0)
+		putchar_unlocked(' ');
+}
+
+static void put_cell(const struct output *output, size_t shown,
+		     const char *text, size_t width)
+{
+	enum column_type type = output->columns[output->shown[shown]].type;
+	bool is_last = shown + 1 == output->shown_count;
+	size_t padding = width - strlen(text);
+
+	if (type == COLUMN_NUMBER)
+		put_blanks(padding);
+	fputs_unlocked(text, stdout);
+	if (type != COLUMN_NUMBER && !is_last)
+		put_blanks(padding);
+	putchar_unlocked(is_last ? '\n' : ' ');
+}
+
+/* Returns false, with nothing printed, if a cell is not plain. */
+static bool print_plain_row(const struct output *output,
+			    const struct output_rows *rows, size_t row,
+			    const size_t *widths)
+{
+	struct cell cells[OUTPUT_MAXIMUM_COLUMNS];
+	const char *texts[OUTPUT_MAXIMUM_COLUMNS];
+
+	for (size_t i = 0; i < output->shown_count; i++) {
+		texts[i] = fill_cell(output, rows, row, i, &cells[i]);
+		if (!texts[i])
+			texts[i] = "";
+		if (!is_plain(texts[i]))
+			return false;
+	}
+	for (size_t i = 0; i < output->shown_count; i++)
+		put_cell(output, i, texts[i], widths[i]);
+	return true;
+}
+
+static void set_widths(struct libscols_table *table, const size_t *widths,
+		       size_t count)
+{
+	/* A hint of 1 or less would be a fraction of the terminal. */
+	for (size_t i = 0; i < count; i++)
+		if (widths[i] > 1)
+			check(scols_column_set_whint(
+				scols_table_get_column(table, i), widths[i]));
+}
+
+/* libsmartcols still prints what takes knowledge of characters. */
+static void print_long_table(const struct output *output,
+			     const struct output_rows *rows,
+			     struct libscols_table *table)
+{
+	size_t widths[OUTPUT_MAXIMUM_COLUMNS];
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+
+	if (!line)
+		out_of_memory();
+	find_widths(output, rows, widths);
+	set_widths(table, widths, output->shown_count);
+	check(scols_table_enable_noheadings(table, true));
+	if (!output->options->no_headings)
+		for (size_t i = 0; i < output->shown_count; i++)
+			put_cell(output, i,
+				 output->columns[output->shown[i]].name,
+				 widths[i]);
+	for (size_t row = 0; row < rows->count; row++) {
+		if (print_plain_row(output, rows, row, widths))
+			continue;
+		fill_line(output, rows, row, line);
+		check(scols_print_table(table));
+	}
+}
+
+void output_print(const struct output *output, const struct output_rows *rows)
+{
+	if (rows->count == 0) {
+		print_empty(output);
+		return;
+	}
+	struct libscols_table *table = make_table(output);
+	check(scols_table_enable_colors(table,
+					rows->color && isatty(STDOUT_FILENO)));
+	if (output->options->format == OUTPUT_TABLE && rows->count > LONG_TABLE)
+		print_long_table(output, rows, table);
+	else
+		print_parts(output, rows, table);
+	scols_unref_table(table);
+}
