@@ -17,7 +17,6 @@ struct name_block {
 
 struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 					 const char *executable,
-					 enum guardmaps_source source,
 					 uint64_t page_size,
 					 struct guardmaps_map **ret)
 {
@@ -28,7 +27,6 @@ struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 		.pid = pid,
 		.process_name = strdup(process_name),
 		.executable = strdup(executable),
-		.source = source,
 		.page_size = page_size,
 	};
 	if (!map->process_name || !map->executable) {

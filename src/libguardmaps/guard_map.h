@@ -33,10 +33,9 @@ struct guardmaps_map {
 	struct name_block *names;
 };
 
-/** Make an empty guard map. Strings are copied. */
+/** Make an empty guard map; its source is set later. Strings are copied. */
 struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 					 const char *executable,
-					 enum guardmaps_source source,
 					 uint64_t page_size,
 					 struct guardmaps_map **ret);
 

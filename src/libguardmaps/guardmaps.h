@@ -237,7 +237,10 @@ void guardmaps_map_destroy(struct guardmaps_map *map);
 pid_t guardmaps_map_pid(const struct guardmaps_map *map);
 const char *guardmaps_map_process_name(const struct guardmaps_map *map);
 
-/** Target of /proc/PID/exe, or "" where it could not be read. */
+/**
+ * Target of /proc/PID/exe, or "" where it could not be read or
+ * guardmaps_find_owners() was not called.
+ */
 const char *guardmaps_map_executable(const struct guardmaps_map *map);
 
 /** The source it was read from: never GUARDMAPS_SOURCE_AUTO. */
@@ -418,8 +421,8 @@ guardmaps_threads_get(const struct guardmaps_threads *threads, size_t i);
 
 /**
  * Find the threads whose stacks the guard regions of @map protect, and note
- * them in it. Besides the threads, a name that glibc gave the mapping
- * (glibc.mem.decorate_maps) tells an owner.
+ * them in it, with the executable of the process. Besides the threads, a name
+ * that glibc gave the mapping (glibc.mem.decorate_maps) tells an owner.
  *
  * Errors: as guardmaps_threads_create().
  */

@@ -13,8 +13,7 @@ open_guards_file(const struct guardmaps_process *process, int *ret)
 {
 	int fd = process_open_memory_file(process, "guards");
 
-	/* Only a directory that is still there says that the file is not. */
-	if (fd == -ENOENT && faccessat(process->dirfd, "maps", F_OK, 0) == 0)
+	if (fd == -ENOENT)
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
 				    "there is no %s/guards (needs a kernel with the guardmaps series)",
 				    process->directory);

@@ -308,9 +308,12 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 		return refuse(decoder, "it has a name with a zero byte");
 	decoder->mapping_count = header->mapping_count;
 	decoder->region_count = header->region_count;
-	return guard_map_create(header->pid, name, executable,
-				(enum guardmaps_source)header->source,
-				header->page_size, &decoder->map);
+	struct guardmaps_error *error =
+		guard_map_create(header->pid, name, executable,
+				 header->page_size, &decoder->map);
+	if (!error)
+		decoder->map->source = (enum guardmaps_source)header->source;
+	return error;
 }
 
 static struct guardmaps_error *decode_mapping(struct decoder *decoder,

@@ -29,6 +29,14 @@ struct guardmaps_error *pagemap_open(const struct guardmaps_process *process,
 	return NULL;
 }
 
+bool pagemap_is_alive(int fd)
+{
+	uint64_t entry;
+
+	/* It reads as empty once the last user of the address space is gone. */
+	return pread(fd, &entry, sizeof(entry), 0) == sizeof(entry);
+}
+
 int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 		  bool (*take)(void *context, uint64_t start, uint64_t end),
 		  void *context)

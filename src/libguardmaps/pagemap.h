@@ -9,6 +9,9 @@
 struct guardmaps_error *pagemap_open(const struct guardmaps_process *process,
 				     int *ret);
 
+/** Whether the address space that a pagemap was opened on still exists. */
+bool pagemap_is_alive(int fd);
+
 /**
  * Sweep a range for pages of one category (PAGE_IS_*), ascending.
  *

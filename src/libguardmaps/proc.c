@@ -38,20 +38,19 @@ int process_open_memory_file(const struct guardmaps_process *process,
 	return process_open_file(process, path, 0);
 }
 
-static ssize_t read_all(int fd, char *ret, size_t size)
+/*
+ * The kernel hands out the files that are read so whole, if there is room,
+ * and makes them anew for each read from their beginning.
+ */
+static ssize_t read_from_start(int fd, char *ret, size_t size)
 {
-	size_t length = 0;
+	ssize_t length;
 
-	while (length < size - 1) {
-		ssize_t got = read(fd, ret + length, size - 1 - length);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		length += got;
-	}
+	do {
+		length = pread(fd, ret, size - 1, 0);
+	} while (length < 0 && errno == EINTR);
+	if (length < 0)
+		return -errno;
 	ret[length] = '\0';
 	return length;
 }
@@ -62,7 +61,17 @@ ssize_t process_read_file(const struct guardmaps_process *process,
 	_cleanup_close_ int fd = process_open_file(process, file, 0);
 	if (fd < 0)
 		return fd;
-	return read_all(fd, ret, size);
+	return read_from_start(fd, ret, size);
+}
+
+ssize_t process_read_link(const struct guardmaps_process *process,
+			  const char *link, char *ret, size_t size)
+{
+	ssize_t length = readlinkat(process->dirfd, link, ret, size - 1);
+	if (length < 0)
+		return -errno;
+	ret[length] = '\0';
+	return length;
 }
 
 /* What would help; "" where that is not known. */
@@ -137,11 +146,11 @@ static int read_stat(struct guardmaps_process *process)
 {
 	char stat[2048];
 
-	ssize_t length = process_read_file(process, "stat", stat, sizeof(stat));
-	if (length == -ENOENT && process->recorded) {
+	if (process->stat_fd < 0) {
 		read_recorded_name(process);
 		return 0;
 	}
+	ssize_t length = read_from_start(process->stat_fd, stat, sizeof(stat));
 	if (length < 0)
 		return length;
 	return length == 0 ? -ESRCH : parse_stat(process, stat);
@@ -283,12 +292,22 @@ process_list_threads(const struct guardmaps_process *process, pid_t **ret,
 	return NULL;
 }
 
+static struct guardmaps_error *open_stat(struct guardmaps_process *process)
+{
+	int fd = process_open_file(process, "stat", 0);
+
+	if (fd < 0 && !(fd == -ENOENT && process->recorded))
+		return process_file_error(process, -fd, "stat");
+	process->stat_fd = fd;
+	return NULL;
+}
+
 static struct guardmaps_error *open_directory(struct guardmaps_process *process)
 {
 	process->dirfd = open(process->directory,
 			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (process->dirfd >= 0)
-		return NULL;
+		return open_stat(process);
 	if (errno == ENOENT || errno == ESRCH)
 		return error_create(GUARDMAPS_ERROR_NO_PROCESS,
 				    "no process %d (no %s)", process->pid,
@@ -303,7 +322,11 @@ struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 	if (!process)
 		return &error_no_memory;
 	*process = (struct guardmaps_process){
-		.pid = pid, .dirfd = -1, .recorded = sysroot != NULL,
+		.pid = pid,
+		.dirfd = -1,
+		.stat_fd = -1,
+		.recorded = sysroot != NULL,
+		.name = "?",
 	};
 	if (asprintf(&process->directory, "%s/proc/%d", sysroot ? sysroot : "",
 		     pid) < 0) {
@@ -326,8 +349,8 @@ void guardmaps_process_close(struct guardmaps_process *process)
 {
 	if (!process)
 		return;
-	if (process->dirfd >= 0)
-		close(process->dirfd);
+	cleanup_close(&process->stat_fd);
+	cleanup_close(&process->dirfd);
 	free(process->directory);
 	free(process);
 }

@@ -13,8 +13,9 @@
 
 struct guardmaps_process {
 	pid_t pid;
-	/* Of /proc/PID. */
+	/* Of /proc/PID, and of its stat file; -1 where a recorded tree has none. */
 	int dirfd;
+	int stat_fd;
 	/* "/proc/PID" with the sysroot before it, for messages. */
 	char *directory;
 	/* Below a sysroot: no system call may ask about a live process. */
@@ -52,6 +53,13 @@ int process_open_memory_file(const struct guardmaps_process *process,
  */
 ssize_t process_read_file(const struct guardmaps_process *process,
 			  const char *file, char *ret, size_t size);
+
+/**
+ * Read where a symbolic link points to, with a zero byte behind it.
+ * Returns its length, at most @size - 1, or a negative errno.
+ */
+ssize_t process_read_link(const struct guardmaps_process *process,
+			  const char *link, char *ret, size_t size);
 
 /**
  * Make the error for a file of the process that failed with @errnum.

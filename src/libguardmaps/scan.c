@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -31,8 +30,10 @@ struct scan {
 
 struct source {
 	enum guardmaps_source id;
+	/* Whether it can answer. */
 	struct guardmaps_error *(*probe)(const struct scan *scan);
-	struct guardmaps_error *(*read)(struct scan *scan);
+	/* Add what it knows to the guard map; nothing if it cannot answer. */
+	struct guardmaps_error *(*read)(const struct scan *scan);
 };
 
 static struct guardmaps_error *no_pagemap(const struct scan *scan)
@@ -59,15 +60,9 @@ static struct guardmaps_error *probe_guards(const struct scan *scan)
 	return guards_file_probe(scan->process);
 }
 
-static struct guardmaps_error *read_guards(struct scan *scan)
+static struct guardmaps_error *read_guards(const struct scan *scan)
 {
 	return guards_file_read(scan->process, scan->map);
-}
-
-static bool ignore_range(void *context, uint64_t start, uint64_t end)
-{
-	(void)context, (void)start, (void)end;
-	return true;
 }
 
 static struct guardmaps_error *sweep_error(const struct scan *scan, int error)
@@ -86,56 +81,76 @@ static struct guardmaps_error *sweep_error(const struct scan *scan, int error)
 	}
 }
 
-static struct guardmaps_error *probe_scan(const struct scan *scan)
-{
-	struct guardmaps_error *error =
-		refuse_recorded(scan, "it cannot be asked by PAGEMAP_SCAN");
-	if (error)
-		return error;
-	return sweep_error(scan, pagemap_sweep(scan->pagemap_fd, 0,
-					       sysconf(_SC_PAGESIZE),
-					       PAGE_IS_GUARD, ignore_range,
-					       NULL));
-}
-
 static bool add_guards(void *context, uint64_t start, uint64_t end)
 {
 	return guard_map_add_markers(context, start, end,
 				     GUARDMAPS_MARKER_GUARD);
 }
 
-static struct guardmaps_error *read_scan(struct scan *scan)
+static bool ignore_range(void *context, uint64_t start, uint64_t end)
 {
-	return sweep_error(scan, pagemap_sweep(scan->pagemap_fd, 0,
-					       guard_map_user_end(scan->map),
-					       PAGE_IS_GUARD, add_guards,
-					       scan->map));
+	(void)context, (void)start, (void)end;
+	return true;
+}
+
+static struct guardmaps_error *
+sweep_guards(const struct scan *scan, uint64_t end,
+	     bool (*take)(void *context, uint64_t start, uint64_t end))
+{
+	struct guardmaps_error *error =
+		refuse_recorded(scan, "it cannot be asked by PAGEMAP_SCAN");
+	if (error)
+		return error;
+	return sweep_error(scan, pagemap_sweep(scan->pagemap_fd, 0, end,
+					       PAGE_IS_GUARD, take, scan->map));
+}
+
+static struct guardmaps_error *probe_scan(const struct scan *scan)
+{
+	return sweep_guards(scan, sysconf(_SC_PAGESIZE), ignore_range);
+}
+
+static struct guardmaps_error *read_scan(const struct scan *scan)
+{
+	return sweep_guards(scan, guard_map_user_end(scan->map), add_guards);
+}
+
+static struct guardmaps_error *probe_entries(const struct scan *scan,
+					     pagemap_decoder decode)
+{
+	if (scan->process->recorded)
+		return scan->pagemap_fd < 0 ? no_pagemap(scan) : NULL;
+	return pagemap_probe_self(decode);
+}
+
+static struct guardmaps_error *read_entries(const struct scan *scan,
+					    pagemap_decoder decode)
+{
+	struct guardmaps_error *error = probe_entries(scan, decode);
+	if (error)
+		return error;
+	return pagemap_read_markers(scan->process, scan->pagemap_fd, decode,
+				    scan->map);
 }
 
 static struct guardmaps_error *probe_pagemap(const struct scan *scan)
 {
-	if (scan->process->recorded)
-		return scan->pagemap_fd < 0 ? no_pagemap(scan) : NULL;
-	return pagemap_probe_self(pagemap_decode_guard_bit);
+	return probe_entries(scan, pagemap_decode_guard_bit);
 }
 
-static struct guardmaps_error *read_pagemap(struct scan *scan)
+static struct guardmaps_error *read_pagemap(const struct scan *scan)
 {
-	return pagemap_read_markers(scan->process, scan->pagemap_fd,
-				    pagemap_decode_guard_bit, scan->map);
+	return read_entries(scan, pagemap_decode_guard_bit);
 }
 
 static struct guardmaps_error *probe_markers(const struct scan *scan)
 {
-	if (scan->process->recorded)
-		return scan->pagemap_fd < 0 ? no_pagemap(scan) : NULL;
-	return pagemap_probe_self(pagemap_decode_swap_entry);
+	return probe_entries(scan, pagemap_decode_swap_entry);
 }
 
-static struct guardmaps_error *read_markers(struct scan *scan)
+static struct guardmaps_error *read_markers(const struct scan *scan)
 {
-	return pagemap_read_markers(scan->process, scan->pagemap_fd,
-				    pagemap_decode_swap_entry, scan->map);
+	return read_entries(scan, pagemap_decode_swap_entry);
 }
 
 /* In the order in which they are tried. */
@@ -147,14 +162,6 @@ static const struct source sources[] = {
 };
 
 #define SOURCE_COUNT (sizeof(sources) / sizeof(*sources))
-
-static const struct source *find_source(enum guardmaps_source id)
-{
-	for (size_t i = 0; i < SOURCE_COUNT; i++)
-		if (sources[i].id == id)
-			return &sources[i];
-	return NULL;
-}
 
 static bool cannot_answer(const struct guardmaps_error *error)
 {
@@ -183,8 +190,8 @@ static bool add_reason(char **reasons, const struct source *source,
  * Whether a recorded pagemap shows guards by bit 58 or by its swap entries
  * depends on the kernel and the user that it was recorded by.
  */
-static struct guardmaps_error *probe_unasked(const struct source *source,
-					     const struct scan *scan)
+static struct guardmaps_error *read_unasked(const struct source *source,
+					    const struct scan *scan)
 {
 	if (source->id == GUARDMAPS_SOURCE_PAGEMAP ||
 	    source->id == GUARDMAPS_SOURCE_MARKERS) {
@@ -193,21 +200,18 @@ static struct guardmaps_error *probe_unasked(const struct source *source,
 		if (error)
 			return error;
 	}
-	return source->probe(scan);
+	return source->read(scan);
 }
 
-static struct guardmaps_error *pick_source(const struct scan *scan,
-					   const struct source **ret)
+static struct guardmaps_error *read_first(struct scan *scan)
 {
 	_cleanup_free_ char *reasons = NULL;
 
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
-		struct guardmaps_error *error = probe_unasked(&sources[i], scan);
-		if (!error) {
-			*ret = &sources[i];
-			return NULL;
-		}
-		if (!cannot_answer(error))
+		struct guardmaps_error *error = read_unasked(&sources[i], scan);
+		if (!error)
+			scan->map->source = sources[i].id;
+		if (!error || !cannot_answer(error))
 			return error;
 		bool added = add_reason(&reasons, &sources[i], error);
 		guardmaps_error_destroy(error);
@@ -219,42 +223,23 @@ static struct guardmaps_error *pick_source(const struct scan *scan,
 			    scan->process->pid, scan->process->name, reasons);
 }
 
-static struct guardmaps_error *named_error(const struct scan *scan,
-					   const struct source *source,
-					   struct guardmaps_error *error)
+static struct guardmaps_error *read_named(struct scan *scan,
+					  const struct source *source)
 {
+	struct guardmaps_error *error = source->read(scan);
+
+	scan->map->source = source->id;
 	if (!error || !cannot_answer(error))
 		return error;
 	struct guardmaps_error *named = error_create(
 		guardmaps_error_code(error),
 		"%d (%s): source %s cannot answer: %s", scan->process->pid,
-		scan->process->name,
-		guardmaps_source_name(source->id),
+		scan->process->name, guardmaps_source_name(source->id),
 		guardmaps_error_message(error));
 	guardmaps_error_destroy(error);
 	return named;
 }
 
-static struct guardmaps_error *choose_source(const struct scan *scan,
-					     enum guardmaps_source id,
-					     const struct source **ret)
-{
-	if (id == GUARDMAPS_SOURCE_AUTO)
-		return pick_source(scan, ret);
-	const struct source *source = find_source(id);
-	if (!source)
-		return error_create(GUARDMAPS_ERROR_INVALID,
-				    "unknown source: %d", id);
-	struct guardmaps_error *error = named_error(scan, source, source->probe(scan));
-	if (!error)
-		*ret = source;
-	return error;
-}
-
-/*
- * The maps file is opened first and must still show mappings at the end: so
- * the pagemap that was opened after it was of an address space that lived.
- */
 static struct guardmaps_error *open_files(struct scan *scan)
 {
 	int fd = process_open_memory_file(scan->process, "maps");
@@ -276,55 +261,45 @@ static void close_files(struct scan *scan)
 	scan->maps_fd = scan->pagemap_fd = -1;
 }
 
-static struct guardmaps_error *create_map(struct scan *scan,
-					  const struct source *source)
-{
-	char executable[4096];
-
-	ssize_t length = readlinkat(scan->process->dirfd, "exe", executable,
-				    sizeof(executable) - 1);
-	executable[length > 0 ? length : 0] = '\0';
-	return guard_map_create(scan->process->pid, scan->process->name,
-				executable, source->id, sysconf(_SC_PAGESIZE),
-				&scan->map);
-}
-
+/* @source: NULL for the first that can answer. */
 static struct guardmaps_error *read_map(struct scan *scan,
-					enum guardmaps_source id)
+					const struct source *source)
 {
-	const struct source *source = NULL;
-
 	struct guardmaps_error *error = open_files(scan);
 	if (!error)
-		error = choose_source(scan, id, &source);
-	if (!error)
-		error = create_map(scan, source);
+		error = guard_map_create(scan->process->pid,
+					 scan->process->name, "",
+					 sysconf(_SC_PAGESIZE), &scan->map);
 	if (!error)
 		error = mappings_read(scan->process, scan->maps_fd, scan->map);
-	if (!error)
-		error = source->read(scan);
-	return error;
+	if (error)
+		return error;
+	return source ? read_named(scan, source) : read_first(scan);
 }
 
 /*
- * Whether files may have been of two address spaces. A dead one shows nothing.
- * One that lives on in another process (vfork) does, but then execve() has
- * moved the stack; without guard regions nothing can have been mixed.
+ * Whether what was read may be of a dead address space, which shows nothing,
+ * or of two. The maps file is opened first: so if the pagemap's address space
+ * lives, it is that of the mappings or one that execve() put in its place.
+ * Without guard regions nothing was mixed; with some, the stack has moved.
  */
 static bool is_torn(const struct scan *scan)
 {
 	if (scan->process->recorded)
 		return false;
-	if (scan->maps_fd >= 0 && !mappings_exist(scan->maps_fd))
+	if (scan->pagemap_fd >= 0 && !pagemap_is_alive(scan->pagemap_fd))
 		return true;
-	return scan->map && scan->map->region_count > 0 &&
-	       process_has_changed(scan->process);
+	if (!scan->map)
+		return false;
+	return scan->map->mapping_count == 0 ||
+	       (scan->map->region_count > 0 &&
+		process_has_changed(scan->process));
 }
 
 static struct guardmaps_error *scan_once(struct scan *scan,
-					 enum guardmaps_source id, bool *torn)
+					 const struct source *source, bool *torn)
 {
-	struct guardmaps_error *error = read_map(scan, id);
+	struct guardmaps_error *error = read_map(scan, source);
 
 	*torn = is_torn(scan) ||
 		(error && guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED);
@@ -352,50 +327,72 @@ static struct guardmaps_error *prepare_again(struct scan *scan, bool was_zombie)
 	return process_check_memory(scan->process);
 }
 
+/* NULL for AUTO. Errors: INVALID. */
+static struct guardmaps_error *find_source(enum guardmaps_source id,
+					   const struct source **ret)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < SOURCE_COUNT; i++)
+		if (sources[i].id == id)
+			*ret = &sources[i];
+	if (*ret || id == GUARDMAPS_SOURCE_AUTO)
+		return NULL;
+	return error_create(GUARDMAPS_ERROR_INVALID, "unknown source: %d", id);
+}
+
 struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
-				       enum guardmaps_source source,
+				       enum guardmaps_source id,
 				       struct guardmaps_map **ret)
 {
 	struct scan scan = { process, -1, -1, NULL };
 	bool was_zombie = process_is_zombie(process);
+	const struct source *source;
 	bool torn;
 
-	for (int i = 0; i < MAXIMUM_ATTEMPTS; i++) {
-		struct guardmaps_error *error = scan_once(&scan, source, &torn);
-		if (error)
-			return error;
-		if (!torn) {
+	struct guardmaps_error *error = find_source(id, &source);
+	for (int i = 0; i < MAXIMUM_ATTEMPTS && !error; i++) {
+		error = scan_once(&scan, source, &torn);
+		if (!error && !torn) {
 			*ret = scan.map;
 			return NULL;
 		}
-		error = prepare_again(&scan, was_zombie);
-		if (error)
-			return error;
+		if (!error)
+			error = prepare_again(&scan, was_zombie);
 	}
-	return error_errno(EAGAIN, "%d (%s): calls execve() again and again",
-			   process->pid, process->name);
+	return error ? error
+		     : error_errno(EAGAIN, "%d (%s): calls execve() again and again",
+				   process->pid, process->name);
 }
 
-static struct guardmaps_error *probe_one(const struct scan *scan,
-					 enum guardmaps_source id)
+static struct guardmaps_error *probe_sources(const struct scan *scan,
+					     const struct source *source)
 {
-	const struct source *source = find_source(id);
+	struct guardmaps_error *error = NULL;
 
-	if (!source)
-		return choose_source(scan, id, &source);
-	return source->probe(scan);
+	if (source)
+		return source->probe(scan);
+	for (size_t i = 0; i < SOURCE_COUNT; i++) {
+		guardmaps_error_destroy(error);
+		error = sources[i].probe(scan);
+		if (!error || !cannot_answer(error))
+			break;
+	}
+	return error;
 }
 
 struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
-					enum guardmaps_source source)
+					enum guardmaps_source id)
 {
 	struct scan scan = { process, -1, -1, NULL };
+	const struct source *source;
 
 	struct guardmaps_error *error = process_check_memory(process);
 	if (!error)
+		error = find_source(id, &source);
+	if (!error)
 		error = open_files(&scan);
 	if (!error)
-		error = probe_one(&scan, source);
+		error = probe_sources(&scan, source);
 	close_files(&scan);
 	return error;
 }

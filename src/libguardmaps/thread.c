@@ -482,15 +482,30 @@ static bool set_owners(struct guardmaps_map *map,
 	return true;
 }
 
+static struct guardmaps_error *note_executable(struct guardmaps_process *process,
+					       struct guardmaps_map *map)
+{
+	char executable[4096];
+
+	ssize_t length = process_read_link(process, "exe", executable,
+					   sizeof(executable));
+	char *copy = strdup(length > 0 ? executable : "");
+	if (!copy)
+		return &error_no_memory;
+	free(map->executable);
+	map->executable = copy;
+	return NULL;
+}
+
 struct guardmaps_error *guardmaps_find_owners(struct guardmaps_process *process,
 					      struct guardmaps_map *map)
 {
 	struct guardmaps_threads *threads;
 
-	if (map->region_count == 0)
-		return NULL;
-	struct guardmaps_error *error =
-		guardmaps_threads_create(process, map, &threads);
+	struct guardmaps_error *error = note_executable(process, map);
+	if (error || map->region_count == 0)
+		return error;
+	error = guardmaps_threads_create(process, map, &threads);
 	if (error)
 		return error;
 	bool done = set_owners(map, threads);
