@@ -220,7 +220,7 @@ enum guardmaps_kind {
 	GUARDMAPS_KIND_FILE,
 	/** Shared memory without a file of its own: memfd, /dev/zero, SysV. */
 	GUARDMAPS_KIND_SHMEM,
-	/** A file that this process has also mapped executable. */
+	/** A program or library: see is_program in struct guardmaps_mapping. */
 	GUARDMAPS_KIND_ELF,
 };
 

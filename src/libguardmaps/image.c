@@ -23,6 +23,10 @@
 #define REGIONS_PER_RECORD 32768
 #define OWNERS_PER_RECORD 1024
 
+#define ALL_PERMISSIONS                                             \
+	(GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE |     \
+	 GUARDMAPS_SHARED)
+
 /* ---- Encoding --------------------------------------------------------- */
 
 static uint8_t *extend(struct byte_buffer *buffer, size_t size)
@@ -336,7 +340,8 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 	if (map->mapping_count == decoder->mapping_count)
 		return refuse(decoder, "it has more mappings than its header says");
 	if (!decode_range(map, last_end, message->gap, message->length,
-			  &mapping.start, &mapping.end))
+			  &mapping.start, &mapping.end) ||
+	    (message->permissions & ~ALL_PERMISSIONS))
 		return refuse(decoder, "it has a mapping that makes no sense");
 	_cleanup_free_ char *name = decode_text(message->name);
 	if (!name)

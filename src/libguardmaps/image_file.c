@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,15 +73,21 @@ static int write_and_rename(int dirfd, const char *path, const char *temporary,
 	return error;
 }
 
-/* A name beside @path that nobody else uses. NULL if there is no memory. */
+/*
+ * A name beside @path that nobody else uses; not made from its last part, which
+ * may be as long as the file system allows. NULL if there is no memory.
+ */
 static char *make_temporary_name(const char *path)
 {
+	const char *slash = strrchr(path, '/');
+	int directory_length = slash ? slash + 1 - path : 0;
 	uint64_t number = 0;
 	char *name;
 
 	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
 		number = getpid();
-	return asprintf(&name, "%s.%016" PRIx64 ".tmp", path, number) < 0
+	return asprintf(&name, "%.*s.guardmaps-%016" PRIx64 ".tmp",
+			directory_length, path, number) < 0
 		       ? NULL
 		       : name;
 }

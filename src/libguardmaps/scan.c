@@ -190,17 +190,14 @@ static bool add_reason(char **reasons, const struct source *source,
  * Whether a recorded pagemap shows guards by bit 58 or by its swap entries
  * depends on the kernel and the user that it was recorded by.
  */
-static struct guardmaps_error *read_unasked(const struct source *source,
-					    const struct scan *scan)
+static struct guardmaps_error *refuse_unasked(const struct scan *scan,
+					      const struct source *source)
 {
-	if (source->id == GUARDMAPS_SOURCE_PAGEMAP ||
-	    source->id == GUARDMAPS_SOURCE_MARKERS) {
-		struct guardmaps_error *error = refuse_recorded(
-			scan, "name the source to say how its kernel shows guards");
-		if (error)
-			return error;
-	}
-	return source->read(scan);
+	if (source->id != GUARDMAPS_SOURCE_PAGEMAP &&
+	    source->id != GUARDMAPS_SOURCE_MARKERS)
+		return NULL;
+	return refuse_recorded(
+		scan, "name the source to say how its kernel shows guards");
 }
 
 static struct guardmaps_error *read_first(struct scan *scan)
@@ -208,7 +205,9 @@ static struct guardmaps_error *read_first(struct scan *scan)
 	_cleanup_free_ char *reasons = NULL;
 
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
-		struct guardmaps_error *error = read_unasked(&sources[i], scan);
+		struct guardmaps_error *error = refuse_unasked(scan, &sources[i]);
+		if (!error)
+			error = sources[i].read(scan);
 		if (!error)
 			scan->map->source = sources[i].id;
 		if (!error || !cannot_answer(error))
@@ -373,7 +372,9 @@ static struct guardmaps_error *probe_sources(const struct scan *scan,
 		return source->probe(scan);
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
 		guardmaps_error_destroy(error);
-		error = sources[i].probe(scan);
+		error = refuse_unasked(scan, &sources[i]);
+		if (!error)
+			error = sources[i].probe(scan);
 		if (!error || !cannot_answer(error))
 			break;
 	}
