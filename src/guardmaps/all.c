@@ -43,7 +43,8 @@ struct row {
 };
 
 struct sweep {
-	const struct command *command;
+	/* Ours, with the source that answered first: it is not sought anew. */
+	struct command command;
 	struct row *rows;
 	size_t count, capacity;
 	struct outcome outcome;
@@ -136,12 +137,13 @@ static void sweep_process(struct sweep *sweep, pid_t pid)
 	struct guardmaps_map *map;
 
 	struct guardmaps_error *error =
-		open_process(sweep->command, pid, &process, &map);
+		open_process(&sweep->command, pid, &process, &map);
 	if (error) {
 		count_error(sweep, error);
 		return;
 	}
 	sweep->outcome.done++;
+	sweep->command.source = guardmaps_map_source(map);
 	add_row(sweep, map);
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);
@@ -162,7 +164,7 @@ static int compare_pids(const struct dirent **a, const struct dirent **b)
 
 static void sweep_processes(struct sweep *sweep)
 {
-	const char *sysroot = sweep->command->sysroot;
+	const char *sysroot = sweep->command.sysroot;
 	struct dirent **entries;
 	struct progress progress;
 	char *path;
@@ -196,7 +198,7 @@ static void report_failures(const struct sweep *sweep)
 
 enum exit_status all_command(const struct command *command)
 {
-	struct sweep sweep = { .command = command };
+	struct sweep sweep = { .command = *command };
 	struct output output;
 
 	output_init(&output, &command->output, "processes", columns,

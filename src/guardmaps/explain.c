@@ -224,7 +224,7 @@ static const char *sentence(enum guardmaps_verdict verdict)
 	case GUARDMAPS_VERDICT_PROT_NONE:
 		return "is in a PROT_NONE mapping: every access is a SIGSEGV (SEGV_ACCERR)";
 	case GUARDMAPS_VERDICT_NO_PERMISSION:
-		return "is in a mapping that does not permit every access: the others are a SIGSEGV (SEGV_ACCERR)";
+		return "is in a mapping that does not permit all: what it does not is a SIGSEGV (SEGV_ACCERR)";
 	case GUARDMAPS_VERDICT_ACCESSIBLE:
 		return "is in a mapping that may be read and written, and not guarded";
 	case GUARDMAPS_VERDICT_UNMAPPED:

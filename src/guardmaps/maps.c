@@ -70,12 +70,13 @@ static void print_mapping(const struct guardmaps_map *map, uint32_t i,
 
 enum exit_status maps_command(const struct command *command)
 {
+	struct guardmaps_process *process;
 	struct outcome outcome = {};
 	struct guardmaps_map *map;
 	size_t region = 0;
 
-	struct guardmaps_error *error = read_process(
-		command, parse_pid(command->arguments[0]), &map);
+	struct guardmaps_error *error = open_process(
+		command, parse_pid(command->arguments[0]), &process, &map);
 	if (error) {
 		report_outcome(error, &outcome);
 		return outcome_exit_status(&outcome);
@@ -83,5 +84,6 @@ enum exit_status maps_command(const struct command *command)
 	for (size_t i = 0; i < guardmaps_map_mapping_count(map); i++)
 		print_mapping(map, i, &region);
 	guardmaps_map_destroy(map);
+	guardmaps_process_close(process);
 	return EXIT_DONE;
 }
