@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Runs two commands by turns and compares their best times. By turns, so that
+ * whatever else the machine does meets both.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { EXIT_USAGE = 2 };
+
+#define DEFAULT_ROUNDS 7
+
+struct command {
+	char **argv;
+	/* An exit status that is no failure, besides 0. */
+	int expected_status;
+	double best_milliseconds;
+	long peak_kib;
+};
+
+static void __attribute__((noreturn)) die(const char *what, int error)
+{
+	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what,
+		strerror(error));
+	exit(EXIT_FAILURE);
+}
+
+static double now_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+}
+
+/* posix_spawn() does not copy page tables, as fork() would on our account. */
+static pid_t spawn_quietly(char **argv)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t child;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+
+	int error = posix_spawnp(&child, argv[0], &actions, NULL, argv,
+				 environ);
+
+	if (error)
+		die(argv[0], error);
+	posix_spawn_file_actions_destroy(&actions);
+	return child;
+}
+
+static void check_status(const struct command *command, int status)
+{
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 ||
+				  WEXITSTATUS(status) ==
+					  command->expected_status))
+		return;
+	fprintf(stderr, "%s: '%s' failed with status 0x%x\n",
+		program_invocation_short_name, command->argv[0], status);
+	exit(EXIT_FAILURE);
+}
+
+/* Returns the milliseconds that it took. */
+static double run_once(struct command *command)
+{
+	struct rusage usage;
+	int status;
+	double start = now_milliseconds();
+	pid_t child = spawn_quietly(command->argv);
+
+	while (wait4(child, &status, 0, &usage) < 0) {
+		if (errno != EINTR)
+			die("wait4", errno);
+	}
+
+	double spent = now_milliseconds() - start;
+
+	check_status(command, status);
+	if (usage.ru_maxrss > command->peak_kib)
+		command->peak_kib = usage.ru_maxrss;
+	return spent;
+}
+
+static void run_timed(struct command *command)
+{
+	double spent = run_once(command);
+
+	if (spent < command->best_milliseconds)
+		command->best_milliseconds = spent;
+}
+
+static void compare(struct command *first, struct command *second, int rounds)
+{
+	run_once(first);
+	run_once(second);
+	for (int i = 0; i < rounds; i++) {
+		run_timed(first);
+		run_timed(second);
+	}
+}
+
+static void __attribute__((noreturn)) fail_usage(void)
+{
+	fprintf(stderr,
+		"Usage: %s [-n ROUNDS] [-e STATUS] COMMAND... -- COMMAND...\n"
+		"Print best milliseconds of both, their ratio, and the peak "
+		"memory of the first in KiB.\n"
+		"STATUS is an exit status of the first that is no failure.\n",
+		program_invocation_short_name);
+	exit(EXIT_USAGE);
+}
+
+static int parse_number(const char *text, int least)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (end == text || *end || number < least || number > INT_MAX)
+		fail_usage();
+	return number;
+}
+
+static char **find_separator(char **argv)
+{
+	while (*argv && strcmp(*argv, "--") != 0)
+		argv++;
+	return argv;
+}
+
+/* Ends argv of the first where the second begins. */
+static void split_commands(char **argv, struct command *first,
+			   struct command *second)
+{
+	char **separator = find_separator(argv);
+
+	if (separator == argv || !*separator || !separator[1])
+		fail_usage();
+	*separator = NULL;
+	first->argv = argv;
+	second->argv = separator + 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct command first = { .best_milliseconds = INFINITY };
+	struct command second = { .best_milliseconds = INFINITY };
+	int rounds = DEFAULT_ROUNDS;
+	int option;
+
+	/* "+": options of the commands are theirs. */
+	while ((option = getopt(argc, argv, "+e:n:")) != -1) {
+		if (option == 'e')
+			first.expected_status = parse_number(optarg, 0);
+		else if (option == 'n')
+			rounds = parse_number(optarg, 1);
+		else
+			fail_usage();
+	}
+	split_commands(argv + optind, &first, &second);
+	compare(&first, &second, rounds);
+	printf("%.3f %.3f %.2f %ld\n", first.best_milliseconds,
+	       second.best_milliseconds,
+	       first.best_milliseconds / second.best_milliseconds,
+	       first.peak_kib);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,182 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Measures guardmaps against bare programs that get the same from the kernel,
+# on processes made for it. Figures are printed and never fail the run; only
+# what could not be run does.
+#
+# Usage: run.sh BUILD_DIR
+
+set -u
+
+if [ $# -ne 1 ] || [ ! -d "$1" ]; then
+	echo "Usage: $0 BUILD_DIR" >&2
+	exit 2
+fi
+
+build=$1
+guardmaps=$build/guardmaps
+target=$build/tests/target
+bare=$build/bench/bare
+measure=$build/bench/measure
+image=$build/bench/image
+
+failures=0
+job=
+pid=
+scratch=$(mktemp -d) || exit 1
+
+stop_target() {
+	[ -n "$job" ] || return 0
+	kill "$job" 2>/dev/null
+	wait "$job" 2>/dev/null
+	job=
+}
+
+clean_up() {
+	stop_target
+	rm -rf "$scratch"
+}
+
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# A named pipe, so that this shell stays the parent that the target dies with.
+mkfifo "$scratch/ready" || exit 1
+
+# start_target ARGUMENT...: sets pid, or fails with a row that says so
+start_target() {
+	"$target" "$@" >"$scratch/ready" &
+	job=$!
+	read -r word pid _ <"$scratch/ready" && [ "$word" = ready ] && return
+	wait "$job"
+	status=$?
+	job=
+	if [ "$status" -eq 77 ]; then
+		printf '%-58s skipped\n' "target $*"
+	else
+		fail "target $*"
+	fi
+	return 1
+}
+
+fail() {
+	printf '%-58s failed\n' "$1"
+	failures=$((failures + 1))
+}
+
+# verdict REACHED ALLOWED
+verdict() {
+	awk -v reached="$1" -v allowed="$2" \
+		'BEGIN { print reached <= allowed ? "ok" : "OVER" }'
+}
+
+# print_row WORK MS AGAINST MS REACHED ALLOWED
+print_row() {
+	printf '%-58s %9s %-10s %9s %9s %8s %s\n' "$@" "$(verdict "$5" "$6")"
+}
+
+# compare WORK AGAINST ALLOWED [-e STATUS] COMMAND... -- COMMAND...: sets
+# peak_kib too
+compare() {
+	work=$1
+	against=$2
+	allowed=$3
+	shift 3
+	# Hints on standard error would stand in the table.
+	if ! times=$("$measure" "$@" 2>"$scratch/errors"); then
+		cat "$scratch/errors" >&2
+		fail "$work"
+		return 1
+	fi
+	read -r first second ratio peak_kib <<-END
+		$times
+	END
+	print_row "$work" "$first" "$against" "$second" "$ratio" "$allowed"
+}
+
+bench_list() {
+	start_target alternate:1000000 || return
+	if compare '-r -n -o START,END, 1,000,000 guards' 'bare list' 4 \
+		"$guardmaps" -r -n -o START,END "$pid" -- \
+		"$bare" list "$pid"; then
+		mib=$(awk -v kib="$peak_kib" \
+			'BEGIN { printf "%.1f", kib / 1024 }')
+		print_row '  its peak memory, MiB' - - - "$mib" 96
+	fi
+	compare 'maps, 1,000,000 guards' 'bare list' 2.5 \
+		"$guardmaps" maps "$pid" -- "$bare" list "$pid"
+	stop_target
+}
+
+bench_resident() {
+	work='4 GiB resident in 4 KiB pages, no guards'
+	available=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' \
+		/proc/meminfo)
+	if [ "$available" -lt 6144 ]; then
+		printf '%-58s skipped: %s MiB available, needs 6144\n' \
+			"$work" "$available"
+		return
+	fi
+	start_target resident:4096 || return
+	compare "$work" 'bare scan' 1.5 \
+		"$guardmaps" "$pid" -- "$bare" scan "$pid"
+	stop_target
+}
+
+bench_sparse() {
+	start_target sparse:1024:1000 || return
+	compare '1 TiB sparse mapping, 1,000 scattered guards' 'bare scan' 1.5 \
+		"$guardmaps" "$pid" -- "$bare" scan "$pid"
+	stop_target
+}
+
+bench_mappings() {
+	start_target mappings:30000 || return
+	compare '30,000 mappings, a guard in each' 'bare maps' 3 \
+		"$guardmaps" "$pid" -- "$bare" maps "$pid"
+	stop_target
+}
+
+bench_all() {
+	start_target -c 999 alternate:10 || return
+	# 1: some processes of others may not be read, which bare skips too
+	compare '-a, 1,000 processes' 'bare all' 1.5 -e 1 \
+		"$guardmaps" -a -- "$bare" all
+	stop_target
+}
+
+bench_image() {
+	work='image of 100,000 guards, write and read'
+	start_target alternate:100000 || return
+	if figures=$("$image" "$pid" "$scratch") &&
+		times=$("$measure" "$bare" list "$pid" -- true); then
+		read -r spent bytes <<-END
+			$figures
+		END
+		read -r listing _ <<-END
+			$times
+		END
+		ratio=$(awk -v spent="$spent" -v listing="$listing" \
+			'BEGIN { printf "%.2f", spent / listing }')
+		print_row "$work" "$spent" 'bare list' "$listing" "$ratio" 1
+		kb=$(awk -v bytes="$bytes" \
+			'BEGIN { printf "%.1f", bytes / 1000 }')
+		print_row '  its size, KB' - - - "$kb" 300
+	else
+		fail "$work"
+	fi
+	stop_target
+}
+
+printf '%-58s %9s %-10s %9s %9s %8s\n' \
+	WORK MS AGAINST MS REACHED ALLOWED
+bench_list
+bench_resident
+bench_sparse
+bench_mappings
+bench_all
+bench_image
+[ "$failures" -eq 0 ]
