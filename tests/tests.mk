@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Tests, fuzzers and benchmarks. SUITES names those of tests/run to run; all
+# without it.
+
+SUITES ?=
+FUZZ_SECONDS ?= 5
+
+test_flags := $(CPPFLAGS) -Itests/support
+test_support := $(wildcard tests/support/*.c)
+library_tests := $(patsubst tests/library/%.c,$(B)/tests/library/%, \
+	$(wildcard tests/library/*.c))
+test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
+	$(wildcard tests/programs/*.c))
+bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
+	$(wildcard tests/fuzz/fuzz_*.c))
+test_dependencies := $(test_support) $(wildcard tests/support/*.h) \
+	$(B)/libguardmaps.a Makefile tests/tests.mk
+
+tests: $(library_tests) $(test_programs)
+
+$(library_tests): $(B)/tests/library/%: tests/library/%.c $(test_dependencies)
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(test_support) \
+		$(B)/libguardmaps.a $(library_libs) -lpthread
+
+$(test_programs): $(B)/tests/%: tests/programs/%.c $(test_dependencies)
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< \
+		tests/support/target.c -lpthread
+
+$(bench_programs): $(B)/bench/%: bench/%.c $(test_dependencies)
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libguardmaps.a \
+		$(library_libs)
+
+# libFuzzer is clang's, and wants the library's own objects instrumented.
+$(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
+		tests/fuzz/fuzz.c $(wildcard src/libguardmaps/*.[ch]) \
+		$(B)/guardmaps.pb-c.c
+	@mkdir -p $(@D)
+	clang -g -O1 -std=gnu11 $(CPPFLAGS) -Itests/fuzz \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< tests/fuzz/fuzz.c $(wildcard src/libguardmaps/*.c) \
+		$(B)/guardmaps.pb-c.c $(library_libs)
+
+# The same again with AddressSanitizer and UBSan, in a directory of its own.
+sanitizers:
+	$(MAKE) --no-print-directory B=$(B)/sanitizers \
+		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
+		$(B)/sanitizers/guardmaps tests
+
+install-build-packages:
+	@scripts/install-packages build
+
+install-check-packages:
+	@scripts/install-packages check
+
+check: install-check-packages
+	@$(MAKE) --no-print-directory all tests fuzzers sanitizers
+	@tests/run $(B) $(SUITES)
+
+fuzzers: $(fuzzers)
+
+fuzz: install-check-packages
+	@$(MAKE) --no-print-directory fuzzers
+	tests/fuzz/run.sh $(B) $(FUZZ_SECONDS)
+
+bench: install-build-packages
+	@$(MAKE) --no-print-directory all tests $(bench_programs)
+	@bench/run.sh $(B)
+
+demo: install-build-packages
+	@$(MAKE) --no-print-directory --silent all $(B)/demo/threads
+	@demo/run $(B)
+
+$(B)/demo/threads: demo/threads.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
+
+.PHONY: tests check fuzz fuzzers bench demo sanitizers \
+	install-build-packages install-check-packages

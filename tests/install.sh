@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Installs into a directory of its own, as a package would, and builds a
+# program against what is there, by pkg-config, shared and static.
+#
+# Usage: install.sh BUILD_DIR
+
+set -eu
+
+build=$1
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+make --no-print-directory install B="$build" DESTDIR="$root" prefix=/usr
+for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
+	lib/pkgconfig/guardmaps.pc include/guardmaps.h \
+	share/man/man1/guardmaps.1 share/man/man3/libguardmaps.3 \
+	share/man/man5/guardmaps-image.5; do
+	test -s "$root/usr/$file"
+done
+
+cat >"$root/program.c" <<'END'
+#include <guardmaps.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A name that the library uses inside: it must not be taken over. */
+int error_create(void);
+int error_create(void)
+{
+	return 0;
+}
+
+int main(void)
+{
+	struct guardmaps_process *process;
+	struct guardmaps_map *map;
+
+	if (guardmaps_process_open(getpid(), NULL, &process) ||
+	    guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map))
+		return 1;
+	printf("%zu\n", guardmaps_map_region_count(map));
+	guardmaps_map_destroy(map);
+	guardmaps_process_close(process);
+	return error_create();
+}
+END
+export PKG_CONFIG_PATH="$root/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root"
+# shellcheck disable=SC2046 # words apart
+cc -o "$root/shared" "$root/program.c" $(pkg-config --cflags --libs guardmaps)
+LD_LIBRARY_PATH="$root/usr/lib" "$root/shared"
+# shellcheck disable=SC2046 # words apart
+cc -o "$root/static" "$root/program.c" -I"$root/usr/include" \
+	"$root/usr/lib/libguardmaps.a" \
+	$(pkg-config --static --libs-only-l guardmaps | sed 's/-lguardmaps//')
+"$root/static"
+# Nothing but the public names.
+test -z "$(nm -D --defined-only "$root/usr/lib/libguardmaps.so" |
+	awk '$3 !~ /^(guardmaps_|GUARDMAPS_)/')"
