@@ -41,7 +41,8 @@ int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 		  bool (*take)(void *context, uint64_t start, uint64_t end),
 		  void *context)
 {
-	struct page_region regions[REGIONS_PER_CALL];
+	/* Zeroed, for valgrind does not know that the ioctl fills it. */
+	struct page_region regions[REGIONS_PER_CALL] = {};
 	struct pm_scan_arg scan = {
 		.size = sizeof(scan),
 		.start = start,
