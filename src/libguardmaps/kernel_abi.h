@@ -72,6 +72,7 @@ struct pm_scan_arg {
 #define PTE_MARKER_GUARD (1 << 2)
 
 /* include/linux/sched.h: flags in field 9 of /proc/PID/stat. */
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 
 #endif /* GUARDMAPS_KERNEL_ABI_H */

@@ -13,6 +13,9 @@
 #include "kernel_abi.h"
 #include "proc.h"
 
+/* How often threads are listed to find one that lives. */
+#define MAXIMUM_LISTINGS 1000
+
 void process_copy_name(char *ret, const char *name, size_t length)
 {
 	if (length > PROCESS_NAME_SIZE - 1)
@@ -116,13 +119,15 @@ static int parse_stat(struct guardmaps_process *process, const char *stat)
 		return -EINVAL;
 	const char *state = stat_field(name_end, 3);
 	const char *flags = stat_field(name_end, 9);
+	const char *threads = stat_field(name_end, 20);
 	const char *stack = stat_field(name_end, 28);
-	if (!state || !flags || !stack)
+	if (!state || !flags || !threads || !stack)
 		return -EINVAL;
 
 	process_copy_name(process->name, name + 1, name_end - name - 1);
 	process->state = *state;
 	process->flags = strtoul(flags, NULL, 10);
+	process->thread_count = strtoul(threads, NULL, 10);
 	process->stack_address = strtoull(stack, NULL, 10);
 	return 0;
 }
@@ -156,29 +161,24 @@ static int read_stat(struct guardmaps_process *process)
 	return length == 0 ? -ESRCH : parse_stat(process, stat);
 }
 
-static char read_thread_state(const struct guardmaps_process *process,
-			      pid_t tid)
+/* It has no memory any more: that is given back before it is a zombie. */
+static bool is_exiting(const struct guardmaps_process *process)
 {
-	char file[64];
+	return process->state == 'Z' || process->state == 'X' ||
+	       (process->flags & PF_EXITING);
+}
+
+static bool is_living_thread(const struct guardmaps_process *process, pid_t tid)
+{
 	struct guardmaps_process thread = *process;
+	char file[64], stat[2048];
 
 	snprintf(file, sizeof(file), "task/%d/stat", tid);
-	char stat[2048];
-	ssize_t length = process_read_file(process, file, stat, sizeof(stat));
-	if (length <= 0 || parse_stat(&thread, stat))
-		return 'X';
-	return thread.state;
+	return process_read_file(process, file, stat, sizeof(stat)) > 0 &&
+	       !parse_stat(&thread, stat) && !is_exiting(&thread);
 }
 
-static bool is_dead(char state)
-{
-	return state == 'Z' || state == 'X' || state == 'x';
-}
-
-/*
- * The first thread may end by pthread_exit() before the others. It then has
- * no memory under /proc/PID, but they have.
- */
+/* Sets the memory directory if there is one. */
 static struct guardmaps_error *
 find_living_thread(struct guardmaps_process *process)
 {
@@ -190,13 +190,36 @@ find_living_thread(struct guardmaps_process *process)
 	if (error)
 		return error;
 	for (size_t i = 0; i < count; i++) {
-		if (is_dead(read_thread_state(process, tids[i])))
+		if (!is_living_thread(process, tids[i]))
 			continue;
 		snprintf(process->memory_directory,
 			 sizeof(process->memory_directory), "task/%d/", tids[i]);
 		break;
 	}
 	return NULL;
+}
+
+/*
+ * The first thread may end by pthread_exit() before the others. It then has
+ * no memory under /proc/PID, but they have. Where they come and go, those that
+ * were listed may all have ended: a process has ended only without others.
+ */
+static struct guardmaps_error *
+find_memory(struct guardmaps_process *process)
+{
+	struct guardmaps_error *error = NULL;
+
+	process->memory_directory[0] = '\0';
+	for (int i = 0; i < MAXIMUM_LISTINGS && !error; i++) {
+		if (!is_exiting(process) || process->thread_count < 2 ||
+		    process->memory_directory[0])
+			return NULL;
+		error = find_living_thread(process);
+		int failed = read_stat(process);
+		if (failed && !error)
+			error = process_file_error(process, -failed, "stat");
+	}
+	return error;
 }
 
 struct guardmaps_error *process_refresh(struct guardmaps_process *process)
@@ -208,10 +231,7 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process)
 				    process->directory);
 	if (error)
 		return process_file_error(process, -error, "stat");
-	process->memory_directory[0] = '\0';
-	if (is_dead(process->state) && !process->recorded)
-		return find_living_thread(process);
-	return NULL;
+	return process->recorded ? NULL : find_memory(process);
 }
 
 bool process_has_changed(const struct guardmaps_process *process)
@@ -221,9 +241,10 @@ bool process_has_changed(const struct guardmaps_process *process)
 	return read_stat(&now) || now.stack_address != process->stack_address;
 }
 
-bool process_is_zombie(const struct guardmaps_process *process)
+bool process_has_ended(const struct guardmaps_process *process)
 {
-	return is_dead(process->state) && process->memory_directory[0] == '\0';
+	return is_exiting(process) && process->memory_directory[0] == '\0' &&
+	       !process->recorded;
 }
 
 struct guardmaps_error *
@@ -233,7 +254,7 @@ process_check_memory(const struct guardmaps_process *process)
 		return error_create(GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
 				    "%d (%s): a kernel thread has no memory of its own",
 				    process->pid, process->name);
-	if (process_is_zombie(process))
+	if (process_has_ended(process))
 		return error_create(GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
 				    "%d (%s): a zombie has no memory",
 				    process->pid, process->name);
@@ -272,6 +293,12 @@ process_list_threads(const struct guardmaps_process *process, pid_t **ret,
 	size_t count = 0;
 
 	int fd = process_open_file(process, "task", O_DIRECTORY);
+	/* A recorded tree need not tell of threads. */
+	if (fd == -ENOENT && process->recorded) {
+		*ret = NULL;
+		*ret_count = 0;
+		return NULL;
+	}
 	if (fd < 0)
 		return process_file_error(process, -fd, "task");
 	DIR *directory = fdopendir(fd);

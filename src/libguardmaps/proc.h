@@ -24,6 +24,7 @@ struct guardmaps_process {
 	/* From /proc/PID/stat, as of process_refresh(). */
 	char state;
 	unsigned int flags;
+	unsigned int thread_count;
 	/* Changes with execve(): tells one address space from the next. */
 	uint64_t stack_address;
 	/*
@@ -79,8 +80,8 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process);
 /** Whether it called execve() since process_refresh(), or has ended. */
 bool process_has_changed(const struct guardmaps_process *process);
 
-/** A zombie whose threads have all ended. */
-bool process_is_zombie(const struct guardmaps_process *process);
+/** A zombie, or about to be one, whose other threads have ended too. */
+bool process_has_ended(const struct guardmaps_process *process);
 
 /** NO_ADDRESS_SPACE for a kernel thread or a zombie, else NULL. */
 struct guardmaps_error *

@@ -314,16 +314,12 @@ static struct guardmaps_error *scan_once(struct scan *scan,
 }
 
 /* After an attempt that was torn: may there be another? */
-static struct guardmaps_error *prepare_again(struct scan *scan, bool was_zombie)
+static struct guardmaps_error *prepare_again(struct scan *scan)
 {
 	struct guardmaps_error *error = process_refresh(scan->process);
-	if (error)
-		return error;
-	if (process_is_zombie(scan->process) && !was_zombie)
-		return error_create(GUARDMAPS_ERROR_ENDED,
-				    "%d (%s): ended while it was read",
-				    scan->process->pid, scan->process->name);
-	return process_check_memory(scan->process);
+	if (!error && process_has_ended(scan->process))
+		error = process_file_error(scan->process, ESRCH, "maps");
+	return error;
 }
 
 /* NULL for AUTO. Errors: INVALID. */
@@ -344,11 +340,12 @@ struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 				       struct guardmaps_map **ret)
 {
 	struct scan scan = { process, -1, -1, NULL };
-	bool was_zombie = process_is_zombie(process);
 	const struct source *source;
 	bool torn;
 
 	struct guardmaps_error *error = find_source(id, &source);
+	if (!error)
+		error = process_check_memory(process);
 	for (int i = 0; i < MAXIMUM_ATTEMPTS && !error; i++) {
 		error = scan_once(&scan, source, &torn);
 		if (!error && !torn) {
@@ -356,7 +353,7 @@ struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 			return NULL;
 		}
 		if (!error)
-			error = prepare_again(&scan, was_zombie);
+			error = prepare_again(&scan);
 	}
 	return error ? error
 		     : error_errno(EAGAIN, "%d (%s): calls execve() again and again",
