@@ -72,7 +72,8 @@ $(B)/$(soname): $(library_objects) src/libguardmaps/libguardmaps.map
 $(B)/guardmaps: $(command_objects) $(B)/libguardmaps.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(command_libs) $(library_libs)
 
-$(B)/guardmaps.pc: src/libguardmaps/guardmaps.pc.in Makefile
+# Made anew each time: prefix may be another.
+$(B)/guardmaps.pc: src/libguardmaps/guardmaps.pc.in FORCE
 	@mkdir -p $(@D)
 	sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|' \
 		-e 's|@includedir@|$(includedir)|; s|@version@|$(version)|' $< > $@
@@ -99,7 +100,9 @@ install: all
 clean:
 	rm -rf $(B)
 
-.PHONY: all man install clean
+FORCE:
+
+.PHONY: all man install clean FORCE
 .DELETE_ON_ERROR:
 
 -include $(wildcard $(B)/obj/*/*.d)

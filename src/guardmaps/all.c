@@ -49,7 +49,7 @@ struct sweep {
 	size_t count, capacity;
 	struct outcome outcome;
 	size_t denied;
-	/* The first error that is about more than one process, or NULL. */
+	/* The first error that is about the source, not a process, or NULL. */
 	struct guardmaps_error *unsupported;
 };
 
@@ -104,18 +104,28 @@ static void add_row(struct sweep *sweep, const struct guardmaps_map *map)
 	sweep->rows[sweep->count++] = row;
 }
 
+/* Not permitted to read this process, as distinct from using this source. */
+static bool is_denied(const struct guardmaps_error *error)
+{
+	return guardmaps_error_code(error) == GUARDMAPS_ERROR_PERMISSION &&
+	       guardmaps_error_errno(error) != 0;
+}
+
 /* One that vanishes or has no memory is not a failure: it has no guards. */
 static void count_error(struct sweep *sweep, struct guardmaps_error *error)
 {
+	if (is_denied(error)) {
+		sweep->outcome.failed++;
+		sweep->denied++;
+		guardmaps_error_destroy(error);
+		return;
+	}
 	switch (guardmaps_error_code(error)) {
 	case GUARDMAPS_ERROR_NO_PROCESS:
 	case GUARDMAPS_ERROR_ENDED:
 	case GUARDMAPS_ERROR_NO_ADDRESS_SPACE:
 		break;
 	case GUARDMAPS_ERROR_PERMISSION:
-		sweep->outcome.failed++;
-		sweep->denied++;
-		break;
 	case GUARDMAPS_ERROR_UNSUPPORTED:
 		sweep->outcome.failed++;
 		if (!sweep->unsupported) {

@@ -121,7 +121,8 @@ static void check_capabilities(struct check *check)
 
 /* A thread that lives until it is told to end. */
 struct sleeper {
-	pthread_mutex_t mutex;
+	/* Waited for at its start, when its stack is set up, and its end. */
+	pthread_barrier_t barrier;
 	pthread_t thread;
 };
 
@@ -129,8 +130,8 @@ static void *sleep_until_told(void *argument)
 {
 	struct sleeper *sleeper = argument;
 
-	pthread_mutex_lock(&sleeper->mutex);
-	pthread_mutex_unlock(&sleeper->mutex);
+	pthread_barrier_wait(&sleeper->barrier);
+	pthread_barrier_wait(&sleeper->barrier);
 	return NULL;
 }
 
@@ -155,17 +156,18 @@ static enum guardmaps_stack_guard look_at_threads(struct check *check)
 
 static enum guardmaps_stack_guard try_thread_stack(struct check *check)
 {
-	struct sleeper sleeper = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 	enum guardmaps_stack_guard guard = GUARDMAPS_STACK_GUARD_UNKNOWN;
+	struct sleeper sleeper;
 
-	pthread_mutex_lock(&sleeper.mutex);
-	int failed = pthread_create(&sleeper.thread, NULL, sleep_until_told,
-				    &sleeper);
-	if (!failed)
+	pthread_barrier_init(&sleeper.barrier, NULL, 2);
+	if (!pthread_create(&sleeper.thread, NULL, sleep_until_told,
+			    &sleeper)) {
+		pthread_barrier_wait(&sleeper.barrier);
 		guard = look_at_threads(check);
-	pthread_mutex_unlock(&sleeper.mutex);
-	if (!failed)
+		pthread_barrier_wait(&sleeper.barrier);
 		pthread_join(sleeper.thread, NULL);
+	}
+	pthread_barrier_destroy(&sleeper.barrier);
 	return guard;
 }
 

@@ -24,7 +24,7 @@ enum {
 static const struct column columns[] = {
 	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, true, "the address" },
 	[COL_VERDICT] = { "VERDICT", COLUMN_TEXT, true,
-			  "guard, PROT_NONE, no-permission, accessible, unmapped, null-page, uffd-wp, poison" },
+			  "what it is: guard, PROT_NONE, unmapped and so on" },
 	[COL_START] = { "START", COLUMN_TEXT, true,
 			"start of the guard region, or else of the mapping" },
 	[COL_END] = { "END", COLUMN_TEXT, true, "end of it" },

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ static const struct verb list_verb = {
 };
 
 static const struct verb all_verb = {
-	"", "", "all processes that have guard regions", 0, 0,
+	"", "-a", "all processes that have guard regions", 0, 0,
 	OPTIONS_SIZES | OPTIONS_READ | OPTION_ALL, &all_columns, all_command,
 };
 
@@ -122,7 +123,8 @@ static void print_usage(const struct verb *verb)
 
 	printf("Usage:\n");
 	if (verb != &list_verb) {
-		printf(" %s [options] %s %s\n", name, verb->name,
+		printf(" %s [options]%s%s%s%s\n", name, *verb->name ? " " : "",
+		       verb->name, *verb->arguments ? " " : "",
 		       verb->arguments);
 		printf("\n%c%s.\n", verb->summary[0] & ~('a' - 'A'),
 		       verb->summary + 1);
@@ -176,6 +178,7 @@ struct given {
 	/* Letter of the output format that was chosen, or 0. */
 	int format;
 	bool help;
+	bool version;
 };
 
 static void __attribute__((noreturn)) usage_error(void)
@@ -237,8 +240,8 @@ static void take_option(struct command *command, struct given *given,
 		given->options |= OPTION_TABLE;
 		break;
 	case 'V':
-		printf("guardmaps %s\n", GUARDMAPS_VERSION);
-		exit(EXIT_DONE);
+		given->version = true;
+		break;
 	case LONG_MARKERS:
 		command->markers = true;
 		given->options |= OPTION_MARKERS;
@@ -356,10 +359,18 @@ static void parse_options(int argc, char **argv, struct command *command,
 	command->argument_count = argc - optind;
 }
 
-/* What could not be written must not pass for success: a full disk, say. */
+/*
+ * What could not be written must not pass for success: a full disk, say. Who
+ * has closed standard output does not miss what was not printed.
+ */
 static enum exit_status close_output(enum exit_status status)
 {
-	if (ferror(stdout) | fclose(stdout))
+	bool is_unused = __fpending(stdout) == 0 && !ferror(stdout);
+	bool failed = ferror(stdout);
+
+	if (fclose(stdout) && !(is_unused && errno == EBADF))
+		failed = true;
+	if (failed)
 		err(EXIT_TROUBLE, "cannot write standard output");
 	return status;
 }
@@ -372,6 +383,10 @@ int main(int argc, char **argv)
 	/* For names of files and threads; numbers stay as they are. */
 	setlocale(LC_CTYPE, "");
 	parse_options(argc, argv, &command, &given);
+	if (given.version) {
+		printf("guardmaps %s\n", GUARDMAPS_VERSION);
+		return close_output(EXIT_DONE);
+	}
 	const struct verb *verb = choose_verb(&command, &given);
 	if (given.help) {
 		print_help(verb);

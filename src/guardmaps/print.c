@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "command.h"
 #include "output.h"
@@ -69,6 +71,65 @@ static const char *fill_cell(const struct output *output,
 	return cell->text;
 }
 
+/* Length of the UTF-8 character that a text begins with, or 0 if it is none. */
+static size_t utf8_length(const unsigned char *text)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = text[0] < 0x80	  ? 1
+			: text[0] < 0xc0 ? 0
+			: text[0] < 0xe0 ? 2
+			: text[0] < 0xf0 ? 3
+			: text[0] < 0xf8 ? 4
+					 : 0;
+
+	if (length < 2)
+		return length;
+	uint32_t character = text[0] & (0x7f >> length);
+	for (size_t i = 1; i < length; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		character = character << 6 | (text[i] & 0x3f);
+	}
+	bool is_surrogate = character >= 0xd800 && character < 0xe000;
+	return character < least[length] || character > 0x10ffff || is_surrogate
+		       ? 0
+		       : length;
+}
+
+/*
+ * JSON is UTF-8, the names of files are bytes: what is no character becomes
+ * \xNN, as in the other formats. The caller frees it.
+ */
+static char *make_utf8(const char *text)
+{
+	char *ret = allocate(NULL, strlen(text) + 1, 4);
+	char *to = ret;
+
+	while (*text) {
+		size_t length = utf8_length((const unsigned char *)text);
+		if (length == 0) {
+			to += sprintf(to, "\\x%02x", (unsigned char)*text++);
+			continue;
+		}
+		to = mempcpy(to, text, length);
+		text += length;
+	}
+	*to = '\0';
+	return ret;
+}
+
+static void set_cell(const struct output *output, struct libscols_line *line,
+		     size_t shown, const char *text)
+{
+	if (!text || output->options->format != OUTPUT_JSON) {
+		check(scols_line_set_data(line, shown, text));
+		return;
+	}
+	char *utf8 = make_utf8(text);
+	check(scols_line_set_data(line, shown, utf8));
+	free(utf8);
+}
+
 static void fill_line(const struct output *output,
 		      const struct output_rows *rows, size_t row,
 		      struct libscols_line *line)
@@ -76,8 +137,8 @@ static void fill_line(const struct output *output,
 	struct cell cell;
 
 	for (size_t i = 0; i < output->shown_count; i++)
-		check(scols_line_set_data(
-			line, i, fill_cell(output, rows, row, i, &cell)));
+		set_cell(output, line, i,
+			 fill_cell(output, rows, row, i, &cell));
 	if (rows->color)
 		check(scols_line_set_color(line,
 					   rows->color(rows->context, row)));
@@ -172,6 +233,30 @@ static bool is_plain(const char *text)
 	return true;
 }
 
+/* As libsmartcols prints it: what is no character it prints as \xNN. */
+static size_t display_width(const char *text)
+{
+	mbstate_t state = {};
+	size_t width = 0;
+
+	if (is_plain(text))
+		return strlen(text);
+	while (*text) {
+		wchar_t character;
+		size_t length = mbrtowc(&character, text, MB_CUR_MAX, &state);
+		bool is_broken = length == (size_t)-1 || length == (size_t)-2;
+		if (is_broken) {
+			memset(&state, 0, sizeof(state));
+			length = 1;
+		}
+		width += is_broken || !iswprint(character)
+				 ? 4 * length
+				 : (size_t)wcwidth(character);
+		text += length;
+	}
+	return width;
+}
+
 /* The width of each column: that of its widest cell, or its heading. */
 static void find_widths(const struct output *output,
 			const struct output_rows *rows, size_t *ret)
@@ -186,7 +271,7 @@ static void find_widths(const struct output *output,
 		for (size_t i = 0; i < output->shown_count; i++) {
 			const char *text =
 				fill_cell(output, rows, row, i, &cell);
-			size_t width = text ? strlen(text) : 0;
+			size_t width = text ? display_width(text) : 0;
 			if (width > ret[i])
 				ret[i] = width;
 		}
