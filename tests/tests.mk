@@ -40,10 +40,11 @@ $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
 		tests/fuzz/fuzz.c $(wildcard src/libguardmaps/*.[ch]) \
 		$(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)
-	clang -g -O1 -std=gnu11 $(CPPFLAGS) -Itests/fuzz \
+	clang -g -O1 -std=gnu11 $(test_flags) -Itests/fuzz \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< tests/fuzz/fuzz.c $(wildcard src/libguardmaps/*.c) \
-		$(B)/guardmaps.pb-c.c $(library_libs)
+		-o $@ $< tests/fuzz/fuzz.c $(test_support) \
+		$(wildcard src/libguardmaps/*.c) \
+		$(B)/guardmaps.pb-c.c $(library_libs) -lpthread
 
 # The same again with AddressSanitizer and UBSan, in a directory of its own.
 sanitizers:

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Each verdict, on real addresses of a real process where that can be had. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "kernel_abi.h"
+#include "recorded.h"
+
+/* Linux 6.4 and 6.6; Debian 12's headers lack them. */
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON (1 << 14)
+#endif
+#ifndef UFFDIO_POISON
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+
+#define UFFDIO_POISON _IOWR(UFFDIO, 0x08, struct uffdio_poison)
+#endif
+
+/* The memory of the process under test: pages from one address on. */
+enum {
+	PROT_NONE_PAGE,
+	READ_ONLY_PAGE,
+	EXECUTABLE_PAGE,
+	WRITABLE_PAGE,
+	GUARD_PAGE,
+	AFTER_GUARD_PAGE,
+	HOLE_PAGE,
+	GUARD_IN_PROT_NONE_PAGE = HOLE_PAGE + 2,
+	AFTER_GUARD_IN_PROT_NONE_PAGE,
+	UFFD_WP_PAGE,
+	POISON_PAGE,
+	PAGE_COUNT,
+};
+
+struct scene {
+	uint64_t start;
+	bool has_uffd_wp;
+	bool has_poison;
+};
+
+static struct scene *scene;
+
+static uint64_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t page_address(int page)
+{
+	return scene->start + page * page_size();
+}
+
+/* ---- The process under test --------------------------------------------- */
+
+static void *page_pointer(int page)
+{
+	return (void *)(uintptr_t)page_address(page);
+}
+
+static void protect(int page, int protection)
+{
+	check_setup(mprotect(page_pointer(page), page_size(), protection) == 0);
+}
+
+static void guard(int page)
+{
+	check_setup(madvise(page_pointer(page), page_size(),
+			    MADV_GUARD_INSTALL) == 0);
+}
+
+/* A userfaultfd with this feature, or -1. */
+static int open_userfaultfd(uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static struct uffdio_range range_of(int page)
+{
+	return (struct uffdio_range){ page_address(page), page_size() };
+}
+
+static bool register_page(int fd, int page, uint64_t mode)
+{
+	struct uffdio_register registration = {
+		.range = range_of(page), .mode = mode,
+	};
+
+	return fd >= 0 && ioctl(fd, UFFDIO_REGISTER, &registration) == 0;
+}
+
+/* The descriptor stays open: closing it would take the markers away. */
+static bool write_protect(int page)
+{
+	int fd = open_userfaultfd(UFFD_FEATURE_WP_UNPOPULATED);
+	struct uffdio_writeprotect protection = {
+		.range = range_of(page), .mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	return register_page(fd, page, UFFDIO_REGISTER_MODE_WP) &&
+	       ioctl(fd, UFFDIO_WRITEPROTECT, &protection) == 0;
+}
+
+static bool poison(int page)
+{
+	int fd = open_userfaultfd(UFFD_FEATURE_POISON);
+	struct uffdio_poison poisoning = { .range = range_of(page) };
+
+	return register_page(fd, page, UFFDIO_REGISTER_MODE_MISSING) &&
+	       ioctl(fd, UFFDIO_POISON, &poisoning) == 0;
+}
+
+static void set_scene(int line, void *argument)
+{
+	(void)argument;
+	scene->start = (uintptr_t)map_memory(PAGE_COUNT * page_size(),
+					     PROT_READ | PROT_WRITE);
+	protect(PROT_NONE_PAGE, PROT_NONE);
+	protect(READ_ONLY_PAGE, PROT_READ);
+	protect(EXECUTABLE_PAGE, PROT_READ | PROT_EXEC);
+	guard(GUARD_PAGE);
+	munmap(page_pointer(HOLE_PAGE), 2 * page_size());
+	guard(GUARD_IN_PROT_NONE_PAGE);
+	protect(GUARD_IN_PROT_NONE_PAGE, PROT_NONE);
+	protect(AFTER_GUARD_IN_PROT_NONE_PAGE, PROT_NONE);
+	scene->has_uffd_wp = write_protect(UFFD_WP_PAGE);
+	scene->has_poison = poison(POISON_PAGE);
+	tell(line);
+	await(line);
+}
+
+/* ---- What is expected --------------------------------------------------- */
+
+/* x86's [vsyscall] lies so high that it is no neighbour of anything. */
+static bool may_be_above(const struct guardmaps_mapping *mapping)
+{
+	return strcmp(mapping->name, "[vsyscall]") != 0;
+}
+
+/* Where an address lies, looked for from the first mapping to the last. */
+static char *place_fault(const struct guardmaps_map *map,
+			 const struct guardmaps_explanation *got)
+{
+	uint32_t mapping = GUARDMAPS_NONE, region = GUARDMAPS_NONE;
+	uint32_t below = GUARDMAPS_NONE, above = GUARDMAPS_NONE;
+
+	for (size_t i = guardmaps_map_mapping_count(map); i-- > 0;) {
+		const struct guardmaps_mapping *other =
+			guardmaps_map_mapping(map, i);
+
+		if (other->start > got->address)
+			above = may_be_above(other) ? i : above;
+		else if (other->end > got->address)
+			mapping = i;
+		else if (below == GUARDMAPS_NONE)
+			below = i;
+	}
+	for (size_t i = 0; i < guardmaps_map_region_count(map); i++)
+		if (guardmaps_map_region(map, i)->start <= got->address &&
+		    guardmaps_map_region(map, i)->end > got->address)
+			region = i;
+	if (got->mapping != mapping || got->region != region ||
+	    got->mapping_below != below || got->mapping_above != above)
+		return format_string("mapping %d, region %d, below %d, above %d"
+				     " instead of %d, %d, %d, %d",
+				     (int)got->mapping, (int)got->region,
+				     (int)got->mapping_below,
+				     (int)got->mapping_above, (int)mapping,
+				     (int)region, (int)below, (int)above);
+	return NULL;
+}
+
+static void verdict_is(const struct guardmaps_map *map, uint64_t address,
+		       enum guardmaps_marker marker,
+		       enum guardmaps_verdict verdict, const char *what)
+{
+	struct guardmaps_explanation explanation;
+
+	memset(&explanation, 0x55, sizeof(explanation));
+	guardmaps_explain(map, address, marker, &explanation);
+	check_string(guardmaps_verdict_name(explanation.verdict),
+		     guardmaps_verdict_name(verdict), "%s: %s", what,
+		     guardmaps_verdict_name(verdict));
+	check_number(explanation.address, address, "%s: the address is told",
+		     what);
+	check_no_fault(place_fault(map, &explanation),
+		       "%s: the mappings at, below and above are told", what);
+}
+
+/* The first, some middle and the last byte of a page. */
+static void page_is(const struct guardmaps_map *map, int page,
+		    enum guardmaps_marker marker,
+		    enum guardmaps_verdict verdict, const char *what)
+{
+	uint64_t start = page_address(page);
+
+	verdict_is(map, start, marker, verdict, what);
+	verdict_is(map, start + 123, marker, verdict, what);
+	verdict_is(map, start + page_size() - 1, marker, verdict, what);
+}
+
+static void plain_page_is(const struct guardmaps_map *map, int page,
+			  enum guardmaps_verdict verdict, const char *what)
+{
+	page_is(map, page, GUARDMAPS_MARKER_NONE, verdict, what);
+}
+
+/* ---- Verdicts on a real process ----------------------------------------- */
+
+static void mapped_pages_are_told(const struct guardmaps_map *map)
+{
+	plain_page_is(map, PROT_NONE_PAGE, GUARDMAPS_VERDICT_PROT_NONE,
+		      "a page of a PROT_NONE mapping");
+	plain_page_is(map, READ_ONLY_PAGE, GUARDMAPS_VERDICT_NO_PERMISSION,
+		      "a page that cannot be written");
+	plain_page_is(map, EXECUTABLE_PAGE, GUARDMAPS_VERDICT_NO_PERMISSION,
+		      "a page of code");
+	plain_page_is(map, WRITABLE_PAGE, GUARDMAPS_VERDICT_ACCESSIBLE,
+		      "a page right below a guard");
+	plain_page_is(map, GUARD_PAGE, GUARDMAPS_VERDICT_GUARD, "a guard");
+	plain_page_is(map, AFTER_GUARD_PAGE, GUARDMAPS_VERDICT_ACCESSIBLE,
+		      "a page right above a guard");
+	plain_page_is(map, GUARD_IN_PROT_NONE_PAGE, GUARDMAPS_VERDICT_GUARD,
+		      "a guard in a PROT_NONE mapping");
+	plain_page_is(map, AFTER_GUARD_IN_PROT_NONE_PAGE,
+		      GUARDMAPS_VERDICT_PROT_NONE,
+		      "what lies above that guard");
+}
+
+static void unmapped_addresses_are_told(const struct guardmaps_map *map)
+{
+	size_t count = guardmaps_map_mapping_count(map);
+	uint64_t end = guardmaps_map_mapping(map, count - 1)->end;
+
+	plain_page_is(map, HOLE_PAGE, GUARDMAPS_VERDICT_UNMAPPED, "a hole");
+	plain_page_is(map, HOLE_PAGE + 1, GUARDMAPS_VERDICT_UNMAPPED,
+		      "the end of a hole");
+	verdict_is(map, 0, GUARDMAPS_MARKER_NONE, GUARDMAPS_VERDICT_NULL_PAGE,
+		   "address 0");
+	verdict_is(map, 0x10, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_NULL_PAGE, "a field of a null pointer");
+	verdict_is(map, 0xfff, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_NULL_PAGE, "the end of page 0");
+	verdict_is(map, end, GUARDMAPS_MARKER_NONE, GUARDMAPS_VERDICT_UNMAPPED,
+		   "what lies behind the last mapping");
+	verdict_is(map, UINT64_C(1) << 63, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_UNMAPPED, "an address of the kernel");
+	verdict_is(map, UINT64_MAX, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_UNMAPPED, "the last address");
+}
+
+/* Both ends of every mapping, and what is beside it. */
+static void every_boundary_is_told(const struct guardmaps_map *map)
+{
+	size_t count = guardmaps_map_mapping_count(map);
+	char *fault = NULL;
+
+	for (size_t i = 0; i < 4 * count && !fault; i++) {
+		const struct guardmaps_mapping *mapping =
+			guardmaps_map_mapping(map, i / 4);
+		const uint64_t addresses[] = {
+			mapping->start - 1, mapping->start, mapping->end - 1,
+			mapping->end,
+		};
+		struct guardmaps_explanation explanation;
+
+		guardmaps_explain(map, addresses[i % 4], GUARDMAPS_MARKER_NONE,
+				  &explanation);
+		fault = place_fault(map, &explanation);
+	}
+	check_no_fault(fault, "both ends of each of %zu mappings are told",
+		       count);
+}
+
+/* ---- Markers ------------------------------------------------------------ */
+
+static void marker_is(struct guardmaps_process *process,
+		      const struct guardmaps_map *map, int page,
+		      enum guardmaps_marker expected,
+		      enum guardmaps_verdict verdict, const char *what)
+{
+	enum guardmaps_marker marker = GUARDMAPS_MARKER_OTHER;
+
+	if (!check_success(guardmaps_read_marker(process,
+						 page_address(page) + 5,
+						 &marker),
+			   "%s: its marker can be read", what))
+		return;
+	check_string(guardmaps_marker_name(marker),
+		     guardmaps_marker_name(expected), "%s: its marker is told",
+		     what);
+	page_is(map, page, marker, verdict, what);
+}
+
+static void one_marker_is_told(struct guardmaps_process *process,
+			       const struct guardmaps_map *map)
+{
+	marker_is(process, map, GUARD_PAGE, GUARDMAPS_MARKER_GUARD,
+		  GUARDMAPS_VERDICT_GUARD, "a guard whose marker is read");
+	marker_is(process, map, WRITABLE_PAGE, GUARDMAPS_MARKER_NONE,
+		  GUARDMAPS_VERDICT_ACCESSIBLE, "a page without a marker");
+	if (scene->has_uffd_wp)
+		marker_is(process, map, UFFD_WP_PAGE, GUARDMAPS_MARKER_UFFD_WP,
+			  GUARDMAPS_VERDICT_UFFD_WP, "a write-protected page");
+	else
+		check_skip("userfaultfd is not permitted",
+			   "a write-protected page is told");
+	if (scene->has_poison)
+		marker_is(process, map, POISON_PAGE, GUARDMAPS_MARKER_POISON,
+			  GUARDMAPS_VERDICT_POISON, "a poisoned page");
+	else
+		check_skip("userfaultfd is not permitted",
+			   "a poisoned page is told");
+}
+
+static void all_markers_are_told(struct guardmaps_process *process)
+{
+	struct guardmaps_map *map;
+
+	if (!check_success(guardmaps_scan(process, GUARDMAPS_SOURCE_MARKERS,
+					  &map), "all markers can be read"))
+		return;
+	check_no_fault(map_fault(map), "the guard map with them is sound");
+	check_number(guardmaps_map_marker_run_count(map),
+		     scene->has_uffd_wp + scene->has_poison,
+		     "every run of other markers is told");
+	plain_page_is(map, GUARD_PAGE, GUARDMAPS_VERDICT_GUARD,
+		      "a guard among other markers");
+	if (scene->has_uffd_wp)
+		plain_page_is(map, UFFD_WP_PAGE, GUARDMAPS_VERDICT_UFFD_WP,
+			      "a write-protected page in a guard map");
+	if (scene->has_poison)
+		plain_page_is(map, POISON_PAGE, GUARDMAPS_VERDICT_POISON,
+			      "a poisoned page in a guard map");
+	guardmaps_map_destroy(map);
+}
+
+static void live_process_is_explained(void)
+{
+	const char *missing = source_missing(GUARDMAPS_SOURCE_MARKERS);
+	struct guardmaps_process *process;
+	struct guardmaps_map *map;
+	struct child child;
+
+	child_start(&child, set_scene, NULL);
+	await(child.line);
+	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
+	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	mapped_pages_are_told(map);
+	unmapped_addresses_are_told(map);
+	every_boundary_is_told(map);
+	if (missing) {
+		check_skip(missing, "one marker is told");
+		check_skip(missing, "all markers are told");
+	} else {
+		one_marker_is_told(process, map);
+		all_markers_are_told(process);
+	}
+	guardmaps_map_destroy(map);
+	guardmaps_process_close(process);
+	child_stop(&child);
+}
+
+/* ---- Verdicts on recorded trees ----------------------------------------- */
+
+static void recorded_markers_are_explained(void)
+{
+	struct guardmaps_process *process;
+	struct guardmaps_map *map;
+	struct recorded tree;
+
+	recorded_create(&tree, 4242, "recorded");
+	recorded_write(&tree, "maps",
+		       "01000000-01010000 rw-p 00000000 00:00 0 \n"
+		       "01010000-01020000 ---p 00000000 00:00 0 \n");
+	recorded_pagemap_end(&tree, 0x1020000);
+	recorded_pagemap(&tree, 0x1001000, 0x1002000, PAGEMAP_UFFD_WP);
+	recorded_pagemap(&tree, 0x1002000, 0x1003000, PAGEMAP_POISON);
+	recorded_pagemap(&tree, 0x1004000, 0x1005000, PAGEMAP_GUARD);
+	recorded_pagemap(&tree, 0x1010000, 0x1011000, PAGEMAP_POISON);
+	check_setup(!guardmaps_process_open(4242, tree.root, &process));
+	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_MARKERS, &map));
+	verdict_is(map, 0x1001234, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_UFFD_WP, "a recorded uffd-wp marker");
+	verdict_is(map, 0x1002fff, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_POISON, "a recorded poison marker");
+	verdict_is(map, 0x1003000, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_ACCESSIBLE, "what lies between markers");
+	verdict_is(map, 0x1004000, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_GUARD, "a recorded guard");
+	/* The kernel looks at permissions before it looks at markers. */
+	verdict_is(map, 0x1010000, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_PROT_NONE,
+		   "poison in a PROT_NONE mapping");
+	guardmaps_map_destroy(map);
+	guardmaps_process_close(process);
+	recorded_destroy(&tree);
+}
+
+static void empty_map_is_explained(void)
+{
+	struct guardmaps_map *map = recorded_map("", "");
+
+	verdict_is(map, 0x1000000, GUARDMAPS_MARKER_NONE,
+		   GUARDMAPS_VERDICT_UNMAPPED,
+		   "an address where nothing at all is mapped");
+	verdict_is(map, 8, GUARDMAPS_MARKER_NONE, GUARDMAPS_VERDICT_NULL_PAGE,
+		   "a null pointer where nothing at all is mapped");
+	guardmaps_map_destroy(map);
+}
+
+int main(void)
+{
+	check_begin();
+	scene = shared_memory(sizeof(*scene));
+	if (sysconf(_SC_PAGESIZE) == 4096)
+		recorded_markers_are_explained();
+	empty_map_is_explained();
+	if (source_missing(GUARDMAPS_SOURCE_AUTO))
+		check_skip(source_missing(GUARDMAPS_SOURCE_AUTO),
+			   "a live process is explained");
+	else
+		live_process_is_explained();
+	return check_finish();
+}

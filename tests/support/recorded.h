@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Recorded trees: DIR/proc/PID as --sysroot reads it, made by a test.
+ */
+#ifndef GUARDMAPS_TEST_RECORDED_H
+#define GUARDMAPS_TEST_RECORDED_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "guardmaps.h"
+
+#include "target.h"
+
+/** One recorded process in a tree of its own. */
+struct recorded {
+	pid_t pid;
+	/** DIR, what the library takes as sysroot. */
+	char *root;
+	/** DIR/proc/PID. */
+	char *directory;
+};
+
+/** Raw entries of pagemap, as root sees them. */
+#define PAGEMAP_GUARD UINT64_C(0x440000000000009f)
+#define PAGEMAP_UFFD_WP UINT64_C(0x420000000000003f)
+#define PAGEMAP_POISON UINT64_C(0x400000000000005f)
+/** A guard before Linux 6.15, which has no bit 58. */
+#define PAGEMAP_OLD_GUARD UINT64_C(0x400000000000009f)
+/** A guard as shown without CAP_SYS_ADMIN. */
+#define PAGEMAP_HIDDEN_GUARD UINT64_C(0x4400000000000000)
+
+/**
+ * Make a tree with one process that sleeps: comm, stat, exe and task, but
+ * neither maps nor guards nor pagemap.
+ */
+void recorded_create(struct recorded *ret, pid_t pid, const char *name);
+
+/** Remove the tree. */
+void recorded_destroy(struct recorded *tree);
+
+/** Write a file of the process, such as "maps". */
+void recorded_write(const struct recorded *tree, const char *file,
+		    const char *text);
+
+/** Copy a file of a live process into the tree. */
+void recorded_copy(const struct recorded *tree, pid_t from, const char *file);
+
+/** Remove a file of the process. */
+void recorded_remove(const struct recorded *tree, const char *file);
+
+/** Add a thread to task/. */
+void recorded_thread(const struct recorded *tree, pid_t tid, const char *name);
+
+/** Set the pagemap entries of [start, end), the rest stays as it is. */
+void recorded_pagemap(const struct recorded *tree, uint64_t start, uint64_t end,
+		      uint64_t entry);
+
+/** Make pagemap long enough for all pages below @end, with holes. */
+void recorded_pagemap_end(const struct recorded *tree, uint64_t end);
+
+/**
+ * Record the maps of a live process and the guards file that the kernel would
+ * give for @guards.
+ */
+void recorded_guards(const struct recorded *tree, pid_t from,
+		     const struct range *guards, size_t guard_count);
+
+/** The guard map of a recorded process with these two files. */
+struct guardmaps_map *recorded_map(const char *maps, const char *guards);
+
+#endif /* GUARDMAPS_TEST_RECORDED_H */
