@@ -12,12 +12,12 @@ build=$1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
-make --no-print-directory install B="$build" DESTDIR="$root" prefix=/usr
+make --no-print-directory install B="$build" DESTDIR="$root" prefix=/opt/guardmaps
 for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
 	lib/pkgconfig/guardmaps.pc include/guardmaps.h \
 	share/man/man1/guardmaps.1 share/man/man3/libguardmaps.3 \
 	share/man/man5/guardmaps-image.5; do
-	test -s "$root/usr/$file"
+	test -s "$root/opt/guardmaps/$file"
 done
 
 cat >"$root/program.c" <<'END'
@@ -46,15 +46,15 @@ int main(void)
 	return error_create();
 }
 END
-export PKG_CONFIG_PATH="$root/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root"
+export PKG_CONFIG_PATH="$root/opt/guardmaps/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root"
 # shellcheck disable=SC2046 # words apart
 cc -o "$root/shared" "$root/program.c" $(pkg-config --cflags --libs guardmaps)
-LD_LIBRARY_PATH="$root/usr/lib" "$root/shared"
+LD_LIBRARY_PATH="$root/opt/guardmaps/lib" "$root/shared"
 # shellcheck disable=SC2046 # words apart
-cc -o "$root/static" "$root/program.c" -I"$root/usr/include" \
-	"$root/usr/lib/libguardmaps.a" \
+cc -o "$root/static" "$root/program.c" -I"$root/opt/guardmaps/include" \
+	"$root/opt/guardmaps/lib/libguardmaps.a" \
 	$(pkg-config --static --libs-only-l guardmaps | sed 's/-lguardmaps//')
 "$root/static"
 # Nothing but the public names.
-test -z "$(nm -D --defined-only "$root/usr/lib/libguardmaps.so" |
+test -z "$(nm -D --defined-only "$root/opt/guardmaps/lib/libguardmaps.so" |
 	awk '$3 !~ /^(guardmaps_|GUARDMAPS_)/')"

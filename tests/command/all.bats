@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# guardmaps -a: a row per process that has guard regions.
+
+load helpers
+
+# The rest of the machine may hold processes that nobody may read: try_all
+# takes that for success, but nothing else.
+try_all() {
+	try "$@"
+	[ "$status" -eq 0 ] ||
+		matches "$status $stderr" "1 guardmaps: [0-9]+ process(es)? could not be read: Permission denied.*"
+}
+
+# totals_of PID: its row, of what was printed as JSON.
+totals_of() {
+	json --argjson pid "$1" '.processes[] | select(.pid == $pid)
+		| "\(.command) \(.regions) \(.size) \(.mappings) \(.saved)"'
+}
+
+# ---- What it shows ---------------------------------------------------------
+
+@test "-a shows each process that has guards: regions, their size and mappings" {
+	local page
+	page=$(getconf PAGESIZE)
+	start_target run:100 -n one-region
+	local one=$TARGET_PID
+	start_target files -n in-files
+	local files=$TARGET_PID
+	start_target threads:3 -n with-threads
+	local threads=$TARGET_PID
+	try_all guardmaps -a -J
+	same "$(totals_of "$one")" "one-region 1 $((100 * page)) 1 2"
+	same "$(totals_of "$files")" "in-files 4 $((5 * page)) 3 6"
+	same "$(totals_of "$threads")" "with-threads 3 $((3 * page)) 1 5"
+	same "$(guardmaps --all --json 2>/dev/null | jq -c --argjson pid "$one" \
+		'.processes[] | select(.pid == $pid)')" \
+		"$(json -c --argjson pid "$one" '.processes[] | select(.pid == $pid)')"
+}
+
+# Three stacks side by side are one mapping: with PROT_NONE guards, three
+# guards and three stacks would be six.
+@test "SAVED is how many mappings more PROT_NONE guards would have cost" {
+	start_target threads:3
+	local threads=$TARGET_PID
+	start_target alternate:100
+	local alternate=$TARGET_PID
+	start_target boundary
+	local boundary=$TARGET_PID
+	try_all guardmaps -a -J
+	same "$(totals_of "$threads" | cut -d ' ' -f 5)" 5
+	same "$(totals_of "$alternate" | cut -d ' ' -f 5)" 199
+	same "$(totals_of "$boundary" | cut -d ' ' -f 5)" 2
+}
+
+@test "-a leaves out processes without guards" {
+	start_target none
+	try_all guardmaps -a -J
+	same "$(totals_of "$TARGET_PID")" ""
+}
+
+@test "-a prints a table, in the order of process ids" {
+	start_target run:1
+	start_target run:1
+	try_all guardmaps -a
+	matches "${lines[0]}" " *PID COMMAND +REGIONS +SIZE MAPPINGS SAVED"
+	awk 'NR > 1 { print $1 }' <<<"$output" >pids
+	sort -n -c pids
+}
+
+@test "-a -J is an object with one array, processes" {
+	start_target run:1
+	try_all guardmaps -a -J
+	same "$(json -c keys)" '["processes"]'
+	same "$(json -c '.processes | map(keys_unsorted) | unique[]')" \
+		'["pid","command","regions","size","mappings","saved"]'
+	same "$(json -c '[.processes[] | .pid, .regions, .size, .mappings, .saved
+		| type] | unique')" '["number"]'
+}
+
+@test "-a takes -o, -n, -r, -P and -b" {
+	start_target run:2 -n chosen
+	local size=$((2 * $(getconf PAGESIZE)))
+	try_all guardmaps -a -n -r -b -o PID,COMMAND,SIZE
+	grep -qx "$TARGET_PID chosen $size" <<<"$output"
+	try_all guardmaps -a -P -o COMMAND,PID
+	grep -qx "COMMAND=\"chosen\" PID=\"$TARGET_PID\"" <<<"$output"
+	try_all guardmaps -a -n -r -o +SOURCE
+	grep -qx "$TARGET_PID chosen 1 8K 1 2 $(known_sources | head -n 1)" \
+		<<<"$output"
+}
+
+@test "every source gives the same totals" {
+	start_target files
+	local expected
+	try_all guardmaps -a -J
+	expected=$(totals_of "$TARGET_PID")
+	for source in $(known_sources); do
+		try_all guardmaps -a -J --source "$source"
+		same "$(totals_of "$TARGET_PID")" "$expected"
+	done
+}
+
+@test "-a shows what is recorded in a tree" {
+	record_process 100 with
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
+	echo '10001000-10003000 ---p 00000000 00:00 0' | record 100 guards
+	record_process 9 without
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 9 maps
+	record 9 guards </dev/null
+	echo 'not a process' | record self-made note
+	try guardmaps -a --sysroot tree
+	same "$status" 0
+	same "$stderr" ""
+	same "$output" "\
+PID COMMAND REGIONS SIZE MAPPINGS SAVED
+100 with          1   8K        1     2"
+}
+
+@test "-a of a tree without guards is a heading alone, in JSON an empty array" {
+	record_process 9 without
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 9 maps
+	record 9 guards </dev/null
+	try guardmaps -a --sysroot tree
+	same "$status $stderr" "0 "
+	same "$output" "PID COMMAND REGIONS SIZE MAPPINGS SAVED"
+	try guardmaps -a -J --sysroot tree
+	same "$(json -c .)" '{"processes":[]}'
+}
+
+# ---- What it cannot read ---------------------------------------------------
+
+@test "-a counts the processes it may not read in one line at the end, exit 1" {
+	needs_two_users
+	start_target threads:3
+	local of_root=$TARGET_PID
+	start_target_as_nobody run:1 -n mine
+	try as_nobody guardmaps -a -J
+	same "$status" 1
+	same "$(totals_of "$of_root")" ""
+	matches "$(totals_of "$TARGET_PID")" "mine 1 .*"
+	same "${#stderr_lines[@]}" 1
+	matches "$stderr" "guardmaps: [0-9]+ process(es)? could not be read: Permission denied \(needs the same user, or CAP_SYS_PTRACE\)"
+}
+
+@test "-a counts neither kernel threads nor zombies among those it may not read" {
+	needs_two_users
+	find_kernel_thread
+	start_zombie
+	local pid name unreadable=0
+	try as_nobody guardmaps -a
+	# Kernel threads have no exe, and so have zombies.
+	for pid in $(ls /proc | grep -x '[0-9]*'); do
+		if readlink -q "/proc/$pid/exe" >/dev/null; then
+			((++unreadable))
+		fi
+	done
+	matches "$stderr" "guardmaps: ([0-9]+) processes could not be read.*"
+	# Others come and go meanwhile; the kernel threads alone are dozens.
+	((BASH_REMATCH[2] <= unreadable + 10))
+}
+
+@test "-a with a source that can answer nowhere says why once, exit 2" {
+	local source
+	for source in guards scan pagemap markers; do
+		if known_sources | grep -qx "$source"; then
+			continue
+		fi
+		try guardmaps -a --source "$source"
+		same "$status" 2
+		same "$output" ""
+		same "$(grep -c "source $source cannot answer" <<<"$stderr")" 1
+	done
+}
+
+@test "-a --source markers without CAP_SYS_ADMIN says that this is what it needs" {
+	needs_two_users
+	start_target_as_nobody run:1
+	try as_nobody guardmaps -a --source markers
+	same "$status" 2
+	[[ $stderr == *CAP_SYS_ADMIN* ]]
+}
+
+@test "-a of a recorded process that is damaged says so, and shows the others" {
+	record_process 100 good
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
+	echo '10001000-10003000 ---p 00000000 00:00 0' | record 100 guards
+	record_process 101 bad
+	echo 'no line of maps' | record 101 maps
+	record 101 guards </dev/null
+	try guardmaps -a -n -r -o PID --sysroot tree
+	same "$status" 1
+	same "$output" 100
+	same "$stderr" "guardmaps: tree/proc/101/maps: line 1 is not a line of a maps file"
+}
+
+@test "-a of a tree that is not there is an error" {
+	refuses "cannot read nowhere/proc: No such file or directory" \
+		guardmaps -a --sysroot nowhere
+}
+
+# ---- What it survives ------------------------------------------------------
+
+@test "-a skips processes that come and go while it reads, without a word" {
+	start_target run:1
+	# Each lives a moment; they stop by themselves if the test does not.
+	for ((i = 0; i < 5000; i++)); do
+		"$build/tests/target" threads:2 >/dev/null 2>&1 3>&- &
+		sh -c :
+		kill -KILL "$!"
+	done 2>/dev/null 3>&- &
+	local churn=$!
+	started+=("$churn")
+	for i in {1..30}; do
+		try_all guardmaps -a -n -r -o PID,REGIONS
+		grep -qx "$TARGET_PID 1" <<<"$output"
+	done
+	is_alive "$churn"
+	stop_target "$churn"
+}
+
+# ---- What it refuses -------------------------------------------------------
+
+@test "-a takes no process" {
+	refuses "option --all takes no process" guardmaps -a 1
+	refuses "option --all takes no process" guardmaps 1 --all
+}
+
+@test "-a is for the list only" {
+	for verb in maps stacks explain save show diff check; do
+		refuses "--all: not with $verb" guardmaps -a "$verb"
+	done
+}
+
+@test "an unknown column of -a is refused, and the known ones are listed" {
+	refuses "unknown column: START (known: PID COMMAND REGIONS SIZE MAPPINGS SAVED SOURCE)" \
+		guardmaps -a -o START
+}

@@ -1,0 +1,197 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# guardmaps check: what works on this machine, and what is missing.
+
+load helpers
+
+# item ITEM: its status and detail, of what was printed as JSON.
+item() {
+	json --arg item "$1" '.checks[] | select(.item == $item)
+		| "\(.status): \(.detail)"'
+}
+
+# Only what a test puts there is found as criu.
+hide_criu() {
+	mkdir bin
+	for directory in /usr/local/sbin /usr/sbin; do
+		[ ! -e "$directory/criu" ] || skip "criu is installed in $directory"
+	done
+}
+
+# try_check DIRECTORY: with that directory as the whole PATH.
+try_check() {
+	try env PATH="$1" "$build/guardmaps" check -J
+}
+
+# ---- What it tells ---------------------------------------------------------
+
+@test "check has a row for each source, capability, thread stacks and criu" {
+	try guardmaps check
+	matches "$status" "0|1"
+	matches "${lines[0]}" "ITEM +STATUS DETAIL"
+	same "$(guardmaps check -n -r -o ITEM)" "\
+source\\x20guards
+source\\x20scan
+source\\x20pagemap
+source\\x20markers
+CAP_SYS_PTRACE
+CAP_SYS_ADMIN
+thread\\x20stacks
+criu"
+}
+
+@test "-J prints one object with one array, checks" {
+	try guardmaps check -J
+	same "$(json -c keys)" '["checks"]'
+	same "$(json -c '.checks | map(keys_unsorted) | unique[]')" \
+		'["item","status","detail"]'
+	same "$(json '[.checks[] | select(.status | IN("yes", "no", "partly") | not)]
+		| length')" 0
+	same "$(json '[.checks[] | select(.detail == null or .detail == "")]
+		| length')" 0
+}
+
+@test "check exits 0 where a source can answer, and says so and exits 1 where none can" {
+	try guardmaps check
+	if [ -n "$(known_sources)" ]; then
+		same "$status$stderr" 0
+	else
+		same "$status" 1
+		same "$stderr" \
+			"guardmaps: no source shows guard regions on this machine"
+	fi
+}
+
+@test "a source that check says yes to works, one that it says no to does not" {
+	start_target run:1
+	for source in guards scan pagemap markers; do
+		try guardmaps check -J
+		case $(item "source $source") in
+		yes:*)
+			has_guards_of_target "$source"
+			;;
+		no:*)
+			try guardmaps --source "$source" "$TARGET_PID"
+			same "$status" 2
+			;;
+		*)
+			false
+			;;
+		esac
+	done
+}
+
+@test "a source that cannot answer says what it needs" {
+	try guardmaps check -J
+	if [ ! -e /proc/self/guards ]; then
+		matches "$(item "source guards")" "no: there is no .*/guards \(needs a kernel with the guardmaps series\)"
+	else
+		matches "$(item "source guards")" "yes: .*"
+	fi
+}
+
+@test "thread stacks tells what the C library guards them by" {
+	local version expected
+	version=$(getconf GNU_LIBC_VERSION)
+	version=${version#glibc }
+	expected="no: glibc $version guards them by PROT_NONE mappings.*"
+	start_target glibc-threads:1
+	if [ -s "$TARGET_GUARDS" ]; then
+		expected="yes: glibc $version guards them by guard markers"
+	fi
+	# Each time: the answer must not depend on which thread is faster.
+	for i in {1..10}; do
+		try guardmaps check -J
+		matches "$(item "thread stacks")" "$expected"
+	done
+}
+
+# ---- Capabilities ----------------------------------------------------------
+
+@test "root has the capabilities" {
+	needs_root
+	try guardmaps check -J
+	same "$(item CAP_SYS_PTRACE)" "yes: processes of other users"
+	matches "$(item CAP_SYS_ADMIN)" "yes: .*"
+}
+
+@test "a user is told which capabilities he lacks, and what for" {
+	needs_two_users
+	try as_nobody guardmaps check -J
+	same "$(item CAP_SYS_PTRACE)" "no: processes of other users"
+	matches "$(item CAP_SYS_ADMIN)" "no: source markers; .*"
+}
+
+@test "without CAP_SYS_ADMIN the source markers says why not" {
+	needs_two_users
+	try as_nobody guardmaps check -J
+	matches "$(item "source markers")" \
+		"no: (swap entries in pagemap are hidden \(needs CAP_SYS_ADMIN\)|this kernel has no guard regions .*)"
+	try setpriv --bounding-set -sys_admin guardmaps check -J
+	matches "$(item "source markers")" \
+		"no: (swap entries in pagemap are hidden \(needs CAP_SYS_ADMIN\)|this kernel has no guard regions .*)"
+}
+
+# ---- criu ------------------------------------------------------------------
+
+@test "without criu, check says that it is not installed" {
+	hide_criu
+	try_check "$PWD/bin"
+	same "$(item criu)" "no: not installed"
+	try_check ""
+	same "$(item criu)" "no: not installed"
+}
+
+@test "criu is found in PATH, and a file that cannot be run is not criu" {
+	hide_criu
+	mkdir first
+	echo "text" >first/criu
+	printf '#!/bin/sh\necho Version: 3.17.1\n' >bin/criu
+	chmod +x bin/criu
+	try_check "$PWD/first:$PWD/missing::$PWD/bin"
+	same "$(item criu)" "no: $PWD/bin/criu 3.17.1 does not know guards: do not dump a process that has some"
+}
+
+@test "a criu whose version cannot be read is told all the same" {
+	hide_criu
+	printf '#!/bin/sh\necho nothing; echo garbage >&2; exit 1\n' >bin/criu
+	chmod +x bin/criu
+	try_check "$PWD/bin"
+	same "$stderr" ""
+	matches "$(item criu)" "no: $PWD/bin/criu of unknown version does not know guards: .*"
+	printf '#!/nonexistent/interpreter\n' >bin/criu
+	try_check "$PWD/bin"
+	matches "$(item criu)" "no: $PWD/bin/criu of unknown version does not know guards: .*"
+}
+
+@test "a criu that exports collect_madv_guards is known to keep most guards" {
+	hide_criu
+	command -v cc >/dev/null || skip "no C compiler"
+	cat >criu.c <<-'END'
+		#include <stdio.h>
+		int collect_madv_guards(void);
+		int collect_madv_guards(void) { return 0; }
+		int main(void) { puts("Version: 4.2.1"); return collect_madv_guards(); }
+	END
+	cc -rdynamic -o bin/criu criu.c
+	try_check "$PWD/bin"
+	if known_sources | grep -qx scan; then
+		same "$(item criu)" "partly: $PWD/bin/criu 4.2.1 keeps guards, but a process with guards in locked mappings is lost at restore"
+	else
+		matches "$(item criu)" "no: $PWD/bin/criu 4.2.1 needs PAGE_IS_GUARD .*"
+	fi
+}
+
+# ---- What it refuses -------------------------------------------------------
+
+@test "check takes no argument, and no option that reads a process" {
+	refuses "check takes no argument" guardmaps check 1
+	refuses "--source: not with check" guardmaps check --source scan
+	refuses "--sysroot: not with check" guardmaps check --sysroot tree
+	refuses "--bytes: not with check" guardmaps check -b
+}
+
+@test "an unknown column is refused, and the known ones are listed" {
+	refuses "unknown column: PID (known: ITEM STATUS DETAIL)" \
+		guardmaps check -o PID
+}

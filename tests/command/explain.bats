@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# guardmaps explain PID ADDRESS...: what an address is.
+
+load helpers
+
+# ---- Verdicts on a live process --------------------------------------------
+
+@test "an address in a guard below a stack: whose it is, and what an access does" {
+	start_target threads:1
+	local start end tid range
+	read -r start end <"$TARGET_GUARDS"
+	tid=$(guardmaps -n -r -o TID "$TARGET_PID")
+	range=$(guardmaps -n -r -o MAPSTART,MAPEND "$TARGET_PID" | tr ' ' -)
+	for address in "$start" "$(printf '0x%x' "$((end - 1))")"; do
+		try guardmaps explain "$TARGET_PID" "$address"
+		same "$status $stderr" "0 "
+		same "$output" "\
+$address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
+  region   $start-$end, 4K, found by $(known_sources | head -n 1)
+  kind     stack
+  owner    thread worker-1 ($tid): an access from above is an overflow of its stack
+  mapping  $range rw-p"
+	done
+}
+
+@test "the pages beside a guard are not guarded" {
+	start_target run:1
+	local start end
+	read -r start end <"$TARGET_GUARDS"
+	try guardmaps explain -r -n -o VERDICT "$TARGET_PID" \
+		"$(printf '%x' "$((start - 1))")" "$start" "$end"
+	same "$output" $'accessible\nguard\naccessible'
+	try guardmaps explain "$TARGET_PID" "$end"
+	same "${lines[0]}" \
+		"$end is in a mapping that may be read and written, and not guarded."
+}
+
+@test "a PROT_NONE mapping is told as one, a guard in it as a guard" {
+	start_target prot-none
+	local start end
+	read -r start end <"$TARGET_GUARDS"
+	try guardmaps explain -r -n -o VERDICT,PERM "$TARGET_PID" "$start" "$end"
+	same "$output" $'guard ---p\nPROT_NONE ---p'
+	try guardmaps explain "$TARGET_PID" "$end"
+	same "${lines[0]}" \
+		"$end is in a PROT_NONE mapping: every access is a SIGSEGV (SEGV_ACCERR)."
+}
+
+@test "a mapping that lacks a permission is told, with its permissions" {
+	start_target boundary
+	local start end address
+	# The last page of the upper mapping, which may only be read.
+	read -r start end < <(guardmaps -n -r -o MAPSTART,MAPEND "$TARGET_PID" |
+		tail -n 1)
+	address=$(printf '0x%x' "$((end - 1))")
+	try guardmaps explain "$TARGET_PID" "$address"
+	same "$status" 0
+	matches "${lines[0]}" "$address is in a mapping that does not permit .*\(SEGV_ACCERR\)\."
+	same "${lines[1]}" "  mapping  $start-$end r--p"
+	same "$(guardmaps explain -r -n -o VERDICT "$TARGET_PID" "$address")" \
+		no-permission
+}
+
+@test "an address that is not mapped: what is above and below, and how far" {
+	record_process 100 recorded
+	echo '10000000-10001000 rw-p 00000000 00:00 0' | record 100 maps
+	echo '20000000-20001000 r--p 00000000 08:01 7 /file' >>tree/proc/100/maps
+	record 100 guards </dev/null
+	try guardmaps --sysroot tree explain 100 10002000
+	same "$output" "\
+0x10002000 is not mapped: every access is a SIGSEGV (SEGV_MAPERR).
+  above    0x20000000-0x20001000 r--p /file
+           256M up from the address
+  below    0x10000000-0x10001000 rw-p
+           4K down from the address"
+	try guardmaps --sysroot tree explain -J -o +BELOW,ABOVE 100 10002000
+	same "$(json -c '.addresses[] | [.verdict, .below, .above, .start, .mapping]')" \
+		'["unmapped","0x10001000","0x20000000",null,null]'
+}
+
+@test "an address below or above all mappings has one neighbour" {
+	record_process 100 recorded
+	echo '10000000-10001000 rw-p 00000000 00:00 0' | record 100 maps
+	record 100 guards </dev/null
+	try guardmaps --sysroot tree explain -J -o VERDICT,BELOW,ABOVE 100 \
+		fffffff 10001000
+	same "$(json -c '.addresses[]')" \
+		$'{"verdict":"unmapped","below":null,"above":"0x10000000"}\n{"verdict":"unmapped","below":"0x10001000","above":null}'
+}
+
+@test "a null pointer, and an offset from one, is told as such" {
+	start_target none
+	try guardmaps explain "$TARGET_PID" 0 0x10 0xfff
+	same "$output" "\
+0x0 is a null pointer, or an offset from one: nothing is mapped so low.
+0x10 is a null pointer, or an offset from one: nothing is mapped so low.
+0xfff is a null pointer, or an offset from one: nothing is mapped so low."
+	same "$(guardmaps explain -r -n -o VERDICT "$TARGET_PID" 8)" null-page
+}
+
+@test "an address just below [stack] may be an overflow of the first thread's stack" {
+	start_target none
+	local stack
+	stack=$(sed -n 's/^\([0-9a-f]*\)-.*\[stack\]$/\1/p' "/proc/$TARGET_PID/maps")
+	try guardmaps explain "$TARGET_PID" "$(printf '%x' "$((16#$stack - 8))")"
+	matches "${lines[0]}" "0x[0-9a-f]+ is not mapped: .*"
+	matches "${lines[1]}" "  above    0x$stack-0x[0-9a-f]+ rw-p \[stack\]"
+	[[ $output == *"stack grows down to here: a stack overflow"* ]]
+}
+
+# ---- Other markers ---------------------------------------------------------
+
+@test "pages with uffd-wp and poison markers are told, where the source shows them" {
+	record_process 100 recorded
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
+	record_pagemap_end 100 0x10010000
+	record_page 100 0x10001000 "$pagemap_uffd_wp"
+	record_page 100 0x10003000 "$pagemap_poison"
+	record_page 100 0x10005000 "$pagemap_guard"
+	try guardmaps --sysroot tree --source markers explain 100 \
+		10001000 10003000 10005000
+	same "$status $stderr" "0 "
+	same "$(grep '^0x' <<<"$output")" "\
+0x10001000 is write-protected by userfaultfd: a write waits for its handler.
+0x10003000 is poisoned (UFFDIO_POISON, or memory that failed): every access is a SIGBUS.
+0x10005000 is in a guard region: every access is a SIGSEGV (SEGV_MAPERR)."
+	try guardmaps --sysroot tree --source markers explain -r -n -o VERDICT 100 \
+		10000fff 10001000 10003000 10005000 10006000
+	same "$(xargs <<<"$output")" "accessible uffd-wp poison guard accessible"
+}
+
+# ---- Addresses -------------------------------------------------------------
+
+@test "addresses are hexadecimal, with or without 0x, in upper or lower case" {
+	record_process 100 recorded
+	echo '10000000-100f0000 rw-p 00000000 00:00 0' | record 100 maps
+	record 100 guards </dev/null
+	try guardmaps --sysroot tree explain -r -n -o ADDRESS,VERDICT 100 \
+		100abcde 0x100abcde 0X100ABCDE 00000000100ABcdE
+	same "$(sort -u <<<"$output")" "0x100abcde accessible"
+	same "${#lines[@]}" 4
+}
+
+@test "several addresses are explained in the order they are given" {
+	start_target run:1
+	local start end
+	read -r start end <"$TARGET_GUARDS"
+	try guardmaps explain -J "$TARGET_PID" "$end" 0 "$start"
+	same "$status" 0
+	same "$(json -c keys)" '["addresses"]'
+	same "$(json -c '.addresses[] | [.address, .verdict]')" "\
+[\"$end\",\"accessible\"]
+[\"0x0\",\"null-page\"]
+[\"$start\",\"guard\"]"
+	same "$(json -c '.addresses | map(keys_unsorted) | unique[]')" \
+		'["address","verdict","start","end","kind","owner","perm","mapping"]'
+}
+
+@test "the highest address there is is not mapped" {
+	start_target none
+	try guardmaps explain -r -n -o ADDRESS,VERDICT "$TARGET_PID" \
+		ffffffffffffffff
+	same "$output" "0xffffffffffffffff unmapped"
+}
+
+@test "START, END, KIND and OWNER are of the guard region, and without one of the mapping" {
+	start_target threads:1
+	local start end mapping
+	read -r start end <"$TARGET_GUARDS"
+	mapping=$(guardmaps -n -r -o MAPSTART,MAPEND "$TARGET_PID")
+	try guardmaps explain -J "$TARGET_PID" "$start" "$end"
+	same "$(json '.addresses[0] | "\(.start) \(.end) \(.kind)"')" \
+		"$start $end stack"
+	matches "$(json '.addresses[0].owner')" "worker-1 \([0-9]+\)"
+	same "$(json '.addresses[1] | "\(.start) \(.end) \(.kind) \(.owner)"')" \
+		"$mapping null null"
+}
+
+# ---- What it refuses -------------------------------------------------------
+
+@test "what is no address is refused, and named" {
+	refuses "not an address in hexadecimal: 'xyz'" guardmaps explain 1 xyz
+	refuses "not an address in hexadecimal: '0x'" guardmaps explain 1 0x
+	refuses "not an address in hexadecimal: ''" guardmaps explain 1 ""
+	refuses "not an address in hexadecimal: ' 10'" guardmaps explain 1 " 10"
+	refuses "not an address in hexadecimal: '+10'" guardmaps explain 1 +10
+	refuses "not an address in hexadecimal: '10h'" guardmaps explain 1 10h
+	refuses "an address of more than 64 bits: '10000000000000000'" \
+		guardmaps explain 1 10000000000000000
+}
+
+@test "one bad address is refused before any is explained" {
+	start_target none
+	refuses "not an address in hexadecimal: 'zz'" \
+		guardmaps explain "$TARGET_PID" 0 zz
+}
+
+@test "explain needs a process and an address" {
+	refuses "explain takes PID ADDRESS..." guardmaps explain
+	refuses "explain takes PID ADDRESS..." guardmaps explain 1
+	refuses "not a process id: 'x'" guardmaps explain x 0
+}
+
+@test "nothing can be explained of a process that is gone, or has no memory" {
+	local gone
+	gone=$(dead_pid)
+	refuses "no process $gone (no /proc/$gone)" guardmaps explain "$gone" 0
+	find_kernel_thread
+	refuses "2 (kthreadd): a kernel thread has no memory of its own" \
+		guardmaps explain "$KERNEL_THREAD" 0
+}
+
+@test "explain has no sizes: -b is refused" {
+	refuses "--bytes: not with explain" guardmaps explain -b 1 0
+}
+
+@test "an unknown column is refused, and the known ones are listed" {
+	refuses "unknown column: SIZE (known: ADDRESS VERDICT START END KIND OWNER PERM MAPPING BELOW ABOVE)" \
+		guardmaps explain -o SIZE 1 0
+}

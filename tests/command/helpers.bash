@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What the tests of the command share. A test starts targets, runs the command
+# as a user types it, and compares with what the targets said of themselves.
+#
+# GUARDMAPS_BUILD is the directory that holds guardmaps and tests/target.
+
+bats_require_minimum_version 1.5.0
+
+build=$(cd "${GUARDMAPS_BUILD:-$BATS_TEST_DIRNAME/../../build}" && pwd)
+PATH=$build:$PATH
+
+# The user of processes that are not ours.
+nobody=65534
+
+# How long anything may take that should not take long, in seconds.
+patience=20
+
+setup() {
+	started=()
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	stop_targets
+}
+
+# ---- Targets ---------------------------------------------------------------
+
+# start_target LAYOUT [OPTION...]: start a target, wait until it is ready, and
+# set TARGET_PID and TARGET_GUARDS, a file with a line START END for each of
+# its guard regions.
+start_target() {
+	start_target_by "" "$@"
+}
+
+# The same for a process of another user.
+start_target_as_nobody() {
+	start_target_by as_nobody "$@"
+}
+
+start_target_by() {
+	local runner=$1 layout=$2
+	local name=$BATS_TEST_TMPDIR/target-${#started[@]}
+	local channel ready count
+
+	mkfifo "$name.fifo"
+	$runner "$build/tests/target" --guards "${@:3}" "$layout" \
+		>"$name.fifo" 2>"$name.errors" 3>&- &
+	TARGET_PARENT=$!
+	started+=("$TARGET_PARENT")
+	exec {channel}<"$name.fifo"
+	rm "$name.fifo"
+	if ! read -r -t "$patience" -u "$channel" ready TARGET_PID count; then
+		exec {channel}<&-
+		give_up_target "$name"
+		return
+	fi
+	started+=("$TARGET_PID")
+	TARGET_GUARDS=$name.guards
+	head -n "$count" <&"$channel" >"$TARGET_GUARDS"
+	exec {channel}<&-
+	[ "$ready" = ready ]
+}
+
+# A target ends by 77 where the kernel lacks what it needs.
+give_up_target() {
+	local status=0
+
+	wait "$TARGET_PARENT" || status=$?
+	if [ "$status" -eq 77 ]; then
+		skip "$(<"$1.errors")"
+	fi
+	cat "$1.errors" >&2
+	return 1
+}
+
+# End a target before the test does.
+stop_target() {
+	kill -KILL "$1"
+	wait "$1" || true
+}
+
+is_alive() {
+	local state
+
+	{ read -r state <"/proc/$1/stat"; } 2>/dev/null || return 1
+	state=${state##*) }
+	[[ $state != [ZX]* ]]
+}
+
+# SECONDS counts whole ones; what is killed is gone long before.
+wait_until_gone() {
+	local deadline=$((SECONDS + patience))
+
+	while is_alive "$1"; do
+		if [ "$SECONDS" -gt "$deadline" ]; then
+			echo "process $1 lives on" >&2
+			return 1
+		fi
+	done
+}
+
+stop_targets() {
+	local pid
+
+	for pid in "${started[@]}"; do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	for pid in "${started[@]}"; do
+		wait "$pid" 2>/dev/null || true
+		wait_until_gone "$pid" || return
+	done
+	started=()
+}
+
+# A process id that nobody has: that of a process that was.
+dead_pid() {
+	sh -c 'echo $$'
+}
+
+# ---- Processes without memory ----------------------------------------------
+
+# Set ZOMBIE to the id of a process that has ended and was not waited for.
+start_zombie() {
+	local channel
+
+	# The child ends when its parent has become a program that waits for none.
+	mkfifo zombie.fifo
+	sh -c 'sh -c "until grep -qx sleep /proc/\$PPID/comm; do
+			[ -e /proc/\$PPID ] || exit
+		done" &
+		echo $!
+		exec sleep infinity' >zombie.fifo 2>/dev/null 3>&- &
+	started+=("$!")
+	exec {channel}<zombie.fifo
+	read -r -t "$patience" -u "$channel" ZOMBIE
+	exec {channel}<&-
+	wait_until_gone "$ZOMBIE"
+	[ -e "/proc/$ZOMBIE" ]
+}
+
+# Set KERNEL_THREAD; kthreadd is the second of them all, but not in a container.
+find_kernel_thread() {
+	KERNEL_THREAD=2
+	[[ $(cat /proc/2/comm 2>/dev/null) == kthreadd ]] ||
+		skip "no kernel threads are to be seen here"
+}
+
+# ---- Users and mounts ------------------------------------------------------
+
+as_nobody() {
+	setpriv --reuid="$nobody" --regid="$nobody" --clear-groups "$@"
+}
+
+needs_root() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+}
+
+needs_two_users() {
+	needs_root
+	as_nobody test -x "$build/guardmaps" ||
+		skip "another user cannot reach $build"
+}
+
+needs_mounts() {
+	unshare --mount --propagation private mount -t tmpfs none /mnt ||
+		skip "needs a mount namespace"
+}
+
+in_mount_namespace() {
+	unshare --mount --propagation private "$@"
+}
+
+# ---- Running ---------------------------------------------------------------
+
+# Run a command with its output apart: $status, $output, $stderr. as_nobody and
+# in_mount_namespace may stand before it.
+try() {
+	local runner=""
+
+	if [ "$(type -t "$1")" = function ]; then
+		runner=$1
+		shift
+	fi
+	run --separate-stderr $runner timeout "$patience" "$@"
+}
+
+# refuses MESSAGE COMMAND...: exit 2, nothing printed, and that message first on
+# standard error. Only wrong usage may add where to look.
+refuses() {
+	local message=$1
+
+	shift
+	try "$@"
+	same "$status" 2
+	same "$output" ""
+	same "${stderr_lines[0]}" "guardmaps: $message"
+	[ "${#stderr_lines[@]}" -eq 1 ] ||
+		same "${stderr_lines[*]:1}" \
+			"Try 'guardmaps --help' for more information."
+}
+
+# same ACTUAL EXPECTED: shows what differs.
+same() {
+	[ "$1" = "$2" ] || {
+		diff -u --label actual --label expected \
+			<(printf '%s\n' "$1") <(printf '%s\n' "$2") >&2
+		return 1
+	}
+}
+
+# matches TEXT PATTERN: an extended regular expression for the whole text.
+matches() {
+	[[ $1 =~ ^($2)$ ]] || {
+		printf 'not as expected: %s\nexpected: %s\n' "$1" "$2" >&2
+		return 1
+	}
+}
+
+# Fields from what was printed as JSON.
+json() {
+	jq -r "$@" <<<"$output"
+}
+
+# JSON is UTF-8, and jq does not mind if it is not.
+is_json() {
+	iconv -f UTF-8 -t UTF-8 "$1" >/dev/null && jq -e . "$1" >/dev/null
+}
+
+# The sources that can answer here.
+known_sources() {
+	guardmaps check -J | jq -r '.checks[]
+		| select(.status == "yes") | .item
+		| select(startswith("source ")) | ltrimstr("source ")'
+}
+
+# has_guards_of_target: the list shows the target's guards, all and no others.
+has_guards_of_target() {
+	diff -u "$TARGET_GUARDS" \
+		<(guardmaps --noheadings --raw --output START,END \
+			${1:+--source "$1"} "$TARGET_PID") >&2
+}
+
+# ---- Recorded trees --------------------------------------------------------
+
+# record PID FILE: write a file of a process of the tree "tree" from standard
+# input.
+record() {
+	mkdir -p "$(dirname "tree/proc/$1/$2")"
+	cat >"tree/proc/$1/$2"
+}
+
+# A process as the files that list one need.
+record_process() {
+	echo "$2" | record "$1" comm
+	record_thread "$1" "$1" "$2"
+}
+
+record_thread() {
+	echo "$3" | record "$1" "task/$2/comm"
+}
+
+# Entries of pagemap as root sees them, in hexadecimal.
+readonly pagemap_present=8100000000000001
+readonly pagemap_guard=440000000000009f
+readonly pagemap_guard_hidden=4400000000000000
+readonly pagemap_old_guard=400000000000009f
+readonly pagemap_uffd_wp=420000000000003f
+readonly pagemap_poison=400000000000005f
+
+# record_page PID ADDRESS ENTRY: set one entry of a recorded pagemap.
+record_page() {
+	local entry=$3 bytes="" i
+
+	for ((i = 14; i >= 0; i -= 2)); do
+		bytes+="\\x${entry:i:2}"
+	done
+	mkdir -p "tree/proc/$1"
+	printf '%b' "$bytes" | dd of="tree/proc/$1/pagemap" bs=8 \
+		seek=$(($2 / 4096)) conv=notrunc status=none
+}
+
+# record_pagemap_end PID ADDRESS: so long that it has all pages below.
+record_pagemap_end() {
+	mkdir -p "tree/proc/$1"
+	truncate --size=$(($2 / 4096 * 8)) "tree/proc/$1/pagemap"
+}

@@ -1,0 +1,297 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# guardmaps save PID FILE, guardmaps show FILE: a guard map in a file.
+
+load helpers
+
+# ---- Round trip ------------------------------------------------------------
+
+@test "show prints what the list printed when the image was saved" {
+	local columns=+PID,COMMAND,PAGES,TID,MARKER,SOURCE,OFFSET,DEV,INODE,MAPSTART,MAPEND
+	for layout in threads:3 files memfd boundary kinds big; do
+		start_target "$layout"
+		guardmaps -o "$columns" "$TARGET_PID" >listed
+		try guardmaps save "$TARGET_PID" image
+		same "$status$output$stderr" 0
+		stop_target "$TARGET_PID"
+		guardmaps show -o "$columns" image >shown
+		cmp listed shown
+	done
+}
+
+@test "show prints every format that the list prints" {
+	start_target threads:3
+	guardmaps save "$TARGET_PID" image
+	for options in "" -J -r -P -n -b "-r -n -o START,END" "-o +PID"; do
+		same "$(guardmaps show $options image)" \
+			"$(guardmaps $options "$TARGET_PID")"
+	done
+}
+
+@test "an image of 20000 regions is whole, and takes less than 3 bytes for each" {
+	start_target alternate:20000
+	guardmaps save "$TARGET_PID" image
+	guardmaps show -n -r -o START,END image | cmp - "$TARGET_GUARDS"
+	[ "$(stat --format=%s image)" -lt 60000 ]
+}
+
+@test "every source makes the same image, but for the name of the source" {
+	start_target files
+	for source in $(known_sources); do
+		guardmaps save --source "$source" "$TARGET_PID" image
+		same "$(guardmaps show -n -r -o SOURCE image | sort -u)" "$source"
+		same "$(guardmaps show image)" "$(guardmaps "$TARGET_PID")"
+	done
+}
+
+@test "a process without guards has an image too, and show says so" {
+	start_target none
+	try guardmaps save "$TARGET_PID" image
+	same "$status" 0
+	same "$stderr" "$TARGET_PID (target): no guard regions"
+	try guardmaps show image
+	same "$status" 0
+	same "$output" "START END SIZE KIND OWNER PERM MAPPING"
+	same "$stderr" "$TARGET_PID (target): no guard regions"
+}
+
+@test "a recorded process can be saved" {
+	record_process 100 recorded
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
+	echo '10001000-10003000 ---p 00000000 00:00 0' | record 100 guards
+	guardmaps --sysroot tree save 100 image
+	same "$(guardmaps show -n -r -o PID,COMMAND,START,END,SOURCE image)" \
+		"100 recorded 0x10001000 0x10003000 guards"
+}
+
+# ---- The file --------------------------------------------------------------
+
+@test "an image is for its owner only, whatever the umask" {
+	start_target run:1
+	(umask 0 && guardmaps save "$TARGET_PID" image)
+	same "$(stat --format=%a image)" 600
+}
+
+@test "save replaces a file, and leaves nothing beside it" {
+	start_target run:1
+	echo old >image
+	chmod 644 image
+	guardmaps save "$TARGET_PID" image
+	guardmaps save "$TARGET_PID" image
+	same "$(guardmaps show -n -r -o PAGES image)" 1
+	same "$(stat --format=%a image)" 600
+	same "$(ls -A | grep image)" image
+}
+
+@test "save takes a path" {
+	start_target run:1
+	mkdir directory
+	guardmaps save "$TARGET_PID" directory/image
+	guardmaps save "$TARGET_PID" "$PWD/directory/image two"
+	same "$(guardmaps show "directory/image two")" \
+		"$(guardmaps show "$PWD/directory/image")"
+	same "$(ls -A directory)" $'image\nimage two'
+}
+
+@test "a file name may be as long as the file system takes" {
+	start_target run:1
+	local name
+	name=$(printf '%0255d' 7)
+	guardmaps save "$TARGET_PID" "$name"
+	guardmaps save "$TARGET_PID" "$name"
+	same "$(guardmaps show -n -r -o PAGES "$name")" 1
+	try guardmaps save "$TARGET_PID" "${name}x"
+	same "$status" 2
+	same "$stderr" "guardmaps: cannot write ${name}x: File name too long"
+}
+
+@test "an image goes through a pipe" {
+	start_target threads:3
+	same "$(guardmaps save "$TARGET_PID" /dev/stdout | guardmaps show /dev/stdin)" \
+		"$(guardmaps "$TARGET_PID")"
+}
+
+@test "save follows a symbolic link" {
+	start_target run:1
+	echo old >file
+	ln -s file link
+	guardmaps save "$TARGET_PID" link
+	[ -L link ]
+	same "$(guardmaps show -n -r -o PAGES file)" 1
+}
+
+# ---- What is no image ------------------------------------------------------
+
+@test "a file that is no image is refused" {
+	echo "hello, world" >file
+	refuses "cannot take file: it is not a guardmaps image" guardmaps show file
+	: >empty
+	refuses "cannot take empty: it is not a guardmaps image" guardmaps show empty
+	refuses "cannot take $build/guardmaps: it is not a guardmaps image" \
+		guardmaps show "$build/guardmaps"
+	refuses "cannot read $PWD: Is a directory" guardmaps show "$PWD"
+	refuses "cannot open missing: No such file or directory" \
+		guardmaps show missing
+}
+
+@test "an image that is cut short anywhere is refused" {
+	start_target threads:3
+	guardmaps save "$TARGET_PID" image
+	local size
+	size=$(stat --format=%s image)
+	for length in 1 8 11 12 13 20 100 $((size / 2)) $((size - 4)) $((size - 1)); do
+		head -c "$length" image >cut
+		try guardmaps show cut
+		same "$status" 2
+		same "$output" ""
+		matches "$stderr" "guardmaps: cannot take cut: .+"
+	done
+}
+
+@test "an image with more behind its end is refused" {
+	start_target run:1
+	guardmaps save "$TARGET_PID" image
+	cat image image >twice
+	refuses "cannot take twice: its checksum is wrong (damaged or cut short)" \
+		guardmaps show twice
+}
+
+@test "an image with one byte changed anywhere is refused" {
+	start_target threads:3
+	guardmaps save "$TARGET_PID" image
+	local size byte
+	size=$(stat --format=%s image)
+	for ((at = 0; at < size; at += size / 20 + 1)); do
+		cp image changed
+		byte=$(od -An -tu1 -j "$at" -N 1 image)
+		printf '%b' "\\x$(printf '%02x' "$((byte ^ 1))")" |
+			dd of=changed bs=1 seek="$at" conv=notrunc status=none
+		try guardmaps show changed
+		same "$status" 2
+		same "$output" ""
+		matches "$stderr" "guardmaps: cannot take changed: .+"
+	done
+}
+
+@test "an image of a later format version is refused, with the version" {
+	start_target run:1
+	guardmaps save "$TARGET_PID" image
+	printf '\x02' | dd of=image bs=1 seek=8 conv=notrunc status=none
+	refuses "cannot take image: it has format version 2, only version 1 is known" \
+		guardmaps show image
+}
+
+@test "a file that never ends is refused" {
+	try guardmaps show /dev/zero
+	same "$status" 2
+	same "$output" ""
+	matches "$stderr" "guardmaps: cannot (take|read) /dev/zero: .+"
+}
+
+# ---- What cannot be saved --------------------------------------------------
+
+@test "nothing is saved of a process that is gone, and an image of before stays" {
+	start_target run:1
+	guardmaps save "$TARGET_PID" image
+	cp image before
+	local gone
+	gone=$(dead_pid)
+	refuses "no process $gone (no /proc/$gone)" guardmaps save "$gone" image
+	cmp image before
+	refuses "no process $gone (no /proc/$gone)" guardmaps save "$gone" new
+	[ ! -e new ]
+}
+
+@test "nothing is saved of a process without memory" {
+	find_kernel_thread
+	refuses "2 (kthreadd): a kernel thread has no memory of its own" \
+		guardmaps save "$KERNEL_THREAD" new
+	[ ! -e new ]
+}
+
+@test "a directory that is not there or may not be written to is told" {
+	start_target run:1
+	refuses "cannot write missing/image: No such file or directory" \
+		guardmaps save "$TARGET_PID" missing/image
+	refuses "cannot write $PWD: Is a directory" \
+		guardmaps save "$TARGET_PID" "$PWD"
+	needs_two_users
+	start_target_as_nobody run:1
+	mkdir -m 755 closed
+	cd closed
+	refuses "cannot write image: Permission denied" \
+		as_nobody guardmaps save "$TARGET_PID" image
+	same "$(ls -A)" ""
+}
+
+@test "another user's image may not be read, and is not replaced" {
+	needs_two_users
+	start_target_as_nobody run:1
+	mkdir -m 755 closed
+	guardmaps save "$TARGET_PID" closed/image
+	cp closed/image before
+	cd closed
+	refuses "cannot open image: Permission denied" as_nobody guardmaps show image
+	refuses "cannot write image: Permission denied" \
+		as_nobody guardmaps save "$TARGET_PID" image
+	cmp image ../before
+	same "$(ls -A)" image
+}
+
+@test "a device that is full is told" {
+	start_target run:1
+	refuses "cannot write /dev/full: No space left on device" \
+		guardmaps save "$TARGET_PID" /dev/full
+}
+
+@test "a full disk is told, an image of before stays, and nothing is left behind" {
+	needs_mounts
+	start_target run:1
+	local small=$TARGET_PID
+	start_target alternate:100000
+	in_mount_namespace sh -e -c '
+		mount -t tmpfs -o size=64k none /mnt
+		guardmaps save "$1" /mnt/image
+		cp /mnt/image before
+		status=0
+		guardmaps save "$2" /mnt/image 2>errors || status=$?
+		test "$status" -eq 2
+		guardmaps save "$2" /mnt/new 2>>errors || status=$?
+		test "$status" -eq 2
+		cmp /mnt/image before
+		test "$(ls -A /mnt)" = image' sh "$small" "$TARGET_PID"
+	same "$(<errors)" "\
+guardmaps: cannot write /mnt/image: No space left on device
+guardmaps: cannot write /mnt/new: No space left on device"
+}
+
+@test "a save that is killed leaves no image under its name" {
+	start_target alternate:100000
+	for i in {1..10}; do
+		guardmaps save "$TARGET_PID" image &
+		kill -KILL "$!" 2>/dev/null || true
+		wait "$!" || true
+		[ ! -e image ] || guardmaps show -n -r -o START,END image |
+			cmp - "$TARGET_GUARDS"
+		rm -f image*
+	done
+}
+
+# ---- Usage -----------------------------------------------------------------
+
+@test "save takes a process and a file, show a file" {
+	refuses "save takes PID FILE" guardmaps save
+	refuses "save takes PID FILE" guardmaps save 1
+	refuses "save takes PID FILE" guardmaps save 1 a b
+	refuses "not a process id: 'image'" guardmaps save image 1
+	refuses "show takes FILE" guardmaps show
+	refuses "show takes FILE" guardmaps show a b
+}
+
+@test "show reads no process, and save prints no table" {
+	refuses "--source: not with show" guardmaps show --source scan image
+	refuses "--sysroot: not with show" guardmaps show --sysroot tree image
+	refuses "--json, --raw, --pairs, --noheadings and --output: not with save" \
+		guardmaps save -J 1 image
+	refuses "--bytes: not with save" guardmaps save -b 1 image
+}

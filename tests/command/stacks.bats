@@ -1,0 +1,258 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# guardmaps stacks PID...: a row per thread.
+
+load helpers
+
+kib=1024
+
+# The row of a thread by its name, of what was printed as JSON.
+thread() {
+	json -c --arg name "$1" ".threads[] | select(.name == \$name) | $2"
+}
+
+# ---- What it shows ---------------------------------------------------------
+
+@test "a row per thread tells its stack, how much of it was used, and what guards it" {
+	start_target threads:2
+	try guardmaps stacks "$TARGET_PID"
+	same "$status $stderr" "0 "
+	matches "${lines[0]}" " *TID NAME +STACK +SIZE +USED +PEAK +HEADROOM GUARD +NOTE"
+	same "${#lines[@]}" 4
+	matches "${lines[2]}" \
+		" *[0-9]+ worker-1 0x[0-9a-f]+ +252K +[0-9.]+K +32K +220K marker *"
+}
+
+@test "threads are those of the process, the first one first" {
+	start_target threads:5
+	try guardmaps stacks -n -r -o TID,NAME "$TARGET_PID"
+	same "${lines[0]}" "$TARGET_PID target"
+	local tid expected=""
+	for tid in $(ls "/proc/$TARGET_PID/task" | sort -n); do
+		expected+="$tid $(<"/proc/$TARGET_PID/task/$tid/comm")"$'\n'
+	done
+	same "$output" "${expected%$'\n'}"
+}
+
+@test "a thread's id shows all threads of its process" {
+	start_target threads:2
+	local tid
+	tid=$(guardmaps stacks -n -r -o TID "$TARGET_PID" | tail -n 1)
+	same "$(guardmaps stacks -o TID,NAME,STACK,SIZE "$tid")" \
+		"$(guardmaps stacks -o TID,NAME,STACK,SIZE "$TARGET_PID")"
+}
+
+@test "-J prints one object with one array, threads" {
+	start_target threads:2
+	try guardmaps stacks -J "$TARGET_PID"
+	same "$(json -c keys)" '["threads"]'
+	same "$(json -c '.threads | map(keys_unsorted) | unique[]')" \
+		'["tid","name","stack","size","used","peak","headroom","guard","note"]'
+	same "$(thread worker-1 '[.tid, .size, .used, .peak, .headroom] | map(type) | unique')" \
+		'["number"]'
+	matches "$(thread worker-1 .stack)" "0x[0-9a-f]+"
+}
+
+@test "several processes are one table, with a column PID before the others" {
+	start_target threads:1
+	local first=$TARGET_PID
+	start_target threads:1
+	try guardmaps stacks "$first" "$TARGET_PID"
+	matches "${lines[0]}" " *PID +TID .*"
+	same "$(awk 'NR > 1 { print $1 }' <<<"$output" | xargs)" \
+		"$first $first $TARGET_PID $TARGET_PID"
+}
+
+# ---- Guards ----------------------------------------------------------------
+
+@test "GUARD is marker where a guard region ends at the stack's start" {
+	start_target threads:3
+	try guardmaps stacks -J -o NAME,STACK,GUARD,GUARDSTART,GUARDSIZE,NOTE "$TARGET_PID"
+	local start end number=0
+	while read -r start end; do
+		((++number))
+		same "$(thread "worker-$number" '[.stack, .guard, .guardstart, .guardsize, .note]')" \
+			"[\"$end\",\"marker\",\"$start\",$((end - start)),null]"
+	done < <(guardmaps -n -r -o OWNER,START,END "$TARGET_PID" | sort |
+		cut -d ' ' -f 2,3)
+	same "$number" 3
+}
+
+@test "a stack without a guard has GUARD none and the note unguarded" {
+	start_target unguarded-threads:2
+	try guardmaps stacks -J "$TARGET_PID"
+	for name in worker-1 worker-2; do
+		same "$(thread "$name" '[.size, .guard, .note]')" \
+			"[$((256 * kib)),\"none\",\"unguarded\"]"
+	done
+}
+
+@test "a stack from the C library has GUARD PROT_NONE, or marker since glibc 2.42" {
+	start_target glibc-threads:2
+	local expected=PROT_NONE
+	if [ -s "$TARGET_GUARDS" ]; then
+		expected=marker
+	fi
+	try guardmaps stacks -J "$TARGET_PID"
+	same "$(thread worker-1 .guard) $(thread worker-2 .guard)" \
+		"$expected $expected"
+}
+
+@test "the first thread's stack has GUARD gap, and its SIZE is what its limit lets it grow to" {
+	start_by_limit() {
+		prlimit --stack="$((2048 * kib))" "$@"
+	}
+	start_target_by start_by_limit none -n first
+	try guardmaps stacks -J -o +STACKEND "$TARGET_PID"
+	same "$(thread first '[.guard, .size]')" "[\"gap\",$((2048 * kib))]"
+	same "$(thread first .stackend)" \
+		"0x$(sed -n 's/^[0-9a-f]*-\([0-9a-f]*\) .*\[stack\]$/\1/p' \
+			"/proc/$TARGET_PID/maps")"
+}
+
+@test "a guard region in the first thread's stack is its GUARD" {
+	start_target kinds -n first
+	try guardmaps stacks -J "$TARGET_PID"
+	same "$(thread first .guard)" marker
+	same "$(thread first .stack)" \
+		"$(tail -n 1 "$TARGET_GUARDS" | cut -d ' ' -f 2)"
+}
+
+# ---- How much of a stack was used ------------------------------------------
+
+@test "PEAK is the depth that was ever touched, HEADROOM what is left" {
+	start_target threads:8
+	try guardmaps stacks -J "$TARGET_PID"
+	local number depth
+	for number in {1..8}; do
+		depth=$(((1 + (number - 1) % 7) * 32 * kib))
+		same "$(thread "worker-$number" '[.size, .peak, .headroom]')" \
+			"[$((252 * kib)),$depth,$((252 * kib - depth))]"
+	done
+}
+
+@test "PEAK is known without a guard too" {
+	start_target unguarded-threads:3
+	try guardmaps stacks -J "$TARGET_PID"
+	for number in 1 2 3; do
+		same "$(thread "worker-$number" .peak)" "$((number * 32 * kib))"
+	done
+}
+
+@test "USED goes from the stack pointer to the end of the stack, and is never over PEAK" {
+	start_target threads:3
+	try guardmaps stacks -J -o STACK,STACKEND,SP,USED,PEAK,SIZE "$TARGET_PID"
+	local start end pointer used peak size rows=0
+	while read -r start end pointer used peak size; do
+		same "$((end - start))" "$size"
+		same "$((end - pointer))" "$used"
+		((used > 0 && used <= peak && peak <= size))
+		((++rows))
+	done < <(json '.threads[] | "\(.stack) \(.stackend) \(.sp) \(.used) \(.peak) \(.size)"')
+	same "$rows" 4
+}
+
+@test "a thread that runs has the note running, no USED, but a PEAK" {
+	start_target spinning
+	try guardmaps stacks -J "$TARGET_PID"
+	same "$(thread worker-1 '[.used, .peak, .headroom, .guard, .note]')" \
+		"[null,$((32 * kib)),$((220 * kib)),\"marker\",\"running\"]"
+}
+
+@test "a stack with less than a tenth left has the note low headroom" {
+	start_target kinds -n deep
+	try guardmaps stacks -J "$TARGET_PID"
+	same "$(thread deep '[.headroom, .note]')" '[0,"low headroom"]'
+}
+
+@test "sizes are for people, and with -b in bytes" {
+	start_target threads:1
+	same "$(guardmaps stacks -n -r -o SIZE,PEAK "$TARGET_PID" | tail -n 1)" \
+		"252K 32K"
+	same "$(guardmaps stacks -b -n -r -o SIZE,PEAK "$TARGET_PID" | tail -n 1)" \
+		"$((252 * kib)) $((32 * kib))"
+}
+
+# ---- Recorded trees --------------------------------------------------------
+
+# A first thread on a [stack] of 64 KiB with a guard of 4 KiB at its low end,
+# whose stack pointer is at 0x10010000 - $1, and that once touched $2.
+record_stack() {
+	record_process 100 recorded
+	echo '10000000-10010000 rw-p 00000000 00:00 0                                  [stack]' |
+		record 100 maps
+	echo '10000000-10001000 ---p 00000000 00:00 0' | record 100 guards
+	printf '35 0x1 0x2 0x3 0x4 0x5 0x6 0x%x 0x7f0000001234\n' \
+		"$((0x10010000 - $1))" | record 100 task/100/syscall
+	record_pagemap_end 100 0x10010000
+	record_page 100 "$((0x10010000 - $2))" "$pagemap_present"
+}
+
+@test "a recorded stack tells USED, PEAK and HEADROOM as a live one does" {
+	record_stack 0x1800 0x4000
+	try guardmaps --sysroot tree stacks -J 100
+	same "$(json -c '.threads[]')" '{"tid":100,"name":"recorded","stack":"0x10001000","size":61440,"used":6144,"peak":16384,"headroom":45056,"guard":"marker","note":null}'
+}
+
+@test "low headroom begins where less than a tenth is left" {
+	# A tenth of 60 KiB is 6 KiB: one page is less, two are not.
+	record_stack 0x1800 0xe000
+	try guardmaps --sysroot tree stacks -J -o HEADROOM,NOTE 100
+	same "$(json -c '.threads[]')" '{"headroom":4096,"note":"low headroom"}'
+	rm -r tree
+	record_stack 0x1800 0xd000
+	try guardmaps --sysroot tree stacks -J -o HEADROOM,NOTE 100
+	same "$(json -c '.threads[]')" '{"headroom":8192,"note":null}'
+}
+
+@test "a stack pointer outside the stack is noted, and is not USED" {
+	record_stack -0x5000 0x4000
+	try guardmaps --sysroot tree stacks -J -o SP,USED,PEAK,NOTE 100
+	same "$(json -c '.threads[]')" \
+		'{"sp":"0x10015000","used":null,"peak":16384,"note":"on another stack"}'
+}
+
+@test "what a recorded tree does not tell is left empty" {
+	record_process 100 recorded
+	record_thread 100 101 other
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
+	record 100 guards </dev/null
+	try guardmaps --sysroot tree stacks 100
+	same "$status $stderr" "0 "
+	same "$(tail -n 1 <<<"$output" | xargs)" "101 other unknown no stack pointer"
+}
+
+# ---- Without memory, and what it refuses -----------------------------------
+
+@test "a kernel thread or a zombie has no stacks and is told, exit 0" {
+	start_zombie
+	try guardmaps stacks "$ZOMBIE"
+	same "$status" 0
+	same "${#lines[@]}" 1
+	matches "$stderr" "$ZOMBIE \(.+\): a zombie has no memory"
+	find_kernel_thread
+	try guardmaps stacks "$KERNEL_THREAD"
+	same "$status" 0
+	same "$stderr" "2 (kthreadd): a kernel thread has no memory of its own"
+}
+
+@test "a process that is gone is told, the others are shown, exit 1" {
+	start_target threads:1
+	local gone
+	gone=$(dead_pid)
+	try guardmaps stacks -n -o TID "$gone" "$TARGET_PID"
+	same "$status" 1
+	same "${#lines[@]}" 2
+	same "$stderr" "guardmaps: no process $gone (no /proc/$gone)"
+}
+
+@test "an unknown column is refused, and the known ones are listed" {
+	refuses "unknown column: NOPE (known: PID TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM GUARD GUARDSTART GUARDSIZE NOTE)" \
+		guardmaps stacks -o NOPE 1
+}
+
+@test "stacks needs a process" {
+	refuses "stacks takes PID..." guardmaps stacks
+	refuses "not a process id: 'x'" guardmaps stacks x
+	refuses "--markers: not with stacks" guardmaps stacks --markers 1
+}

@@ -1,0 +1,226 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What guardmaps says of itself, what it refuses, and how it exits.
+
+load helpers
+
+verbs="maps stacks explain save show diff check"
+
+# ---- Process ids -----------------------------------------------------------
+
+@test "without an argument, usage is refused and --help named" {
+	refuses "no process id given" guardmaps
+	refuses "no process id given" guardmaps -J
+}
+
+@test "what is neither a process id nor a command is refused, and named" {
+	for word in abc 12x -- -5 "" " 5" +5 0x10 5. 1,2; do
+		[ "$word" != -- ] || continue
+		refuses "'$word' is neither a process id nor a command (see guardmaps --help)" \
+			guardmaps -- "$word"
+	done
+}
+
+@test "one bad process id is refused before any process is read" {
+	start_target run:1
+	refuses "not a process id: 'abc'" guardmaps "$TARGET_PID" abc
+}
+
+@test "an id that no process can have is refused" {
+	for id in 0 000 2147483648 99999999999 99999999999999999999999; do
+		refuses "no process can have the id $id" guardmaps "$id"
+	done
+}
+
+@test "a process that is not there is told, exit 2" {
+	refuses "no process 2147483647 (no /proc/2147483647)" guardmaps 2147483647
+	local gone
+	gone=$(dead_pid)
+	refuses "no process $gone (no /proc/$gone)" guardmaps "$gone"
+}
+
+@test "zeros before a process id do not count" {
+	start_target run:1
+	same "$(guardmaps -n -r -o PID "000$TARGET_PID")" "$TARGET_PID"
+}
+
+@test "a process may be named twice" {
+	start_target run:1
+	same "$(guardmaps -n -r -o PID "$TARGET_PID" "$TARGET_PID" | xargs)" \
+		"$TARGET_PID $TARGET_PID"
+}
+
+# ---- Permission ------------------------------------------------------------
+
+@test "another user's process: its name, Permission denied, and what would help, exit 2" {
+	needs_two_users
+	start_target run:1 -n secret
+	local message="$TARGET_PID (secret): cannot read /proc/$TARGET_PID/maps: Permission denied (needs the same user, or CAP_SYS_PTRACE)"
+	refuses "$message" as_nobody guardmaps "$TARGET_PID"
+	refuses "$message" as_nobody guardmaps maps "$TARGET_PID"
+	refuses "$message" as_nobody guardmaps stacks "$TARGET_PID"
+	refuses "$message" as_nobody guardmaps explain "$TARGET_PID" 0
+	refuses "$message" as_nobody guardmaps save "$TARGET_PID" image
+}
+
+@test "another user's process among one's own is told, the others are shown, exit 1" {
+	needs_two_users
+	start_target run:1 -n secret
+	local of_root=$TARGET_PID
+	start_target_as_nobody run:1
+	try as_nobody guardmaps -n -o PID "$of_root" "$TARGET_PID"
+	same "$status" 1
+	same "$output" "$TARGET_PID"
+	matches "$stderr" "guardmaps: $of_root \(secret\): .*Permission denied.*"
+}
+
+@test "a kernel thread is told as one to every user" {
+	needs_two_users
+	find_kernel_thread
+	try as_nobody guardmaps "$KERNEL_THREAD"
+	same "$status" 0
+	same "$stderr" "2 (kthreadd): a kernel thread has no memory of its own"
+}
+
+# ---- Commands and options --------------------------------------------------
+
+@test "an unknown command is refused" {
+	refuses "'frob' is neither a process id nor a command (see guardmaps --help)" \
+		guardmaps frob
+	refuses "'List' is neither a process id nor a command (see guardmaps --help)" \
+		guardmaps List 1
+}
+
+@test "an unknown option is refused" {
+	refuses "unrecognized option '--frob'" guardmaps --frob 1
+	refuses "invalid option -- 'x'" guardmaps -x 1
+	refuses "unrecognized option '--frob'" guardmaps maps 1 --frob
+}
+
+@test "an option without its argument is refused" {
+	refuses "option requires an argument -- 'o'" guardmaps 1 -o
+	refuses "option '--source' requires an argument" guardmaps 1 --source
+	refuses "option '--sysroot' requires an argument" guardmaps 1 --sysroot
+}
+
+@test "options may stand before, between and behind the arguments" {
+	start_target run:1
+	local expected
+	expected=$(guardmaps -n -o PAGES,KIND "$TARGET_PID")
+	same "$(guardmaps "$TARGET_PID" -n -o PAGES,KIND)" "$expected"
+	same "$(guardmaps -n "$TARGET_PID" --output PAGES,KIND)" "$expected"
+	same "$(guardmaps -n stacks -r "$TARGET_PID" -o NAME)" target
+}
+
+@test "an unknown source is refused, and the known ones are listed" {
+	for source in nope "" Scan SCAN scan,guards; do
+		refuses "unknown source: $source (known: auto, guards, scan, pagemap, markers)" \
+			guardmaps --source "$source" 1
+	done
+}
+
+@test "--markers goes with the source markers only" {
+	for source in guards scan pagemap; do
+		refuses "--markers: not with --source $source (only markers tells them)" \
+			guardmaps --markers --source "$source" 1
+	done
+}
+
+# ---- Help and version ------------------------------------------------------
+
+@test "--help explains the call, exits 0 and writes to standard output" {
+	for verb in "" -a $verbs; do
+		try guardmaps $verb --help
+		same "$status$stderr" 0
+		same "${lines[0]}" "Usage:"
+		matches "${lines[1]}" " guardmaps \[options\].*"
+		try guardmaps -h $verb
+		same "$status$stderr" 0
+	done
+	same "$(guardmaps maps --help)" "$(guardmaps -h maps)"
+}
+
+@test "--help names all commands" {
+	try guardmaps --help
+	for verb in $verbs; do
+		grep -q "^ $verb " <<<"$output"
+	done
+}
+
+@test "--help of -a shows a call with -a" {
+	try guardmaps -a --help
+	grep -q '^ guardmaps .*-a' <<<"$output"
+}
+
+@test "--help of a command shows its call" {
+	for verb in $verbs; do
+		try guardmaps "$verb" --help
+		matches "${lines[1]}" " guardmaps \[options\] $verb.*"
+	done
+}
+
+@test "--help lists the columns, and marks those that are printed by default" {
+	for call in "1" "-a" "stacks 1" "explain 1 0" "show file" "diff 1 2" "check"; do
+		try guardmaps $call -o NOPE
+		local columns=${stderr#*(known: }
+		columns=${columns%)*}
+		[[ $columns == *[A-Z]* ]]
+		try guardmaps $call --help
+		for column in $columns; do
+			grep -Eq "^ [ *]$column +[^ ]" <<<"$output"
+		done
+		same "$(grep -Ec '^ [ *][A-Z]' <<<"$output")" "$(wc -w <<<"$columns")"
+	done
+	start_target run:1
+	try guardmaps --help
+	same "$(sed -n 's/^ \*\([A-Z]*\) .*/\1/p' <<<"$output" | xargs)" \
+		"$(guardmaps "$TARGET_PID" | head -n 1 | xargs)"
+}
+
+@test "--help fits a terminal of 80 columns" {
+	for verb in "" -a $verbs; do
+		same "$(guardmaps $verb --help | awk 'length > 80')" ""
+	done
+}
+
+@test "no line of --help ends in a blank" {
+	for verb in "" -a $verbs; do
+		same "$(guardmaps $verb --help | grep ' $')" ""
+	done
+}
+
+@test "--help lists the options that the command takes, and no others" {
+	for verb in maps save; do
+		try guardmaps "$verb" --help
+		same "$(grep -E -- '--(json|raw|pairs|output|bytes|all|markers)' <<<"$output")" ""
+		grep -q -- --source <<<"$output"
+	done
+	try guardmaps show --help
+	same "$(grep -E -- '--(source|sysroot)' <<<"$output")" ""
+	grep -q -- --json <<<"$output"
+}
+
+@test "-V prints the name and the version" {
+	try guardmaps -V
+	same "$status$stderr" 0
+	matches "$output" "guardmaps [0-9]+\.[0-9]+(\.[0-9]+)?"
+	same "$(guardmaps --version)" "$output"
+}
+
+# ---- Options that a command does not take ----------------------------------
+
+@test "each command refuses the options that are not for it, before it does anything" {
+	local tables="--json, --raw, --pairs, --noheadings and --output"
+	refuses "$tables: not with maps" guardmaps maps -n 1
+	refuses "$tables: not with save" guardmaps save -P 1 new
+	refuses "--bytes: not with explain" guardmaps -b explain 1 0
+	refuses "--bytes: not with maps" guardmaps -b maps 1
+	refuses "--source: not with show" guardmaps --source scan show new
+	refuses "--sysroot: not with show" guardmaps --sysroot tree show new
+	refuses "--source: not with check" guardmaps --source scan check
+	refuses "--markers: not with --all" guardmaps --markers -a
+	for verb in maps stacks explain save show diff check; do
+		refuses "--markers: not with $verb" guardmaps --markers "$verb" 1 2
+	done
+	[ ! -e new ]
+}
