@@ -21,20 +21,20 @@ static bool subtract_region(const struct guardmaps_map *map, size_t i,
 
 	while (start < end) {
 		const struct guardmaps_region *region =
-			&other->regions[*position];
-		bool is_last = *position == other->region_count;
-		if (!is_last && region->end <= start) {
+			*position < other->region_count
+				? &other->regions[*position] : NULL;
+		if (region && region->end <= start) {
 			++*position;
 			continue;
 		}
-		uint64_t part_end = is_last || region->start > end
-					    ? end : region->start;
+		uint64_t part_end =
+			region && region->start < end ? region->start : end;
 		struct guardmaps_difference part = { start, part_end, i, change };
 		if (start < part_end &&
 		    !array_append(ret->differences, ret->count, ret->capacity,
 				  part))
 			return false;
-		start = is_last ? end : region->end;
+		start = region ? region->end : end;
 	}
 	return true;
 }

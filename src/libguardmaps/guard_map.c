@@ -158,10 +158,10 @@ bool guard_map_add_mapping(struct guardmaps_map *map,
 
 static bool add_guard(struct guardmaps_map *map, uint64_t start, uint64_t end)
 {
-	struct guardmaps_region *last = map->regions + map->region_count - 1;
+	struct guardmaps_region *last =
+		map->region_count ? &map->regions[map->region_count - 1] : NULL;
 
-	if (map->region_count > 0 && last->end == start &&
-	    last->mapping == map->join_mapping) {
+	if (last && last->end == start && last->mapping == map->join_mapping) {
 		last->end = end;
 		return true;
 	}
@@ -175,10 +175,11 @@ static bool add_marker_run(struct guardmaps_map *map, uint64_t start,
 			   uint64_t end, enum guardmaps_marker marker)
 {
 	struct guardmaps_marker_run *last =
-		map->marker_runs + map->marker_run_count - 1;
+		map->marker_run_count
+			? &map->marker_runs[map->marker_run_count - 1] : NULL;
 
-	if (map->marker_run_count > 0 && last->end == start &&
-	    last->mapping == map->join_mapping && last->marker == marker) {
+	if (last && last->end == start && last->mapping == map->join_mapping &&
+	    last->marker == marker) {
 		last->end = end;
 		return true;
 	}

@@ -71,19 +71,28 @@ static int hand_out(struct line_reader *reader, size_t length, size_t consumed,
 	return 1;
 }
 
+/* The newline of the line that is next, if it has been read. */
+static char *find_newline(const struct line_reader *reader, size_t searched)
+{
+	if (reader->end - reader->start <= searched)
+		return NULL;
+	return memchr(reader->buffer + reader->start + searched, '\n',
+		      reader->end - reader->start - searched);
+}
+
 int line_reader_next(struct line_reader *reader, char **ret, size_t *ret_length)
 {
 	size_t searched = 0;
 
 	for (;;) {
+		char *newline = find_newline(reader, searched);
+		if (newline) {
+			size_t length =
+				newline - reader->buffer - reader->start;
+			return hand_out(reader, length, length + 1, ret,
+					ret_length);
+		}
 		size_t held = reader->end - reader->start;
-		char *line = reader->buffer + reader->start;
-		char *newline = NULL;
-		if (held > searched)
-			newline = memchr(line + searched, '\n', held - searched);
-		if (newline)
-			return hand_out(reader, newline - line,
-					newline - line + 1, ret, ret_length);
 		if (reader->at_end && held == 0)
 			return 0;
 		if (reader->at_end)
