@@ -147,11 +147,11 @@ PID COMMAND REGIONS SIZE MAPPINGS SAVED
 	needs_two_users
 	find_kernel_thread
 	start_zombie
-	local pid name unreadable=0
+	local pid unreadable=0
 	try as_nobody guardmaps -a
 	# Kernel threads have no exe, and so have zombies.
-	for pid in $(ls /proc | grep -x '[0-9]*'); do
-		if readlink -q "/proc/$pid/exe" >/dev/null; then
+	for pid in /proc/[0-9]*; do
+		if readlink -q "$pid/exe" >/dev/null; then
 			((++unreadable))
 		fi
 	done
@@ -204,19 +204,16 @@ PID COMMAND REGIONS SIZE MAPPINGS SAVED
 @test "-a skips processes that come and go while it reads, without a word" {
 	start_target run:1
 	# Each lives a moment; they stop by themselves if the test does not.
-	for ((i = 0; i < 5000; i++)); do
-		"$build/tests/target" threads:2 >/dev/null 2>&1 3>&- &
+	start_group bash -c 'for i in {1..5000}; do
+		"$1" threads:2 &
 		sh -c :
 		kill -KILL "$!"
-	done 2>/dev/null 3>&- &
-	local churn=$!
-	started+=("$churn")
+	done' bash "$build/tests/target"
 	for i in {1..30}; do
 		try_all guardmaps -a -n -r -o PID,REGIONS
 		grep -qx "$TARGET_PID 1" <<<"$output"
 	done
-	is_alive "$churn"
-	stop_target "$churn"
+	is_alive "${started_groups[0]}"
 }
 
 # ---- What it refuses -------------------------------------------------------

@@ -19,6 +19,7 @@ patience=20
 
 setup() {
 	started=()
+	started_groups=()
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
@@ -102,9 +103,33 @@ wait_until_gone() {
 	done
 }
 
+# start_group COMMAND...: in the background, as a process group of its own that
+# ends as a whole.
+start_group() {
+	setsid "$@" >/dev/null 2>&1 3>&- &
+	started_groups+=("$!")
+}
+
+stop_group() {
+	local deadline=$((SECONDS + patience))
+
+	kill -KILL "$1" "-$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
+	while ps --no-headers -s "$1" -o stat= | grep -qv '^Z'; do
+		if [ "$SECONDS" -gt "$deadline" ]; then
+			echo "processes of session $1 live on" >&2
+			return 1
+		fi
+	done
+}
+
 stop_targets() {
 	local pid
 
+	for pid in "${started_groups[@]}"; do
+		stop_group "$pid" || return
+	done
+	started_groups=()
 	for pid in "${started[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || true
 	done
