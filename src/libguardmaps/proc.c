@@ -168,12 +168,14 @@ static bool is_exiting(const struct guardmaps_process *process)
 	       (process->flags & PF_EXITING);
 }
 
-static bool is_living_thread(const struct guardmaps_process *process, pid_t tid)
+/* @directory: of the thread, with a slash, below that of the process. */
+static bool is_living_thread(const struct guardmaps_process *process,
+			     const char *directory)
 {
 	struct guardmaps_process thread = *process;
 	char file[64], stat[2048];
 
-	snprintf(file, sizeof(file), "task/%d/stat", tid);
+	snprintf(file, sizeof(file), "%sstat", directory);
 	return process_read_file(process, file, stat, sizeof(stat)) > 0 &&
 	       !parse_stat(&thread, stat) && !is_exiting(&thread);
 }
@@ -190,11 +192,12 @@ find_living_thread(struct guardmaps_process *process)
 	if (error)
 		return error;
 	for (size_t i = 0; i < count; i++) {
-		if (!is_living_thread(process, tids[i]))
-			continue;
-		snprintf(process->memory_directory,
-			 sizeof(process->memory_directory), "task/%d/", tids[i]);
-		break;
+		char *directory = process->memory_directory;
+		snprintf(directory, sizeof(process->memory_directory),
+			 "task/%d/", tids[i]);
+		if (is_living_thread(process, directory))
+			return NULL;
+		*directory = '\0';
 	}
 	return NULL;
 }
@@ -239,6 +242,12 @@ bool process_has_changed(const struct guardmaps_process *process)
 	struct guardmaps_process now = *process;
 
 	return read_stat(&now) || now.stack_address != process->stack_address;
+}
+
+bool process_memory_is_gone(const struct guardmaps_process *process)
+{
+	return !process->recorded &&
+	       !is_living_thread(process, process->memory_directory);
 }
 
 bool process_has_ended(const struct guardmaps_process *process)

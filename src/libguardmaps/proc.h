@@ -80,6 +80,12 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process);
 /** Whether it called execve() since process_refresh(), or has ended. */
 bool process_has_changed(const struct guardmaps_process *process);
 
+/**
+ * Whether the thread that its memory was to be read through has ended since
+ * process_refresh(). The process may live on in others.
+ */
+bool process_memory_is_gone(const struct guardmaps_process *process);
+
 /** A zombie, or about to be one, whose other threads have ended too. */
 bool process_has_ended(const struct guardmaps_process *process);
 

@@ -290,9 +290,24 @@ static bool is_torn(const struct scan *scan)
 		return true;
 	if (!scan->map)
 		return false;
+	bool has_markers =
+		scan->map->region_count > 0 || scan->map->marker_run_count > 0;
 	return scan->map->mapping_count == 0 ||
-	       (scan->map->region_count > 0 &&
-		process_has_changed(scan->process));
+	       (has_markers && process_has_changed(scan->process));
+}
+
+/*
+ * The files of a process that has given its memory back belong to root: to
+ * others, its end looks like a refusal.
+ */
+static bool may_have_ended(const struct scan *scan,
+			   const struct guardmaps_error *error)
+{
+	enum guardmaps_error_code code = guardmaps_error_code(error);
+
+	return code == GUARDMAPS_ERROR_ENDED ||
+	       (code == GUARDMAPS_ERROR_PERMISSION &&
+		process_memory_is_gone(scan->process));
 }
 
 static struct guardmaps_error *scan_once(struct scan *scan,
@@ -300,8 +315,7 @@ static struct guardmaps_error *scan_once(struct scan *scan,
 {
 	struct guardmaps_error *error = read_map(scan, source);
 
-	*torn = is_torn(scan) ||
-		(error && guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED);
+	*torn = is_torn(scan) || (error && may_have_ended(scan, error));
 	close_files(scan);
 	if (error || *torn) {
 		guardmaps_map_destroy(scan->map);
