@@ -18,10 +18,15 @@
 #define TRAILER_SIZE 8
 #define MAXIMUM_RECORD_SIZE (4 * 1024 * 1024)
 
-/* So that no record grows over MAXIMUM_RECORD_SIZE. */
+/*
+ * So that no record grows over MAXIMUM_RECORD_SIZE: of what has a name, a
+ * record takes no more once its names come to so many bytes. One name is 16 KiB
+ * at most: four bytes for each of PATH_MAX.
+ */
 #define MAPPINGS_PER_RECORD 256
 #define REGIONS_PER_RECORD 32768
 #define OWNERS_PER_RECORD 1024
+#define NAMES_PER_RECORD (1024 * 1024)
 
 #define ALL_PERMISSIONS                                             \
 	(GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE |     \
@@ -117,10 +122,12 @@ static bool encode_mappings(const struct guardmaps_map *map,
 	record.content_case = GUARDMAPS__RECORD__CONTENT_MAPPINGS;
 	record.mappings = &mappings;
 	for (size_t i = 0; i < map->mapping_count;) {
-		size_t n = 0;
-		for (; n < MAPPINGS_PER_RECORD && i < map->mapping_count; n++) {
+		size_t n = 0, names = 0;
+		for (; n < MAPPINGS_PER_RECORD && names < NAMES_PER_RECORD &&
+		       i < map->mapping_count; n++) {
 			fill_mapping(map, i++, &messages[n]);
 			pointers[n] = &messages[n];
+			names += messages[n].name.len;
 		}
 		mappings.n_mappings = n;
 		if (!append_record(ret, &record))
@@ -134,8 +141,10 @@ static bool encode_regions(const struct guardmaps_map *map,
 {
 	Guardmaps__Regions regions = GUARDMAPS__REGIONS__INIT;
 	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
+	size_t most = map->region_count < REGIONS_PER_RECORD
+			      ? map->region_count : REGIONS_PER_RECORD;
 	_cleanup_free_ uint64_t *numbers =
-		calloc(2 * REGIONS_PER_RECORD, sizeof(*numbers));
+		calloc(2 * most + 1, sizeof(*numbers));
 	uint64_t last_end = 0;
 
 	if (!numbers)
@@ -145,7 +154,7 @@ static bool encode_regions(const struct guardmaps_map *map,
 	record.regions = &regions;
 	for (size_t i = 0; i < map->region_count;) {
 		size_t n = 0;
-		while (n < 2 * REGIONS_PER_RECORD && i < map->region_count) {
+		while (n < 2 * most && i < map->region_count) {
 			const struct guardmaps_region *region = &map->regions[i++];
 			numbers[n++] = (region->start - last_end) / map->page_size;
 			numbers[n++] =
@@ -183,13 +192,14 @@ static bool encode_owners(const struct guardmaps_map *map,
 	record.content_case = GUARDMAPS__RECORD__CONTENT_OWNERS;
 	record.owners = &owners;
 	for (size_t i = 0; i < map->region_count;) {
-		size_t n = 0;
-		for (; n < OWNERS_PER_RECORD && i < map->region_count; i++) {
+		size_t n = 0, names = 0;
+		for (; n < OWNERS_PER_RECORD && names < NAMES_PER_RECORD &&
+		       i < map->region_count; i++) {
 			if (map->regions[i].owner == GUARDMAPS_NONE)
 				continue;
 			fill_owner(map, i, &messages[n]);
 			pointers[n] = &messages[n];
-			n++;
+			names += messages[n++].name.len;
 		}
 		owners.n_owners = n;
 		if (n > 0 && !append_record(ret, &record))
@@ -306,6 +316,8 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 	if (header->source < GUARDMAPS__SOURCE__SOURCE_GUARDS ||
 	    header->source > GUARDMAPS__SOURCE__SOURCE_MARKERS)
 		return refuse(decoder, "its source is not known");
+	if (header->pid > INT32_MAX)
+		return refuse(decoder, "its process id makes no sense");
 	_cleanup_free_ char *name = decode_text(header->process_name);
 	_cleanup_free_ char *executable = decode_text(header->executable);
 	if (!name || !executable)
@@ -375,6 +387,8 @@ static struct guardmaps_error *decode_region(struct decoder *decoder,
 	struct guardmaps_map *map = decoder->map;
 	uint64_t start, end;
 
+	if (map->owner_count > 0)
+		return refuse(decoder, "it has a region behind owners");
 	if (map->region_count == decoder->region_count)
 		return refuse(decoder, "it has more regions than its header says");
 	if (!decode_range(map, decoder->last_region_end, gap, length, &start,
@@ -412,6 +426,10 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 	if (message->region >= map->region_count)
 		return refuse(decoder,
 			      "it has an owner of a region that is not there");
+	if (map->regions[message->region].owner != GUARDMAPS_NONE)
+		return refuse(decoder, "it has a region with two owners");
+	if (message->tid > INT32_MAX)
+		return refuse(decoder, "it has a thread id that makes no sense");
 	uint32_t owner = guard_map_add_owner(map, message->tid, name);
 	map->regions[message->region].owner = owner;
 	return owner == GUARDMAPS_NONE ? &error_no_memory : NULL;
