@@ -82,12 +82,18 @@ read_stack_pointer(const struct guardmaps_process *process, pid_t tid,
 	return parse_stack_pointer(line, ret);
 }
 
-/* The writable private mapping that holds an address, or NULL. */
+/*
+ * The writable private mapping that holds an address, or NULL. No stack is used
+ * where a guard is, whatever a program says.
+ */
 static const struct guardmaps_mapping *
 find_stack_mapping(const struct guardmaps_map *map, uint64_t address)
 {
 	uint32_t i = guardmaps_map_find_mapping(map, address);
+	uint32_t region = guardmaps_map_find_region(map, address);
 
+	if (region != GUARDMAPS_NONE && address < map->regions[region].end)
+		return NULL;
 	if (i == GUARDMAPS_NONE || address >= map->mappings[i].end)
 		return NULL;
 	uint32_t permissions = map->mappings[i].permissions;
