@@ -158,9 +158,10 @@ static void print_mapping(const char *label,
 	char permissions[5];
 
 	text_permissions(permissions, mapping->permissions);
-	printf("  %-8s 0x%" PRIx64 "-0x%" PRIx64 " %s%s%s\n", label,
-	       mapping->start, mapping->end, permissions,
-	       *mapping->name ? " " : "", mapping->name);
+	printf("  %-8s 0x%" PRIx64 "-0x%" PRIx64 " %s%s", label, mapping->start,
+	       mapping->end, permissions, *mapping->name ? " " : "");
+	text_print_name(mapping->name);
+	putchar('\n');
 }
 
 static void print_distance(uint64_t distance, const char *where)
@@ -211,9 +212,12 @@ static void print_guard(const struct guardmaps_map *map,
 	       guardmaps_source_name(guardmaps_map_source(map)));
 	printf("  kind     %s\n", guardmaps_kind_name(guardmaps_map_region_kind(
 					   map, explanation->region)));
-	if (owner)
-		printf("  owner    thread %s (%d): an access from above is an overflow of its stack\n",
-		       owner->name, owner->tid);
+	if (!owner)
+		return;
+	printf("  owner    thread ");
+	text_print_name(owner->name);
+	printf(" (%d): an access from above is an overflow of its stack\n",
+	       owner->tid);
 }
 
 static const char *sentence(enum guardmaps_verdict verdict)

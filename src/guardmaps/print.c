@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
-#include <wctype.h>
 
 #include "command.h"
 #include "output.h"
@@ -236,23 +234,14 @@ static bool is_plain(const char *text)
 /* As libsmartcols prints it: what is no character it prints as \xNN. */
 static size_t display_width(const char *text)
 {
-	mbstate_t state = {};
 	size_t width = 0;
 
 	if (is_plain(text))
 		return strlen(text);
 	while (*text) {
-		wchar_t character;
-		size_t length = mbrtowc(&character, text, MB_CUR_MAX, &state);
-		bool is_broken = length == (size_t)-1 || length == (size_t)-2;
-		if (is_broken) {
-			memset(&state, 0, sizeof(state));
-			length = 1;
-		}
-		width += is_broken || !iswprint(character)
-				 ? 4 * length
-				 : (size_t)wcwidth(character);
-		text += length;
+		struct text_character first = text_first_character(text);
+		width += first.width;
+		text += first.length;
 	}
 	return width;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "guardmaps.h"
 #include "text.h"
@@ -64,4 +67,28 @@ void text_permissions(char ret[5], uint32_t permissions)
 	ret[2] = permissions & GUARDMAPS_EXECUTE ? 'x' : '-';
 	ret[3] = permissions & GUARDMAPS_SHARED ? 's' : 'p';
 	ret[4] = '\0';
+}
+
+struct text_character text_first_character(const char *text)
+{
+	mbstate_t state = {};
+	wchar_t character;
+	size_t length = mbrtowc(&character, text, MB_CUR_MAX, &state);
+
+	if (length > MB_CUR_MAX)
+		return (struct text_character){ 1, false, 4 };
+	if (!iswprint(character))
+		return (struct text_character){ length, false, 4 * length };
+	return (struct text_character){ length, true, wcwidth(character) };
+}
+
+void text_print_name(const char *name)
+{
+	while (*name) {
+		struct text_character first = text_first_character(name);
+		for (size_t i = 0; i < first.length; i++)
+			printf(first.is_printable ? "%c" : "\\x%02x",
+			       (unsigned char)name[i]);
+		name += first.length;
+	}
 }

@@ -3,6 +3,8 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Room for any of them, with the zero byte. */
@@ -22,5 +24,22 @@ void text_size(char *ret, uint64_t bytes);
 
 /** "rw-p" from bits of enum guardmaps_permission, with a zero byte. */
 void text_permissions(char ret[5], uint32_t permissions);
+
+/** The character that a text begins with, as the locale has it. */
+struct text_character {
+	/** Its bytes: one where they are no character. */
+	size_t length;
+	bool is_printable;
+	/** Columns that tables give it: four for each byte shown as \xNN. */
+	size_t width;
+};
+
+struct text_character text_first_character(const char *text);
+
+/**
+ * Print a name to standard output as tables do: what is no printable character
+ * as \xNN, so that a name cannot command the terminal.
+ */
+void text_print_name(const char *name);
 
 #endif /* TEXT_H */
