@@ -15,10 +15,11 @@
 #include "proc.h"
 
 /*
- * A process that calls execve() in mid-read is read anew. One that does so
- * all the time is given up.
+ * A process that calls execve() in mid-read is read anew, and so is one whose
+ * first thread has ended when the thread that it was read through ends too.
+ * One that does so all the time is given up.
  */
-#define MAXIMUM_ATTEMPTS 32
+#define MAXIMUM_ATTEMPTS 256
 
 /* One reading of one process. */
 struct scan {
@@ -370,7 +371,7 @@ struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 			error = prepare_again(&scan);
 	}
 	return error ? error
-		     : error_errno(EAGAIN, "%d (%s): calls execve() again and again",
+		     : error_errno(EAGAIN, "%d (%s): changes too fast to be read",
 				   process->pid, process->name);
 }
 
