@@ -169,7 +169,8 @@ static void print_distance(uint64_t distance, const char *where)
 	char size[TEXT_NUMBER_SIZE];
 
 	text_size(size, distance);
-	printf("           %s %s\n", size, where);
+	if (distance > 0)
+		printf("           %s %s\n", size, where);
 }
 
 static void print_neighbours(const struct guardmaps_map *map,

@@ -37,8 +37,9 @@ static void print_line(const struct guardmaps_mapping *mapping, uint64_t start,
 	to = text_put_decimal(to, mapping->inode);
 	*to++ = ' ';
 	if (*mapping->name)
-		while (to < line + NAME_COLUMN)
+		do
 			*to++ = ' ';
+		while (to < line + NAME_COLUMN);
 	fwrite_unlocked(line, 1, to - line, stdout);
 	if (*mapping->name)
 		fputs_unlocked(mapping->name, stdout);

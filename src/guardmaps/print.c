@@ -343,6 +343,15 @@ static void print_long_table(const struct output *output,
 	}
 }
 
+/* A terminal that can, and a user who has not said no (no-color.org). */
+static bool wants_colors(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) &&
+	       !(term && strcmp(term, "dumb") == 0);
+}
+
 void output_print(const struct output *output, const struct output_rows *rows)
 {
 	if (rows->count == 0) {
@@ -350,8 +359,7 @@ void output_print(const struct output *output, const struct output_rows *rows)
 		return;
 	}
 	struct libscols_table *table = make_table(output);
-	check(scols_table_enable_colors(table,
-					rows->color && isatty(STDOUT_FILENO)));
+	check(scols_table_enable_colors(table, rows->color && wants_colors()));
 	if (output->options->format == OUTPUT_TABLE && rows->count > LONG_TABLE)
 		print_long_table(output, rows, table);
 	else

@@ -260,12 +260,17 @@ static uint32_t read_u32(const uint8_t *bytes)
 	       (uint32_t)bytes[3] << 24;
 }
 
+bool image_may_begin(const uint8_t *bytes, size_t size)
+{
+	return memcmp(bytes, MAGIC, size < MAGIC_SIZE ? size : MAGIC_SIZE) == 0;
+}
+
 static struct guardmaps_error *check_frame(const struct decoder *decoder,
 					   size_t size)
 {
 	const uint8_t *bytes = decoder->bytes;
 
-	if (size < MAGIC_SIZE || memcmp(bytes, MAGIC, MAGIC_SIZE) != 0)
+	if (size < MAGIC_SIZE || !image_may_begin(bytes, size))
 		return refuse(decoder, "it is not a guardmaps image");
 	if (size < PREAMBLE_SIZE + TRAILER_SIZE)
 		return refuse(decoder, "it is cut short");

@@ -15,6 +15,9 @@ struct byte_buffer {
 struct guardmaps_error *image_encode(const struct guardmaps_map *map,
 				     struct byte_buffer *ret);
 
+/** Whether bytes may be the beginning of an image, of which more may follow. */
+bool image_may_begin(const uint8_t *bytes, size_t size);
+
 /**
  * Decode an image, all of it or nothing.
  *

@@ -119,7 +119,10 @@ struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
 	return failed ? error_errno(-failed, "cannot write %s", path) : NULL;
 }
 
-/* Returns 0 or a negative errno. The caller frees @ret->bytes in any case. */
+/*
+ * Returns 0 or a negative errno. The caller frees @ret->bytes in any case. What
+ * is no image, a device that never ends say, is not read to its end.
+ */
 static int read_whole(int fd, struct byte_buffer *ret)
 {
 	for (;;) {
@@ -139,6 +142,8 @@ static int read_whole(int fd, struct byte_buffer *ret)
 		if (got <= 0)
 			return got < 0 ? -errno : 0;
 		ret->size += got;
+		if (!image_may_begin(ret->bytes, ret->size))
+			return 0;
 		if (ret->size > MAXIMUM_IMAGE_SIZE)
 			return -EFBIG;
 	}

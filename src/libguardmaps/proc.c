@@ -191,10 +191,11 @@ find_living_thread(struct guardmaps_process *process)
 		process_list_threads(process, &tids, &count);
 	if (error)
 		return error;
-	for (size_t i = 0; i < count; i++) {
+	/* The youngest first: where they come and go, it will be there longest. */
+	while (count-- > 0) {
 		char *directory = process->memory_directory;
 		snprintf(directory, sizeof(process->memory_directory),
-			 "task/%d/", tids[i]);
+			 "task/%d/", tids[count]);
 		if (is_living_thread(process, directory))
 			return NULL;
 		*directory = '\0';
