@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,20 @@ ssize_t process_read_file(const struct guardmaps_process *process,
 	if (fd < 0)
 		return fd;
 	return read_from_start(fd, ret, size);
+}
+
+uint64_t process_read_limit(const struct guardmaps_process *process,
+			    const char *name)
+{
+	char limits[4096];
+	uint64_t limit;
+
+	if (process_read_file(process, "limits", limits, sizeof(limits)) < 0)
+		return UINT64_MAX;
+	const char *line = strstr(limits, name);
+	return line && sscanf(line + strlen(name), "%" SCNu64, &limit) == 1
+		       ? limit
+		       : UINT64_MAX;
 }
 
 ssize_t process_read_link(const struct guardmaps_process *process,
@@ -245,6 +260,15 @@ bool process_has_changed(const struct guardmaps_process *process)
 	return read_stat(&now) || now.stack_address != process->stack_address;
 }
 
+bool process_has_living_thread(const struct guardmaps_process *process,
+			       pid_t tid)
+{
+	char directory[32];
+
+	snprintf(directory, sizeof(directory), "task/%d/", tid);
+	return is_living_thread(process, directory);
+}
+
 bool process_memory_is_gone(const struct guardmaps_process *process)
 {
 	return !process->recorded &&
@@ -269,6 +293,18 @@ process_check_memory(const struct guardmaps_process *process)
 				    "%d (%s): a zombie has no memory",
 				    process->pid, process->name);
 	return NULL;
+}
+
+pid_t process_first_thread(const struct guardmaps_process *process)
+{
+	char status[4096];
+	int tgid;
+
+	if (process_read_file(process, "status", status, sizeof(status)) < 0)
+		return process->pid;
+	const char *line = strstr(status, "\nTgid:");
+	return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid
+							      : process->pid;
 }
 
 static int compare_tids(const void *a, const void *b)

@@ -56,6 +56,13 @@ ssize_t process_read_file(const struct guardmaps_process *process,
 			  const char *file, char *ret, size_t size);
 
 /**
+ * A soft resource limit of the process, by its name in /proc/PID/limits; its
+ * greatest value if it is unlimited or cannot be read.
+ */
+uint64_t process_read_limit(const struct guardmaps_process *process,
+			    const char *name);
+
+/**
  * Read where a symbolic link points to, with a zero byte behind it.
  * Returns its length, at most @size - 1, or a negative errno.
  */
@@ -79,6 +86,13 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process);
 
 /** Whether it called execve() since process_refresh(), or has ended. */
 bool process_has_changed(const struct guardmaps_process *process);
+
+/** The id of the first thread, by whatever thread the process was opened. */
+pid_t process_first_thread(const struct guardmaps_process *process);
+
+/** Whether a thread of the process is there and not about to end. */
+bool process_has_living_thread(const struct guardmaps_process *process,
+			       pid_t tid);
 
 /**
  * Whether the thread that its memory was to be read through has ended since

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Threads, their stacks, and whose stack a guard region protects. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,26 +198,13 @@ static void bound_stack(const struct thread_finder *finder, uint64_t inside,
 	find_stack_guard(map, thread);
 }
 
-/* Soft RLIMIT_STACK in bytes; UINT64_MAX if unlimited or not known. */
-static uint64_t read_stack_limit(const struct guardmaps_process *process)
-{
-	char limits[4096];
-	uint64_t limit;
-
-	if (process_read_file(process, "limits", limits, sizeof(limits)) < 0)
-		return UINT64_MAX;
-	char *line = strstr(limits, "Max stack size");
-	if (!line || sscanf(line, "Max stack size %" SCNu64, &limit) != 1)
-		return UINT64_MAX;
-	return limit;
-}
-
 /* Down to where the kernel would let `[stack]` grow (mm/vma.c). */
 static uint64_t growth_limit(const struct thread_finder *finder,
 			     const struct guardmaps_mapping *stack)
 {
 	uint64_t gap = STACK_GUARD_GAP_PAGES * finder->map->page_size;
-	uint64_t limit = read_stack_limit(finder->process);
+	uint64_t limit = process_read_limit(finder->process,
+					    "Max stack size");
 	uint64_t lowest = limit < stack->end ? stack->end - limit : 0;
 
 	if (stack > finder->map->mappings && lowest < stack[-1].end + gap)
@@ -290,19 +276,6 @@ static void find_stack(const struct thread_finder *finder, bool is_first,
 	find_deepest_touched(finder, thread);
 }
 
-/* The first thread's id: its process's, whatever thread that was opened by. */
-static pid_t first_thread(const struct guardmaps_process *process)
-{
-	char status[4096];
-	int tgid;
-
-	if (process_read_file(process, "status", status, sizeof(status)) < 0)
-		return process->pid;
-	char *line = strstr(status, "\nTgid:");
-	return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid
-							      : process->pid;
-}
-
 /*
  * The descriptors of all threads, index by index as in @tids; 0 where unknown.
  * Returns NULL if there is no memory.
@@ -352,7 +325,7 @@ static struct guardmaps_error *find_threads(struct thread_finder *finder,
 		process_list_threads(finder->process, &tids, &count);
 	if (error)
 		return error;
-	pid_t first = first_thread(finder->process);
+	pid_t first = process_first_thread(finder->process);
 	move_first(tids, count, first);
 	_cleanup_free_ uint64_t *descriptors =
 		find_descriptors(finder, tids, count, first);
