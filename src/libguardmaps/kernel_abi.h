@@ -75,4 +75,21 @@ struct pm_scan_arg {
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 
+/* include/uapi/linux/pidfd.h (Linux 6.14): the calling thread. */
+#ifndef PIDFD_SELF
+#define PIDFD_SELF -10000
+#endif
+
+/* include/uapi/linux/ptrace.h (Linux 6.4), prctl.h: syscall user dispatch. */
+#define PTRACE_SET_SYSCALL_DISPATCH 0x4210
+#define PTRACE_GET_SYSCALL_DISPATCH 0x4211
+#define SYSCALL_DISPATCH_OFF 0
+
+struct syscall_dispatch {
+	uint64_t mode;
+	uint64_t selector;
+	uint64_t offset;
+	uint64_t length;
+};
+
 #endif /* GUARDMAPS_KERNEL_ABI_H */
