@@ -119,8 +119,8 @@ struct guardmaps_process;
  * @sysroot: NULL for the live /proc; otherwise the tree DIR/proc/PID is read
  *	as it was recorded, and no system call asks about a live process.
  *
- * Errors: NO_PROCESS, PERMISSION, FORMAT, OS, NO_MEMORY. A kernel thread or a
- * zombie can be opened.
+ * Errors: NO_PROCESS, ENDED, PERMISSION, FORMAT, OS, NO_MEMORY. A kernel thread
+ * or a zombie can be opened.
  */
 struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 					       struct guardmaps_process **ret);
@@ -308,8 +308,8 @@ void guardmaps_map_totals(const struct guardmaps_map *map,
  *
  * Needs PTRACE_MODE_READ access to the process (ptrace(2)).
  * Errors: ENDED, NO_ADDRESS_SPACE, PERMISSION, UNSUPPORTED (the source, or with
- * AUTO every source, cannot answer; the message says why), FORMAT, OS,
- * NO_MEMORY. A source that cannot answer is never an empty guard map.
+ * AUTO every source, cannot answer; the message says why), INVALID (there is no
+ * such source), FORMAT, OS, NO_MEMORY. A source that cannot answer is never an empty guard map.
  */
 struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 				       enum guardmaps_source source,
@@ -486,6 +486,29 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
 				       struct guardmaps_difference **ret,
 				       size_t *ret_count);
 
+/* ---- Installing ------------------------------------------------------- */
+
+/**
+ * Put the guard regions of a guard map into a running process: those that it
+ * does not have. Those that only it has are left alone.
+ *
+ * All its threads are stopped meanwhile. Locked mappings are unlocked for the
+ * moment, and locked again as they were. What is then there is read back.
+ *
+ * @map: of this process at another time, from an image for example. The
+ *	executable, and the mappings that hold the regions, must be the same.
+ * @only_check: change nothing.
+ * @ret_missing: how many runs of pages were missing, and now are there.
+ *
+ * Needs PTRACE_MODE_ATTACH access, and that no other tracer has the process.
+ * Errors: INVALID (another process, or a mapping that takes no guards),
+ * UNSUPPORTED (a 32-bit process, or an architecture other than x86-64 and
+ * aarch64), PERMISSION, ENDED, NO_ADDRESS_SPACE, OS, NO_MEMORY.
+ */
+struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
+					  const struct guardmaps_map *map,
+					  bool only_check, size_t *ret_missing);
+
 /* ---- Explaining ------------------------------------------------------- */
 
 /** What an address is. */
@@ -521,7 +544,10 @@ struct guardmaps_explanation {
 	/** Mapping and guard region that hold the address. */
 	uint32_t mapping;
 	uint32_t region;
-	/** Nearest mappings wholly below and wholly above the address. */
+	/**
+	 * Nearest mappings wholly below and wholly above the address; x86's
+	 * [vsyscall] is none.
+	 */
 	uint32_t mapping_below;
 	uint32_t mapping_above;
 };
