@@ -25,6 +25,8 @@ struct command {
 	bool all;
 	/** --markers */
 	bool markers;
+	/** --dry-run */
+	bool dry_run;
 	enum guardmaps_source source;
 	/** NULL for the live /proc. */
 	const char *sysroot;
@@ -83,6 +85,7 @@ enum exit_status explain_command(const struct command *command);
 enum exit_status save_command(const struct command *command);
 enum exit_status show_command(const struct command *command);
 enum exit_status diff_command(const struct command *command);
+enum exit_status install_command(const struct command *command);
 enum exit_status check_command(const struct command *command);
 
 /** Columns of those that print tables, for --help. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <ctype.h>
 #include <err.h>
 #include <getopt.h>
 #include <locale.h>
@@ -24,6 +25,8 @@ enum {
 	OPTION_SYSROOT = 1 << 4,
 	/** --markers */
 	OPTION_MARKERS = 1 << 5,
+	/** --dry-run */
+	OPTION_DRY_RUN = 1 << 6,
 };
 
 #define OPTIONS_READ (OPTION_SOURCE | OPTION_SYSROOT)
@@ -65,6 +68,8 @@ static const struct verb verbs[] = {
 	  &list_columns, show_command },
 	{ "diff", "A B", "compare guard maps, each a PID or an image", 2, 2,
 	  OPTIONS_SIZES | OPTIONS_READ, &diff_columns, diff_command },
+	{ "install", "FILE PID", "put an image's guards back into a process", 2,
+	  2, OPTION_DRY_RUN, NULL, install_command },
 	{ "check", "", "what works on this machine", 0, 0, OPTION_TABLE,
 	  &check_columns, check_command },
 };
@@ -75,11 +80,13 @@ enum {
 	LONG_SOURCE = 256,
 	LONG_SYSROOT,
 	LONG_MARKERS,
+	LONG_DRY_RUN,
 };
 
 static const struct option long_options[] = {
 	{ "all", no_argument, NULL, 'a' },
 	{ "bytes", no_argument, NULL, 'b' },
+	{ "dry-run", no_argument, NULL, LONG_DRY_RUN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'J' },
 	{ "markers", no_argument, NULL, LONG_MARKERS },
@@ -105,6 +112,8 @@ static const struct {
 	  " -o, --output COLUMNS  columns to print; +COLUMNS adds to the default\n"
 	  " -P, --pairs           print KEY=\"value\" pairs\n"
 	  " -r, --raw             print columns with a single blank between\n" },
+	{ OPTION_DRY_RUN,
+	  "     --dry-run         change nothing, say what would be done\n" },
 	{ OPTION_MARKERS,
 	  "     --markers         uffd-wp and poison markers too (implies --source markers)\n" },
 	{ OPTION_SOURCE,
@@ -126,7 +135,7 @@ static void print_usage(const struct verb *verb)
 		printf(" %s [options]%s%s%s%s\n", name, *verb->name ? " " : "",
 		       verb->name, *verb->arguments ? " " : "",
 		       verb->arguments);
-		printf("\n%c%s.\n", verb->summary[0] & ~('a' - 'A'),
+		printf("\n%c%s.\n", toupper(verb->summary[0]),
 		       verb->summary + 1);
 		return;
 	}
@@ -246,11 +255,17 @@ static void take_option(struct command *command, struct given *given,
 		command->markers = true;
 		given->options |= OPTION_MARKERS;
 		break;
+	case LONG_DRY_RUN:
+		command->dry_run = true;
+		given->options |= OPTION_DRY_RUN;
+		break;
 	case LONG_SOURCE:
 		choose_source(command, optarg);
 		given->options |= OPTION_SOURCE;
 		break;
 	case LONG_SYSROOT:
+		if (!*optarg)
+			errx(EXIT_TROUBLE, "--sysroot: no directory given");
 		command->sysroot = optarg;
 		given->options |= OPTION_SYSROOT;
 		break;
@@ -298,6 +313,8 @@ static const char *refused_option(unsigned int options)
 		return "--bytes";
 	if (options & OPTION_MARKERS)
 		return "--markers";
+	if (options & OPTION_DRY_RUN)
+		return "--dry-run";
 	return options & OPTION_SOURCE ? "--source" : "--sysroot";
 }
 
