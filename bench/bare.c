@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../tests/support/kernel_abi.h"
+#include "kernel_abi.h"
 
 /* Where x86-64 with four levels of page tables ends. */
 #define ADDRESS_END 0x7ffffffff000

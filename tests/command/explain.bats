@@ -36,6 +36,20 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 		"$end is in a mapping that may be read and written, and not guarded."
 }
 
+@test "in words, control bytes in the name of a mapping are escaped" {
+	record_process 100 recorded
+	printf '10000000-10004000 rw-s 00000000 08:01 77 /a\033[31mb\tc\177d\n' |
+		record 100 maps
+	printf '10001000-10002000 ---s 00001000 08:01 77 /a\033[31mb\tc\177d\n' |
+		record 100 guards
+	for address in 0x10001000 0x10000000 0x10004000; do
+		try guardmaps --sysroot tree explain 100 "$address"
+		same "$status $stderr" "0 "
+		[[ $output == *'/a\x1b[31mb\x09c\x7fd'* ]]
+		same "$(LC_ALL=C tr -d '\n\040-\176' <<<"$output")" ""
+	done
+}
+
 @test "a PROT_NONE mapping is told as one, a guard in it as a guard" {
 	start_target prot-none
 	local start end

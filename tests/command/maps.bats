@@ -198,6 +198,12 @@ check_shown() {
 	refuses "no process $gone (no /proc/$gone)" guardmaps maps "$gone"
 }
 
+@test "--help of maps has no control bytes" {
+	guardmaps maps --help >help
+	same "$(LC_ALL=C tr -d '\n\040-\176' <help | od -An -tx1)" ""
+	same "$(grep -c '^/proc/PID/maps, ' help)" 1
+}
+
 @test "maps takes one process" {
 	refuses "maps takes PID" guardmaps maps
 	refuses "maps takes PID" guardmaps maps 1 2

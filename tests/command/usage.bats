@@ -4,7 +4,7 @@
 
 load helpers
 
-verbs="maps stacks explain save show diff check"
+verbs="maps stacks explain save show diff install check"
 
 # ---- Process ids -----------------------------------------------------------
 
@@ -219,7 +219,7 @@ verbs="maps stacks explain save show diff check"
 	refuses "--sysroot: not with show" guardmaps --sysroot tree show new
 	refuses "--source: not with check" guardmaps --source scan check
 	refuses "--markers: not with --all" guardmaps --markers -a
-	for verb in maps stacks explain save show diff check; do
+	for verb in maps stacks explain save show diff install check; do
 		refuses "--markers: not with $verb" guardmaps --markers "$verb" 1 2
 	done
 	[ ! -e new ]

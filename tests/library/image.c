@@ -150,6 +150,48 @@ static void odd_round_trips(void)
 	guardmaps_map_destroy(map);
 }
 
+enum { LONG_NAMES = 300, LONG_NAME_SIZE = 16000 };
+
+/* A name of the length of the longest path that maps can print. */
+static void print_long_name(FILE *file, unsigned int number)
+{
+	fprintf(file, "/%03u", number);
+	for (size_t i = 4; i < LONG_NAME_SIZE; i++)
+		fputc('a' + (i + number) % 26, file);
+	fputc('\n', file);
+}
+
+/* All in one record they would come to more than 4 MiB. */
+static void long_names_round_trip(void)
+{
+	char *maps = NULL, *guards = NULL;
+	size_t maps_size, guards_size;
+	FILE *maps_file = open_memstream(&maps, &maps_size);
+	FILE *guards_file = open_memstream(&guards, &guards_size);
+	struct guardmaps_map *map;
+
+	check_setup(maps_file && guards_file);
+	for (unsigned int i = 0; i < LONG_NAMES; i++) {
+		fprintf(maps_file, "%x-%x rw-s 00000000 08:01 %u ",
+			0x10000000 + i * 0x10000, 0x10004000 + i * 0x10000,
+			i + 1);
+		print_long_name(maps_file, i);
+		fprintf(guards_file, "%x-%x ---s 00001000 08:01 %u ",
+			0x10001000 + i * 0x10000, 0x10002000 + i * 0x10000,
+			i + 1);
+		print_long_name(guards_file, i);
+	}
+	check_setup(fclose(maps_file) == 0 && fclose(guards_file) == 0);
+	map = recorded_map(maps, guards);
+	check_setup(guardmaps_map_region_count(map) == LONG_NAMES);
+	check_setup(strlen(guardmaps_map_mapping(map, 299)->name) ==
+		    LONG_NAME_SIZE);
+	round_trip(map, "300 mappings with names of 16,000 bytes");
+	guardmaps_map_destroy(map);
+	free(guards);
+	free(maps);
+}
+
 /* ---- What a written file is like ---------------------------------------- */
 
 static struct guardmaps_map *map_of_layout(const char *layout)
@@ -673,19 +715,26 @@ static void end_file(struct bytes *file)
 	add_u32(file, crc32(0, file->bytes, file->size));
 }
 
-static void add_header_of(struct bytes *file, uint64_t page_size,
-			  uint64_t source, uint64_t mappings, uint64_t regions)
+static void add_full_header(struct bytes *file, uint64_t page_size,
+			    uint64_t pid, uint64_t source, uint64_t mappings,
+			    uint64_t regions)
 {
 	struct bytes header = { 0 };
 
 	add_number(&header, 1, page_size);
-	add_number(&header, 2, 4242);
+	add_number(&header, 2, pid);
 	add_text(&header, 3, "crafted", 7);
 	add_text(&header, 4, "/bin/crafted", 12);
 	add_number(&header, 5, source);
 	add_number(&header, 6, mappings);
 	add_number(&header, 7, regions);
 	add_record(file, HEADER, &header);
+}
+
+static void add_header_of(struct bytes *file, uint64_t page_size,
+			  uint64_t source, uint64_t mappings, uint64_t regions)
+{
+	add_full_header(file, page_size, 4242, source, mappings, regions);
 }
 
 static void add_header(struct bytes *file, uint64_t mappings, uint64_t regions)
@@ -1156,8 +1205,73 @@ static void wrong_owner(uint64_t region, const char *what)
 	is_broken(&file, what);
 }
 
+/* A mapping with a region, an owner of it, and one more of either. */
+static void begin_owned(struct bytes *file, uint64_t regions)
+{
+	begin_file(file, 1);
+	add_header(file, 1, regions);
+	add_mapping(file, 16, 16);
+	add_region(file, 18, 1);
+	add_owner(file, 0, 77);
+}
+
+static void wrong_ids(void)
+{
+	static const uint64_t ids[] = { (uint64_t)INT32_MAX + 1, UINT32_MAX };
+	struct guardmaps_map *map;
+	struct bytes file;
+
+	for (size_t i = 0; i < LENGTH(ids); i++) {
+		begin_file(&file, 1);
+		add_full_header(&file, 4096, ids[i], GUARDMAPS_SOURCE_SCAN, 0,
+				0);
+		end_file(&file);
+		is_broken(&file, "an image with a process id above INT32_MAX");
+
+		begin_file(&file, 1);
+		add_header(&file, 1, 1);
+		add_mapping(&file, 16, 16);
+		add_region(&file, 18, 1);
+		add_owner(&file, 0, ids[i]);
+		end_file(&file);
+		is_broken(&file, "an image with a thread id above INT32_MAX");
+	}
+
+	begin_file(&file, 1);
+	add_full_header(&file, 4096, INT32_MAX, GUARDMAPS_SOURCE_SCAN, 1, 1);
+	add_mapping(&file, 16, 16);
+	add_region(&file, 18, 1);
+	add_owner(&file, 0, INT32_MAX);
+	end_file(&file);
+	is_taken(&file, "an image with ids of INT32_MAX", &map);
+	guardmaps_map_destroy(map);
+}
+
+static void wrong_order_of_owners(void)
+{
+	struct guardmaps_map *map;
+	struct bytes file;
+
+	begin_owned(&file, 1);
+	end_file(&file);
+	is_taken(&file, "an image with an owner", &map);
+	guardmaps_map_destroy(map);
+
+	begin_owned(&file, 1);
+	add_owner(&file, 0, 78);
+	end_file(&file);
+	is_broken(&file, "an image with two owners for one region");
+
+	begin_owned(&file, 2);
+	add_region(&file, 1, 1);
+	end_file(&file);
+	is_broken(&file, "an image with a region behind owners");
+}
+
 static void wrong_owners(void)
 {
+	wrong_ids();
+	wrong_order_of_owners();
 	wrong_owner(1, "an image with an owner of a region that is not there");
 	wrong_owner(UINT64_C(1) << 32,
 		    "an image with an owner of region 2^32");
@@ -1190,8 +1304,10 @@ int main(void)
 	large_record();
 	wrong_records();
 	unreadable_files();
-	if (sysconf(_SC_PAGESIZE) == 4096)
+	if (sysconf(_SC_PAGESIZE) == 4096) {
 		odd_round_trips();
+		long_names_round_trip();
+	}
 	if (source_missing(GUARDMAPS_SOURCE_AUTO)) {
 		check_skip(source_missing(GUARDMAPS_SOURCE_AUTO),
 			   "images of live processes");

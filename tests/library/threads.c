@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -516,6 +517,63 @@ static void signal_stack_is_told(void)
 	munmap(facts, sizeof(*facts));
 }
 
+/* ---- A thread whose robust list lies ------------------------------------- */
+
+/* Its head in the guard, with the page above it on no stack of anybody. */
+static void *set_robust_list_in_guard(void *argument)
+{
+	struct own_thread *own = argument;
+	uint64_t head = own->facts->guard.end - 64;
+
+	pthread_setname_np(pthread_self(), "liar");
+	own->facts->tid = gettid();
+	check_setup(syscall(SYS_set_robust_list, head, 24) == 0);
+	tell(own->line);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void run_liar(int line, void *argument)
+{
+	struct own_thread own = { .line = line, .facts = argument };
+
+	start_own_thread(&own, set_robust_list_in_guard);
+	pthread_join(own.thread, NULL);
+}
+
+static void robust_list_in_guard(void)
+{
+	const char *what = "a robust list in a guard";
+	struct facts *facts = shared_memory(sizeof(*facts));
+	const struct guardmaps_thread *thread = NULL;
+	struct child child;
+	struct view view;
+
+	child_start(&child, run_liar, facts);
+	await(child.line);
+	await_state(child.pid, facts->tid, 'S');
+	if (view_open(&view, child.pid, what))
+		thread = find_thread(&view, "liar");
+	if (check(thread != NULL, "%s: its thread is found", what)) {
+		check(thread->stack_start <= thread->stack_end,
+		      "%s: no stack starts above its end", what);
+		check(thread->stack_end - thread->stack_start <=
+			      2 * WORKER_STACK_SIZE,
+		      "%s: no stack is larger than its mapping", what);
+		check(!thread->stack_end ||
+			      (thread->stack_start >= facts->guard.end),
+		      "%s: no stack lies in a guard", what);
+	}
+	if (thread && !under_valgrind())
+		check_number(thread->stack_start, facts->guard.end,
+			     "%s: its stack is found by its stack pointer",
+			     what);
+	view_close(&view);
+	child_stop(&child);
+	munmap(facts, sizeof(*facts));
+}
+
 /* ---- A process whose first thread has ended ----------------------------- */
 
 static void *outlive_leader(void *argument)
@@ -843,6 +901,7 @@ int main(void)
 	libc_threads_are_told();
 	running_thread_is_told();
 	signal_stack_is_told();
+	robust_list_in_guard();
 	survivors_are_told();
 	low_id_is_told();
 	owners_are_found();

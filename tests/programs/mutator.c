@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../support/kernel_abi.h"
+#include "kernel_abi.h"
 
 enum {
 	EXIT_USAGE = 2,

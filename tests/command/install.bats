@@ -1,0 +1,342 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# guardmaps install FILE PID: put the guards of an image back into a process.
+
+load helpers
+
+# start_remover LAYOUT: a process that takes its guards out when asked to. Sets
+# TARGET_PID, TARGET_GUARDS, and ANSWERS, a descriptor.
+start_remover() {
+	local name=$BATS_TEST_TMPDIR/remover-${#started[@]} ready count
+
+	mkfifo "$name.fifo"
+	"$build/tests/remover" "$1" >"$name.fifo" 2>"$name.errors" 3>&- &
+	TARGET_PARENT=$!
+	started+=("$TARGET_PARENT")
+	exec {ANSWERS}<"$name.fifo"
+	rm "$name.fifo"
+	if ! read -r -t "$patience" -u "$ANSWERS" ready TARGET_PID count; then
+		give_up_target "$name"
+		return
+	fi
+	TARGET_GUARDS=$name.guards
+	: >"$TARGET_GUARDS"
+	for ((; count > 0; count--)); do
+		read -r -t "$patience" -u "$ANSWERS" ready
+		echo "$ready" >>"$TARGET_GUARDS"
+	done
+}
+
+# asks SIGNAL ANSWER
+asks() {
+	local answer
+
+	kill "-$1" "$TARGET_PID"
+	read -r -t "$patience" -u "$ANSWERS" answer
+	same "$answer" "$2"
+}
+
+# A process without the guards that "image" has.
+start_unguarded() {
+	start_remover "$1"
+	guardmaps save "$TARGET_PID" image
+	asks USR1 removed
+	has_no_guards
+}
+
+has_no_guards() {
+	same "$(guardmaps -n -r -o START "$TARGET_PID" 2>/dev/null)" ""
+}
+
+# installs COUNT: says so, prints nothing, and the guards are there.
+installs() {
+	local regions="regions"
+
+	[ "$1" -ne 1 ] || regions=region
+	try guardmaps install image "$TARGET_PID"
+	same "$status" 0
+	same "$output" ""
+	same "$stderr" "$TARGET_PID (remover): $1 guard $regions installed"
+	has_guards_of_target
+}
+
+# ---- What it does ----------------------------------------------------------
+
+@test "the guards of an image are put back, and are faults again" {
+	for count in 1 3 5000; do
+		start_unguarded "alternate:$count"
+		asks USR2 "faults 0"
+		installs "$count"
+		asks USR2 "faults $count"
+		stop_target "$TARGET_PID"
+	done
+}
+
+@test "afterwards nothing differs from the image" {
+	start_unguarded files
+	guardmaps diff image "$TARGET_PID" >/dev/null && return 1
+	installs 4
+	guardmaps diff image "$TARGET_PID"
+}
+
+@test "guards of threads, in files, in a memfd and in PROT_NONE memory are put back" {
+	for layout in threads:3 files memfd prot-none boundary big kinds; do
+		start_unguarded "$layout"
+		installs "$(wc -l <"$TARGET_GUARDS")"
+		stop_target "$TARGET_PID"
+	done
+}
+
+@test "guards in locked mappings are put back, and the locks stay" {
+	start_unguarded mlocked
+	local before
+	before=$(grep -E '^(VmLck|VmFlags)' "/proc/$TARGET_PID/status" \
+		"/proc/$TARGET_PID/smaps")
+	[[ $before == *" lo"* ]]
+	installs "$(wc -l <"$TARGET_GUARDS")"
+	same "$(grep -E '^(VmLck|VmFlags)' "/proc/$TARGET_PID/status" \
+		"/proc/$TARGET_PID/smaps")" "$before"
+}
+
+@test "where none is missing, none is installed" {
+	start_remover alternate:7
+	guardmaps save "$TARGET_PID" image
+	installs 0
+}
+
+@test "an image without guards installs none" {
+	start_remover none
+	guardmaps save "$TARGET_PID" image 2>/dev/null
+	try guardmaps install image "$TARGET_PID"
+	same "$status" 0
+	same "$output" ""
+	same "$stderr" "$TARGET_PID (remover): 0 guard regions installed"
+}
+
+@test "a thread's id stands for its process" {
+	start_unguarded threads:3
+	local tid
+	tid=$(ls "/proc/$TARGET_PID/task" | tail -n 1)
+	[ "$tid" != "$TARGET_PID" ]
+	try guardmaps install image "$tid"
+	same "$status" 0
+	has_guards_of_target
+}
+
+@test "a stopped process stays stopped" {
+	start_unguarded alternate:5
+	kill -STOP "$TARGET_PID"
+	await_state T
+	installs 5
+	await_state T
+	kill -CONT "$TARGET_PID"
+	asks USR2 "faults 5"
+}
+
+await_state() {
+	local deadline=$((SECONDS + patience))
+
+	until [ "$(ps -o state= -p "$TARGET_PID")" = "$1" ]; do
+		[ "$SECONDS" -le "$deadline" ]
+	done
+}
+
+# ---- --dry-run -------------------------------------------------------------
+
+@test "--dry-run says what would be done, and changes nothing" {
+	for layout in alternate:1 alternate:100 files; do
+		start_unguarded "$layout"
+		local count regions=regions
+		count=$(wc -l <"$TARGET_GUARDS")
+		[ "$count" -ne 1 ] || regions=region
+		try guardmaps install --dry-run image "$TARGET_PID"
+		same "$status" 0
+		same "$output" ""
+		same "$stderr" "$TARGET_PID (remover): $count guard $regions would be installed"
+		has_no_guards
+		asks USR2 "faults 0"
+		installs "$count"
+		try guardmaps install --dry-run image "$TARGET_PID"
+		same "$stderr" "$TARGET_PID (remover): 0 guard regions would be installed"
+		stop_target "$TARGET_PID"
+	done
+}
+
+# ---- What ends it ----------------------------------------------------------
+
+@test "an install that is ended by a signal leaves a process that lives on" {
+	start_unguarded alternate:50000
+	local began duration until
+	began=$EPOCHREALTIME
+	installs 50000
+	duration=$((${EPOCHREALTIME/[.,]/} - ${began/[.,]/}))
+	for i in {1..40}; do
+		asks USR1 removed
+		guardmaps install image "$TARGET_PID" 2>/dev/null 3>&- &
+		local install=$!
+		# At another moment of it each time.
+		until=$((${EPOCHREALTIME/[.,]/} + duration * i / 40))
+		while [ "${EPOCHREALTIME/[.,]/}" -lt "$until" ]; do :; done
+		case $((i % 3)) in
+		0) kill -INT "$install" 2>/dev/null || true ;;
+		1) kill -TERM "$install" 2>/dev/null || true ;;
+		2) kill -HUP "$install" 2>/dev/null || true ;;
+		esac
+		wait "$install" || true
+		# It answers: it runs, and has its signal mask.
+		asks USR2 "$(faults_now)"
+		same "$(awk '/TracerPid/ { print $2 }' "/proc/$TARGET_PID/status")" 0
+	done
+	asks USR1 removed
+	installs 50000
+}
+
+# Some of the guards may be there, but no others.
+faults_now() {
+	echo "faults $(guardmaps -n -r -o START "$TARGET_PID" 2>/dev/null | wc -l)"
+}
+
+# ---- What it refuses -------------------------------------------------------
+
+@test "another program is refused" {
+	start_remover alternate:3
+	guardmaps save "$TARGET_PID" image
+	start_target alternate:3
+	refuses "$TARGET_PID (target): the guard map is of another program: $build/tests/remover, not $build/tests/target" \
+		guardmaps install image "$TARGET_PID"
+	has_guards_of_target
+}
+
+@test "another process of the same program is refused" {
+	start_remover alternate:300
+	guardmaps save "$TARGET_PID" image
+	start_remover none
+	try guardmaps install image "$TARGET_PID"
+	same "$status" 2
+	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): the guard map is of another process or another time: 0x[0-9a-f]+-0x[0-9a-f]+ is not mapped as it was"
+	has_no_guards
+}
+
+@test "another user's process is refused" {
+	needs_two_users
+	start_unguarded alternate:3
+	chmod 644 image
+	chmod 755 .
+	try as_nobody guardmaps install "$PWD/image" "$TARGET_PID"
+	same "$status" 2
+	matches "$stderr" "guardmaps: .*(Operation not permitted|Permission denied).*"
+	has_no_guards
+}
+
+@test "a process that is gone, a zombie and a kernel thread are refused" {
+	start_unguarded alternate:3
+	local gone
+	gone=$(dead_pid)
+	refuses "no process $gone (no /proc/$gone)" guardmaps install image "$gone"
+	start_zombie
+	try guardmaps install image "$ZOMBIE"
+	same "$status" 2
+	matches "$stderr" "guardmaps: $ZOMBIE \(.+\): a zombie has no memory"
+	find_kernel_thread
+	refuses "2 (kthreadd): a kernel thread has no memory of its own" \
+		guardmaps install image "$KERNEL_THREAD"
+}
+
+@test "a process with a tracer is refused" {
+	type -P strace >/dev/null || skip "needs strace"
+	start_unguarded alternate:3
+	start_group strace -o /dev/null -p "$TARGET_PID"
+	local deadline=$((SECONDS + patience))
+	until grep -q '^TracerPid:[^0-9]*[1-9]' "/proc/$TARGET_PID/status"; do
+		[ "$SECONDS" -le "$deadline" ]
+	done
+	try guardmaps install image "$TARGET_PID"
+	same "$status" 2
+	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): .*tracer.*"
+	has_no_guards
+}
+
+# Its only memory is what its file says: no C library of 32 bits is needed.
+build_32_bit_program() {
+	cat >program.c <<-'END'
+		static char block[8 * 4096] __attribute__((aligned(4096)));
+		static long call(long number, long a, long b, long c)
+		{
+			long ret;
+			__asm__ volatile("int $0x80" : "=a"(ret)
+				: "0"(number), "b"(a), "c"(b), "d"(c) : "memory");
+			return ret;
+		}
+		void _start(void)
+		{
+			block[0] = 1;
+			if (call(219, (long)(block + 4096), 4096, 102))
+				call(1, 1, 0, 0);
+			call(4, 1, (long)"ready\n", 6);
+			call(3, 0, (long)block, 1);
+			call(219, (long)(block + 4096), 4096, 103);
+			call(4, 1, (long)"removed\n", 8);
+			for (;;)
+				call(29, 0, 0, 0);
+		}
+	END
+	gcc -m32 -nostdlib -static -ffreestanding -fno-pic -no-pie \
+		-fno-stack-protector -O1 -o program program.c 2>errors ||
+		skip "gcc -m32 does not work here"
+}
+
+@test "a 32-bit process is refused" {
+	[ "$(uname -m)" = x86_64 ] || skip "written for x86-64"
+	mkfifo in out
+	build_32_bit_program
+	local line to from
+	./program <in >out 2>/dev/null 3>&- &
+	TARGET_PID=$!
+	started+=("$TARGET_PID")
+	exec {to}>in {from}<out
+	# A kernel without emulation cannot run it.
+	read -r -t "$patience" -u "$from" line ||
+		skip "32-bit programs do not run here"
+	guardmaps save "$TARGET_PID" image
+	same "$(guardmaps show -n -r -o PAGES image)" 1
+	echo >&"$to"
+	read -r -t "$patience" -u "$from" line
+	same "$line" removed
+	refuses "$TARGET_PID (program): cannot run system calls in it: it is a 32-bit task" \
+		guardmaps install image "$TARGET_PID"
+	has_no_guards
+	is_alive "$TARGET_PID"
+}
+
+@test "a file that is no image is refused" {
+	start_remover alternate:3
+	echo "hello, world" >file
+	refuses "cannot take file: it is not a guardmaps image" \
+		guardmaps install file "$TARGET_PID"
+	refuses "cannot open missing: No such file or directory" \
+		guardmaps install missing "$TARGET_PID"
+	has_guards_of_target
+}
+
+# ---- Usage -----------------------------------------------------------------
+
+@test "install takes an image and a process, and none of the options of others" {
+	refuses "install takes FILE PID" guardmaps install
+	refuses "install takes FILE PID" guardmaps install image
+	refuses "install takes FILE PID" guardmaps install image 1 2
+	refuses "not a process id: 'x'" guardmaps install image x
+	refuses "--sysroot: not with install" \
+		guardmaps install --sysroot tree image 1
+	refuses "--source: not with install" \
+		guardmaps install --source scan image 1
+	refuses "--json, --raw, --pairs, --noheadings and --output: not with install" \
+		guardmaps install -J image 1
+	refuses "--dry-run: not with show" guardmaps show --dry-run image
+}
+
+@test "--help of install names --dry-run" {
+	try guardmaps install --help
+	same "$status$stderr" 0
+	matches "${lines[1]}" " guardmaps \[options\] install FILE PID"
+	grep -q -- --dry-run <<<"$output"
+}
