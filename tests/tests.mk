@@ -25,10 +25,11 @@ $(library_tests): $(B)/tests/library/%: tests/library/%.c $(test_dependencies)
 	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(test_support) \
 		$(B)/libguardmaps.a $(library_libs) -lpthread
 
+# What is looked at is never instrumented: that would change its memory.
 $(test_programs): $(B)/tests/%: tests/programs/%.c $(test_dependencies)
 	@mkdir -p $(@D)
-	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< \
-		tests/support/target.c -lpthread
+	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
+		$(LDFLAGS) -o $@ $< tests/support/target.c -lpthread
 
 $(bench_programs): $(B)/bench/%: bench/%.c $(test_dependencies)
 	@mkdir -p $(@D)

@@ -1970,6 +1970,8 @@ int main(void)
 		check_skip_all("this kernel has no guard regions");
 	if (source_missing(GUARDMAPS_SOURCE_AUTO))
 		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	if (under_valgrind())
+		check_skip_all("valgrind hides the vDSO from its programs");
 	counted_guards(1);
 	counted_guards(3);
 	counted_guards(5000);
