@@ -52,7 +52,10 @@ static pid_t spawn_quietly(char **argv)
 	pid_t child;
 
 	posix_spawn_file_actions_init(&actions);
+	/* What they say each time is not what is asked; their status is told. */
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
 					 O_WRONLY, 0);
 
 	int error = posix_spawnp(&child, argv[0], &actions, NULL, argv,
