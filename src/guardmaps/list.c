@@ -132,17 +132,12 @@ static void fill_owner(const struct guardmaps_owner *owner, int column,
 static void fill_mapping(const struct guardmaps_mapping *mapping,
 			 uint64_t start, int column, struct cell *ret)
 {
-	bool has_file =
-		mapping->inode || mapping->dev_major || mapping->dev_minor;
-
 	switch (column) {
 	case COL_PERM:
 		cell_set_permissions(ret, mapping->permissions);
 		break;
 	case COL_OFFSET:
-		cell_set_address(ret, has_file ? mapping->offset + start -
-							 mapping->start
-					       : mapping->offset);
+		cell_set_address(ret, guardmaps_mapping_offset(mapping, start));
 		break;
 	case COL_DEV:
 		cell_format(ret, "%02x:%02x", mapping->dev_major,

@@ -15,8 +15,6 @@
 static void print_line(const struct guardmaps_mapping *mapping, uint64_t start,
 		       uint64_t end, uint32_t permissions)
 {
-	bool has_file =
-		mapping->inode || mapping->dev_major || mapping->dev_minor;
 	char line[LINE_SIZE];
 	char *to = line;
 
@@ -27,8 +25,7 @@ static void print_line(const struct guardmaps_mapping *mapping, uint64_t start,
 	text_permissions(to, permissions);
 	to += 4;
 	*to++ = ' ';
-	to = text_put_hex(to, mapping->offset +
-				      (has_file ? start - mapping->start : 0), 8);
+	to = text_put_hex(to, guardmaps_mapping_offset(mapping, start), 8);
 	*to++ = ' ';
 	to = text_put_hex(to, mapping->dev_major, 2);
 	*to++ = ':';

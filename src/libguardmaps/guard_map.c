@@ -106,12 +106,19 @@ bool mapping_has_file(const struct guardmaps_mapping *mapping)
 	return mapping->inode || mapping->dev_major || mapping->dev_minor;
 }
 
+uint64_t guardmaps_mapping_offset(const struct guardmaps_mapping *mapping,
+				  uint64_t address)
+{
+	return mapping_has_file(mapping)
+		       ? mapping->offset + address - mapping->start
+		       : mapping->offset;
+}
+
 static void cut_off_below(struct guardmaps_mapping *mapping, uint64_t address)
 {
 	if (mapping->start >= address)
 		return;
-	if (mapping_has_file(mapping))
-		mapping->offset += address - mapping->start;
+	mapping->offset = guardmaps_mapping_offset(mapping, address);
 	mapping->start = address;
 }
 

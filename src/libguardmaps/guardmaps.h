@@ -163,6 +163,13 @@ struct guardmaps_mapping {
 	bool is_program;
 };
 
+/**
+ * The offset, in bytes, of an address of a mapping in the file it shows; that of
+ * the mapping itself where it shows none.
+ */
+uint64_t guardmaps_mapping_offset(const struct guardmaps_mapping *mapping,
+				  uint64_t address);
+
 /** No mapping, or no owner, at this index. */
 #define GUARDMAPS_NONE UINT32_MAX
 

@@ -408,9 +408,8 @@ static bool shows_same(const struct guardmaps_mapping *mapping,
 	       (mapping->permissions & shared) ==
 		       (wanted->permissions & shared) &&
 	       mapping_has_file(mapping) == mapping_has_file(wanted) &&
-	       (!mapping_has_file(mapping) ||
-		mapping->offset + (address - mapping->start) ==
-			wanted->offset + (address - wanted->start));
+	       guardmaps_mapping_offset(mapping, address) ==
+		       guardmaps_mapping_offset(wanted, address);
 }
 
 /* Mappings may have merged or been split, but not moved or changed. */
