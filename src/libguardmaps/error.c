@@ -121,3 +121,12 @@ void guardmaps_error_destroy(struct guardmaps_error *error)
 	free(error->message);
 	free(error);
 }
+
+struct guardmaps_error *error_first(struct guardmaps_error *first,
+				    struct guardmaps_error *second)
+{
+	if (!first)
+		return second;
+	guardmaps_error_destroy(second);
+	return first;
+}

@@ -24,4 +24,8 @@ struct guardmaps_error *error_errno_hint(int errnum, const char *hint,
 					 const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** Of two errors, both or one of which may be NULL, the first is told. */
+struct guardmaps_error *error_first(struct guardmaps_error *first,
+				    struct guardmaps_error *second);
+
 #endif /* GUARDMAPS_ERROR_H */

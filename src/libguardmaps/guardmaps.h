@@ -143,6 +143,14 @@ enum guardmaps_permission {
 	GUARDMAPS_SHARED = 1 << 3,
 };
 
+/** How a mapping is locked into memory (mlock2(2), mlockall(2)). */
+enum guardmaps_lock {
+	/** It takes no guards until it is unlocked. */
+	GUARDMAPS_LOCKED = 1 << 0,
+	/** Each page once it is touched: MLOCK_ONFAULT, MCL_ONFAULT. */
+	GUARDMAPS_LOCKED_ON_FAULT = 1 << 1,
+};
+
 /** One mapping: the fields of one line of /proc/PID/maps. */
 struct guardmaps_mapping {
 	uint64_t start;
@@ -161,6 +169,12 @@ struct guardmaps_mapping {
 	uint32_t permissions;
 	/** It, or a mapping of the same file beside it, may be executed. */
 	bool is_program;
+	/**
+	 * Bits of enum guardmaps_lock, and others of the library's own; 0 after
+	 * guardmaps_scan(), which does not ask. Images that the CRIU plugin has
+	 * written tell.
+	 */
+	uint8_t flags;
 };
 
 /**

@@ -32,6 +32,8 @@
 	(GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE |     \
 	 GUARDMAPS_SHARED)
 
+#define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
+
 /* ---- Encoding --------------------------------------------------------- */
 
 static uint8_t *extend(struct byte_buffer *buffer, size_t size)
@@ -108,6 +110,7 @@ static void fill_mapping(const struct guardmaps_map *map, size_t i,
 	ret->dev_minor = mapping->dev_minor;
 	ret->inode = mapping->inode;
 	ret->name = text_field(mapping->name);
+	ret->locks = mapping->flags & ALL_LOCKS;
 }
 
 static bool encode_mappings(const struct guardmaps_map *map,
@@ -350,6 +353,7 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 		.dev_major = message->dev_major,
 		.dev_minor = message->dev_minor,
 		.permissions = message->permissions,
+		.flags = message->locks,
 	};
 
 	if (map->region_count > 0)
@@ -358,7 +362,8 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 		return refuse(decoder, "it has more mappings than its header says");
 	if (!decode_range(map, last_end, message->gap, message->length,
 			  &mapping.start, &mapping.end) ||
-	    (message->permissions & ~ALL_PERMISSIONS))
+	    (message->permissions & ~ALL_PERMISSIONS) ||
+	    (message->locks & ~ALL_LOCKS))
 		return refuse(decoder, "it has a mapping that makes no sense");
 	_cleanup_free_ char *name = decode_text(message->name);
 	if (!name)

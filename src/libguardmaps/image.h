@@ -29,4 +29,11 @@ struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
 				     const char *path,
 				     struct guardmaps_map **ret);
 
+/**
+ * guardmaps_image_write() without waiting for the disk: for a file that is no
+ * safer than those beside it need be.
+ */
+struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
+					      int dirfd, const char *path);
+
 #endif /* GUARDMAPS_IMAGE_H */

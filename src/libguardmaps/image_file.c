@@ -43,16 +43,16 @@ static int write_in_place(int dirfd, const char *path,
 	return write_all(fd, image->bytes, image->size);
 }
 
-/* Write all of it to a new file, down to the disk. */
+/* Write all of it to a new file; with @flush, down to the disk. */
 static int write_new(int dirfd, const char *path,
-		     const struct byte_buffer *image)
+		     const struct byte_buffer *image, bool flush)
 {
 	int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 			0600);
 	if (fd < 0)
 		return -errno;
 	int error = write_all(fd, image->bytes, image->size);
-	if (!error && fsync(fd))
+	if (!error && flush && fsync(fd))
 		error = -errno;
 	/* A network file system may report only now that its disk is full. */
 	if (close(fd) && !error)
@@ -61,9 +61,9 @@ static int write_new(int dirfd, const char *path,
 }
 
 static int write_and_rename(int dirfd, const char *path, const char *temporary,
-			    const struct byte_buffer *image)
+			    const struct byte_buffer *image, bool flush)
 {
-	int error = write_new(dirfd, temporary, image);
+	int error = write_new(dirfd, temporary, image, flush);
 	if (error == -EEXIST)
 		return error;
 	if (!error && renameat(dirfd, temporary, dirfd, path))
@@ -93,7 +93,7 @@ static char *make_temporary_name(const char *path)
 }
 
 static int write_image(int dirfd, const char *path,
-		       const struct byte_buffer *image)
+		       const struct byte_buffer *image, bool flush)
 {
 	struct stat status;
 
@@ -103,20 +103,33 @@ static int write_image(int dirfd, const char *path,
 	_cleanup_free_ char *temporary = make_temporary_name(path);
 	if (!temporary)
 		return -ENOMEM;
-	return write_and_rename(dirfd, path, temporary, image);
+	return write_and_rename(dirfd, path, temporary, image, flush);
 }
 
-struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
-					      int dirfd, const char *path)
+static struct guardmaps_error *encode_and_write(const struct guardmaps_map *map,
+						int dirfd, const char *path,
+						bool flush)
 {
 	struct byte_buffer image;
 
 	struct guardmaps_error *error = image_encode(map, &image);
 	if (error)
 		return error;
-	int failed = write_image(dirfd, path, &image);
+	int failed = write_image(dirfd, path, &image, flush);
 	free(image.bytes);
 	return failed ? error_errno(-failed, "cannot write %s", path) : NULL;
+}
+
+struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
+					      int dirfd, const char *path)
+{
+	return encode_and_write(map, dirfd, path, true);
+}
+
+struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
+					      int dirfd, const char *path)
+{
+	return encode_and_write(map, dirfd, path, false);
 }
 
 /*

@@ -6,41 +6,66 @@
 #include "guardmaps.h"
 #include "remote.h"
 
-/**
- * Check that guards can stand where they are missing.
- *
- * @now: the guard map of the stopped process; @flags: of its mappings, as
- *	mapping_flags_read() gives them.
- * @missing: what guardmaps_diff() gives of the guard map that is wanted, and
- *	@now; what is extra is left alone.
- *
- * Errors: INVALID, naming the first region that cannot, and why.
- */
-struct guardmaps_error *
-guards_check(const struct guardmaps_map *now, const uint8_t *flags,
-	     const struct guardmaps_difference *missing, size_t count);
+/** What guards_take() took out. */
+struct guards_taken {
+	size_t regions;
+	/** Regions of them whose pages have no permissions in the meantime. */
+	size_t protected;
+};
 
 /**
- * Put guards in, as checked by guards_check(). Locked mappings are unlocked,
- * and locked again as they were.
+ * Take guards out. Before that, their pages lose all permissions where that can
+ * be done at a fair price, so that they fault all the same.
  *
- * @task: taken over, of the process that @now is of.
- *
- * Errors: ENDED, OS, NO_MEMORY. Guards may be there in part then.
- */
-struct guardmaps_error *
-guards_put(struct remote_task *task, const struct guardmaps_map *now,
-	   const uint8_t *flags, const struct guardmaps_difference *missing,
-	   size_t count);
-
-/**
- * Take the guards of @now out, only those in mappings with all of @with_flags
- * (bits of enum mapping_flag; 0 for all mappings).
+ * @task: taken over, of the process that @now is of, with its flags read.
+ * @locks: bits of enum guardmaps_lock: only out of mappings with all of them.
+ * @ret: what was done, also on error.
  *
  * Errors: ENDED, OS. Guards may be gone in part then.
  */
 struct guardmaps_error *guards_take(struct remote_task *task,
 				    const struct guardmaps_map *now,
-				    const uint8_t *flags, uint8_t with_flags);
+				    uint8_t locks, struct guards_taken *ret);
+
+/** A part of a mapping of a stopped process that a guard is missing in. */
+struct guard_gap {
+	uint64_t start;
+	uint64_t end;
+	/** Index of the mapping it lies in. */
+	uint32_t mapping;
+	/** Those of the mapping that is wanted. */
+	uint32_t permissions;
+};
+
+/**
+ * Find where guards of @wanted are missing in @now, and check that they can
+ * stand there. What is extra is left alone.
+ *
+ * @now: with its flags read.
+ * @ret: an array that the caller frees, also on error; ascending.
+ *
+ * Errors: INVALID, naming the first that cannot, and why; NO_MEMORY.
+ */
+struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
+					 const struct guardmaps_map *now,
+					 struct guard_gap **ret,
+					 size_t *ret_count);
+
+/**
+ * Put guards in. Locked mappings are unlocked, and locked again as they were.
+ * Pages without any permissions get those that are wanted, once guarded.
+ *
+ * @task: taken over, of the process that @now is of.
+ *
+ * Errors: ENDED, OS, NO_MEMORY. Guards may be there in part then.
+ */
+struct guardmaps_error *guards_put(struct remote_task *task,
+				   const struct guardmaps_map *now,
+				   const struct guard_gap *gaps, size_t count);
+
+/** Take all permissions from what is to be guarded, in place of guards. */
+struct guardmaps_error *guards_replace(struct remote_task *task,
+				       const struct guard_gap *gaps,
+				       size_t count);
 
 #endif /* GUARDMAPS_INSTALL_H */

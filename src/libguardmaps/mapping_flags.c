@@ -15,9 +15,11 @@ static uint8_t flag_of_word(const char *word)
 	static const char *const no_guards[] = { "io", "pf", "mm", "de", "ht" };
 
 	if (strcmp(word, "lo") == 0)
-		return MAPPING_LOCKED;
+		return GUARDMAPS_LOCKED;
 	if (strcmp(word, "lf") == 0)
-		return MAPPING_LOCKED_ONFAULT;
+		return GUARDMAPS_LOCKED_ON_FAULT;
+	if (strcmp(word, "gd") == 0)
+		return MAPPING_GROWS_DOWN;
 	for (size_t i = 0; i < sizeof(no_guards) / sizeof(*no_guards); i++)
 		if (strcmp(word, no_guards[i]) == 0)
 			return MAPPING_TAKES_NO_GUARDS;
@@ -36,51 +38,36 @@ static uint8_t parse_flags(char *words)
 }
 
 /* A line of maps says which mapping the lines after it are about. */
-static void take_line(char *line, const struct guardmaps_map *map,
-		      uint8_t *flags, uint32_t *mapping)
+static void take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
 {
 	static const char key[] = "VmFlags:";
 	struct guardmaps_mapping parsed;
 
 	if (strncmp(line, key, sizeof(key) - 1) == 0) {
 		if (*mapping != GUARDMAPS_NONE)
-			flags[*mapping] = parse_flags(line + sizeof(key) - 1);
+			map->mappings[*mapping].flags =
+				parse_flags(line + sizeof(key) - 1);
 	} else if (maps_line_parse(line, map->page_size, &parsed)) {
 		*mapping = guardmaps_map_find_mapping(map, parsed.start);
 	}
 }
 
-static struct guardmaps_error *read_flags(const struct guardmaps_process *process,
-					  const struct guardmaps_map *map,
-					  int fd, uint8_t *flags)
+struct guardmaps_error *
+mapping_flags_read(const struct guardmaps_process *process,
+		   struct guardmaps_map *map)
 {
-	struct line_reader reader;
 	uint32_t mapping = GUARDMAPS_NONE;
-	char *line;
+	struct line_reader reader;
 	size_t length;
+	char *line;
 	int got;
 
-	line_reader_init(&reader, fd);
-	while ((got = line_reader_next(&reader, &line, &length)) > 0)
-		take_line(line, map, flags, &mapping);
-	line_reader_deinit(&reader);
-	return got < 0 ? process_file_error(process, -got, "smaps") : NULL;
-}
-
-struct guardmaps_error *mapping_flags_read(const struct guardmaps_process *process,
-					   const struct guardmaps_map *map,
-					   uint8_t **ret)
-{
 	_cleanup_close_ int fd = process_open_memory_file(process, "smaps");
 	if (fd < 0)
 		return process_file_error(process, -fd, "smaps");
-	uint8_t *flags = calloc(map->mapping_count + 1, sizeof(*flags));
-	if (!flags)
-		return &error_no_memory;
-	struct guardmaps_error *error = read_flags(process, map, fd, flags);
-	if (error)
-		free(flags);
-	else
-		*ret = flags;
-	return error;
+	line_reader_init(&reader, fd);
+	while ((got = line_reader_next(&reader, &line, &length)) > 0)
+		take_line(line, map, &mapping);
+	line_reader_deinit(&reader);
+	return got < 0 ? process_file_error(process, -got, "smaps") : NULL;
 }

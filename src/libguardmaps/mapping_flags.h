@@ -5,26 +5,22 @@
 
 #include "guardmaps.h"
 
+/* Of guardmaps_mapping.flags, besides those of enum guardmaps_lock. */
 enum mapping_flag {
-	/** VM_LOCKED: takes no guards until it is unlocked. */
-	MAPPING_LOCKED = 1 << 0,
-	/** VM_LOCKONFAULT: locked by MLOCK_ONFAULT or MCL_ONFAULT. */
-	MAPPING_LOCKED_ONFAULT = 1 << 1,
 	/** VM_IO, VM_PFNMAP, VM_MIXEDMAP, VM_DONTEXPAND, VM_HUGETLB. */
 	MAPPING_TAKES_NO_GUARDS = 1 << 2,
+	/** VM_GROWSDOWN. */
+	MAPPING_GROWS_DOWN = 1 << 3,
 };
 
 /**
- * Read the flags of the mappings of a stopped process.
- *
- * @map: its guard map, just read.
- * @ret: an array of bits of enum mapping_flag, one element for each mapping of
- *	@map, that the caller frees.
+ * Read the flags of the mappings of a stopped process into its guard map, which
+ * was just read.
  *
  * Errors: ENDED, FORMAT, OS, NO_MEMORY.
  */
-struct guardmaps_error *mapping_flags_read(const struct guardmaps_process *process,
-					   const struct guardmaps_map *map,
-					   uint8_t **ret);
+struct guardmaps_error *
+mapping_flags_read(const struct guardmaps_process *process,
+		   struct guardmaps_map *map);
 
 #endif /* GUARDMAPS_MAPPING_FLAGS_H */

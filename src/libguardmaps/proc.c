@@ -260,6 +260,26 @@ bool process_has_changed(const struct guardmaps_process *process)
 	return read_stat(&now) || now.stack_address != process->stack_address;
 }
 
+pid_t process_innermost_pid(const struct guardmaps_process *process)
+{
+	static const char key[] = "\nNSpid:";
+	char status[4096];
+	pid_t pid = -ENODATA;
+
+	ssize_t length = process_read_file(process, "status", status,
+					   sizeof(status));
+	if (length < 0)
+		return length;
+	char *position = strstr(status, key);
+	if (!position)
+		return pid;
+	position += strlen(key);
+	/* One number for each namespace, up to the end of the line. */
+	while (*position == '\t' || *position == ' ')
+		pid = strtol(position, &position, 10);
+	return pid;
+}
+
 bool process_has_living_thread(const struct guardmaps_process *process,
 			       pid_t tid)
 {

@@ -90,6 +90,13 @@ bool process_has_changed(const struct guardmaps_process *process);
 /** The id of the first thread, by whatever thread the process was opened. */
 pid_t process_first_thread(const struct guardmaps_process *process);
 
+/**
+ * Its pid in the innermost pid namespace that it is in, which outlives its
+ * restore from a checkpoint (NSpid, proc_pid_status(5), Linux 4.1).
+ * Returns a negative errno on failure.
+ */
+pid_t process_innermost_pid(const struct guardmaps_process *process);
+
 /** Whether a thread of the process is there and not about to end. */
 bool process_has_living_thread(const struct guardmaps_process *process,
 			       pid_t tid);

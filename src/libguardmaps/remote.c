@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <elf.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -25,6 +28,9 @@
 /* Stops that may come in between: of the process, and a SIGSTOP on its way. */
 #define MAXIMUM_STOPS 16
 
+/* Zeros at the end of a vDSO that tell that there is room for some code. */
+#define ROOM_SIZE 64
+
 #define MAXIMUM_RESTARTS 1000
 
 /* ---- What differs between architectures ------------------------------- */
@@ -36,6 +42,8 @@ typedef struct user_regs_struct registers;
 #define SYSCALL_INSTRUCTION "\x0f\x05"
 #define SYSCALL_INSTRUCTION_SIZE 2
 #define SYSCALL_INSTRUCTION_STEP 1
+/* syscall; 1: pause; jmp 1b */
+#define WAITING_CALL "\x0f\x05\xf3\x90\xeb\xfc\xcc\xcc"
 
 static bool is_native(const registers *regs)
 {
@@ -63,6 +71,11 @@ static int64_t call_result(const registers *regs)
 	return regs->rax;
 }
 
+static uint64_t program_counter(const registers *regs)
+{
+	return regs->rip;
+}
+
 #elif defined(__aarch64__)
 
 typedef struct user_regs_struct registers;
@@ -70,6 +83,8 @@ typedef struct user_regs_struct registers;
 #define SYSCALL_INSTRUCTION "\x01\x00\x00\xd4"
 #define SYSCALL_INSTRUCTION_SIZE 4
 #define SYSCALL_INSTRUCTION_STEP 4
+/* svc #0; b . */
+#define WAITING_CALL "\x01\x00\x00\xd4\x00\x00\x00\x14"
 
 static bool is_native(const registers *regs)
 {
@@ -91,6 +106,11 @@ static int64_t call_result(const registers *regs)
 	return regs->regs[0];
 }
 
+static uint64_t program_counter(const registers *regs)
+{
+	return regs->pc;
+}
+
 #else
 #define REMOTE_UNSUPPORTED
 typedef struct { char none; } registers;
@@ -104,9 +124,36 @@ static void set_call(registers *regs, uint64_t instruction, long number,
 	(void)regs, (void)instruction, (void)number, (void)arguments;
 }
 static int64_t call_result(const registers *regs) { (void)regs; return 0; }
+#define WAITING_CALL "\0\0\0\0\0\0\0"
+static uint64_t program_counter(const registers *regs) { (void)regs; return 0; }
 #endif
 
+/* As much as PTRACE_POKEDATA writes. */
+#define WAITING_CALL_SIZE 8
+
+/* As they read back: these two cannot be blocked. */
+#define ALL_SIGNALS                                                   \
+	(~(UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1)))
+
 /* ---- A task ----------------------------------------------------------- */
+
+/* What a task was like, to be put back: by us, or by whoever outlives us. */
+struct remote_journal {
+	/* Written last, and cleared last: what follows holds. */
+	atomic_bool active;
+	pid_t tid;
+	/* A system call that waits behind itself, in the vDSO; 0 for none. */
+	uint64_t waiting_call;
+	registers registers;
+	uint64_t signal_mask;
+	/* Address of the thread's struct rseq, and the sequence it was in. */
+	uint64_t rseq;
+	uint64_t rseq_critical_section;
+	/* Syscall user dispatch (Linux 5.11), where it is on. */
+	struct syscall_dispatch dispatch;
+	/* SIGSTOP was on its way, and is to be again. */
+	bool stop_was_queued;
+};
 
 struct remote_task {
 	/* Of its first thread, and its own. */
@@ -116,16 +163,9 @@ struct remote_task {
 	char name[PROCESS_NAME_SIZE];
 	/* A system call instruction in the vDSO. */
 	uint64_t instruction;
-	/* As they were, to be put back. */
-	registers saved;
-	uint64_t signal_mask;
-	/* Address of the thread's struct rseq, and the sequence it was in. */
-	uint64_t rseq;
-	uint64_t rseq_critical_section;
-	/* Syscall user dispatch (Linux 5.11), where it is on. */
-	struct syscall_dispatch dispatch;
-	/* SIGSTOP was on its way, and is to be again. */
-	bool stop_was_queued;
+	/* The caller's, or our own. */
+	struct remote_journal *saved;
+	struct remote_journal own;
 	/* It has made a call, and is no longer where it was stopped. */
 	bool has_moved;
 };
@@ -215,6 +255,22 @@ static const struct guardmaps_mapping *find_vdso(const struct guardmaps_map *map
 	return NULL;
 }
 
+/*
+ * The vDSO ends within its last page; what is behind it in there is zeros that
+ * no thread ever runs.
+ */
+static uint64_t find_room_behind(const struct guardmaps_mapping *vdso,
+				 const char *code, size_t size)
+{
+	static const char zeros[ROOM_SIZE];
+
+	return size > ROOM_SIZE &&
+			       memcmp(code + size - ROOM_SIZE, zeros,
+				      ROOM_SIZE) == 0
+		       ? vdso->end - ROOM_SIZE / 2
+		       : 0;
+}
+
 static struct guardmaps_error *find_instruction(struct remote_task *task,
 						const struct guardmaps_map *map)
 {
@@ -229,6 +285,8 @@ static struct guardmaps_error *find_instruction(struct remote_task *task,
 	int failed = remote_read(task, vdso->start, code, size);
 	if (failed)
 		return task_error(task, -failed, "read the vDSO");
+	task->saved->waiting_call =
+		task->saved != &task->own ? find_room_behind(vdso, code, size) : 0;
 	for (size_t i = 0; i + SYSCALL_INSTRUCTION_SIZE <= size;
 	     i += SYSCALL_INSTRUCTION_STEP) {
 		if (memcmp(code + i, SYSCALL_INSTRUCTION,
@@ -252,26 +310,30 @@ static struct guardmaps_error *find_instruction(struct remote_task *task,
 static struct guardmaps_error *save_rseq(struct remote_task *task)
 {
 	struct __ptrace_rseq_configuration configuration = {};
+	struct remote_journal *saved = task->saved;
 
+	saved->rseq = saved->rseq_critical_section = 0;
 	/* Linux 5.13; before, and where there is no rseq, nothing is to save. */
 	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, task->tid,
 		   sizeof(configuration), &configuration) <= 0 ||
 	    !configuration.rseq_abi_pointer)
 		return NULL;
-	task->rseq = configuration.rseq_abi_pointer;
-	int failed = remote_read(task, task->rseq + RSEQ_CRITICAL_SECTION,
-				 &task->rseq_critical_section,
-				 sizeof(task->rseq_critical_section));
+	saved->rseq = configuration.rseq_abi_pointer;
+	int failed = remote_read(task, saved->rseq + RSEQ_CRITICAL_SECTION,
+				 &saved->rseq_critical_section,
+				 sizeof(saved->rseq_critical_section));
 	return failed ? task_error(task, -failed, "read the rseq area") : NULL;
 }
 
 static int restore_rseq(const struct remote_task *task)
 {
-	if (!task->rseq || !task->rseq_critical_section)
+	const struct remote_journal *saved = task->saved;
+
+	if (!saved->rseq || !saved->rseq_critical_section)
 		return 0;
-	return remote_write(task, task->rseq + RSEQ_CRITICAL_SECTION,
-			    &task->rseq_critical_section,
-			    sizeof(task->rseq_critical_section));
+	return remote_write(task, saved->rseq + RSEQ_CRITICAL_SECTION,
+			    &saved->rseq_critical_section,
+			    sizeof(saved->rseq_critical_section));
 }
 
 /* ---- Syscall user dispatch -------------------------------------------- */
@@ -280,20 +342,23 @@ static int restore_rseq(const struct remote_task *task)
 static bool suspend_dispatch(struct remote_task *task)
 {
 	struct syscall_dispatch off = { .mode = SYSCALL_DISPATCH_OFF };
+	struct syscall_dispatch *saved = &task->saved->dispatch;
 
-	if (ptrace(PTRACE_GET_SYSCALL_DISPATCH, task->tid,
-		   sizeof(task->dispatch), &task->dispatch))
-		task->dispatch.mode = SYSCALL_DISPATCH_OFF;
-	return task->dispatch.mode == SYSCALL_DISPATCH_OFF ||
-	       !ptrace(PTRACE_SET_SYSCALL_DISPATCH, task->tid,
-		       sizeof(off), &off);
+	if (ptrace(PTRACE_GET_SYSCALL_DISPATCH, task->tid, sizeof(*saved),
+		   saved))
+		saved->mode = SYSCALL_DISPATCH_OFF;
+	return saved->mode == SYSCALL_DISPATCH_OFF ||
+	       !ptrace(PTRACE_SET_SYSCALL_DISPATCH, task->tid, sizeof(off),
+		       &off);
 }
 
 static bool resume_dispatch(struct remote_task *task)
 {
-	return task->dispatch.mode == SYSCALL_DISPATCH_OFF ||
-	       !ptrace(PTRACE_SET_SYSCALL_DISPATCH, task->tid,
-		       sizeof(task->dispatch), &task->dispatch);
+	struct syscall_dispatch *saved = &task->saved->dispatch;
+
+	return saved->mode == SYSCALL_DISPATCH_OFF ||
+	       !ptrace(PTRACE_SET_SYSCALL_DISPATCH, task->tid, sizeof(*saved),
+		       saved);
 }
 
 /* ---- Taking over and giving back -------------------------------------- */
@@ -303,53 +368,114 @@ static struct guardmaps_error *save_state(struct remote_task *task,
 {
 	struct guardmaps_error *error;
 
-	if (!get_registers(task, &task->saved))
+	task->saved->dispatch.mode = SYSCALL_DISPATCH_OFF;
+	task->saved->stop_was_queued = false;
+	if (!get_registers(task, &task->saved->registers))
 		return errno == ENOEXEC
 			       ? refuse(task, "it is a 32-bit task")
 			       : task_error(task, errno, "read the registers");
-	if (!is_native(&task->saved))
+	if (!is_native(&task->saved->registers))
 		return refuse(task, "it is a 32-bit task");
 	error = find_instruction(task, map);
 	if (!error)
 		error = save_rseq(task);
-	if (!error && !get_signal_mask(task, &task->signal_mask))
+	if (!error && !get_signal_mask(task, &task->saved->signal_mask))
 		error = task_error(task, errno, "read the signal mask");
 	return error;
+}
+
+/* Put code where the task's own never was. */
+static bool write_waiting_call(const struct remote_task *task, const char *code)
+{
+	long word;
+
+	memcpy(&word, code, sizeof(word));
+	return !task->saved->waiting_call ||
+	       !ptrace(PTRACE_POKEDATA, task->tid, task->saved->waiting_call,
+		       word);
+}
+
+static void erase_waiting_call(const struct remote_task *task)
+{
+	static const char zeros[WAITING_CALL_SIZE];
+
+	write_waiting_call(task, zeros);
 }
 
 /* From here on the task is changed: all of it must be put back. */
 static struct guardmaps_error *take_over(struct remote_task *task)
 {
-	if (!set_signal_mask(task, ~UINT64_C(0)))
+	task->saved->tid = task->tid;
+	atomic_store(&task->saved->active, true);
+	if (!write_waiting_call(task, WAITING_CALL))
+		return task_error(task, errno, "write to the vDSO");
+	if (task->saved->waiting_call)
+		task->instruction = task->saved->waiting_call;
+	if (!set_signal_mask(task, ALL_SIGNALS))
 		return task_error(task, errno, "block the signals");
-	if (suspend_dispatch(task))
-		return NULL;
-	struct guardmaps_error *error =
-		task_error(task, errno, "suspend the syscall user dispatch");
-	set_signal_mask(task, task->signal_mask);
-	return error;
+	return suspend_dispatch(task)
+		       ? NULL
+		       : task_error(task, errno,
+				    "suspend the syscall user dispatch");
+}
+
+/* @is_away: it runs a call of ours, and its registers are those of that. */
+static struct guardmaps_error *put_back(struct remote_task *task, bool is_away)
+{
+	struct remote_journal *saved = task->saved;
+
+	/*
+	 * In this order: with its registers, but without its sequence, it would
+	 * go on in the sequence's middle if we were killed here.
+	 */
+	int failed = is_away ? restore_rseq(task) : 0;
+	if (failed)
+		return task_error(task, -failed, "restore the rseq area");
+	if (is_away && !set_registers(task, &saved->registers))
+		return task_error(task, errno, "restore the registers");
+	if (!resume_dispatch(task))
+		return task_error(task, errno,
+				  "restore the syscall user dispatch");
+	if (!set_signal_mask(task, saved->signal_mask))
+		return task_error(task, errno, "restore the signal mask");
+	erase_waiting_call(task);
+	if (saved->stop_was_queued &&
+	    syscall(SYS_tgkill, task->pid, task->tid, SIGSTOP))
+		return task_error(task, errno, "restore the pending stop");
+	atomic_store(&saved->active, false);
+	return NULL;
+}
+
+static void name_task(struct remote_task *task,
+		      const struct guardmaps_process *process, pid_t tid)
+{
+	task->pid = process_first_thread(process);
+	task->tid = tid;
+	strcpy(task->name, process->name);
 }
 
 struct guardmaps_error *
 remote_begin(const struct guardmaps_process *process,
 	     const struct guardmaps_map *map, pid_t tid,
-	     struct remote_task **ret)
+	     struct remote_journal *journal, struct remote_task **ret)
 {
 	struct remote_task *task = calloc(1, sizeof(*task));
 	struct guardmaps_error *error = NULL;
 
 	if (!task)
 		return &error_no_memory;
-	task->pid = process_first_thread(process);
-	task->tid = tid;
-	strcpy(task->name, process->name);
+	name_task(task, process, tid);
+	task->saved = journal ? journal : &task->own;
 #ifdef REMOTE_UNSUPPORTED
 	error = refuse(task, "this architecture is not supported");
 #endif
 	if (!error)
 		error = save_state(task, map);
-	if (!error)
+	if (!error) {
 		error = take_over(task);
+		if (error)
+			guardmaps_error_destroy(put_back(task, false));
+	}
 	if (error)
 		free(task);
 	else
@@ -391,7 +517,7 @@ static enum stop move(struct remote_task *task, int request)
 	if (status >> 16 == 0 && (WSTOPSIG(status) & 0x7f) == SIGTRAP)
 		return STOP_SYSCALL;
 	if (WSTOPSIG(status) == SIGSTOP) {
-		task->stop_was_queued = true;
+		task->saved->stop_was_queued = true;
 		return STOP_SIGNAL;
 	}
 	errno = EPROTO;
@@ -423,19 +549,8 @@ struct guardmaps_error *remote_end(struct remote_task *task)
 {
 	struct guardmaps_error *error = move_back(task);
 
-	if (!error && !set_registers(task, &task->saved))
-		error = task_error(task, errno, "restore the registers");
-	int failed = error ? 0 : restore_rseq(task);
-	if (failed)
-		error = task_error(task, -failed, "restore the rseq area");
-	if (!error && !resume_dispatch(task))
-		error = task_error(task, errno,
-				   "restore the syscall user dispatch");
-	if (!error && !set_signal_mask(task, task->signal_mask))
-		error = task_error(task, errno, "restore the signal mask");
-	if (!error && task->stop_was_queued &&
-	    syscall(SYS_tgkill, task->pid, task->tid, SIGSTOP))
-		error = task_error(task, errno, "restore the pending stop");
+	if (!error)
+		error = put_back(task, true);
 	free(task);
 	return error;
 }
@@ -489,7 +604,7 @@ struct guardmaps_error *remote_call(struct remote_task *task, long number,
 	int64_t result = 0;
 
 	for (int i = 0; i < MAXIMUM_RESTARTS; i++) {
-		registers regs = task->saved;
+		registers regs = task->saved->registers;
 		set_call(&regs, task->instruction, number, arguments);
 		if (!set_registers(task, &regs))
 			return task_error(task, errno, "write the registers");
@@ -502,4 +617,66 @@ struct guardmaps_error *remote_call(struct remote_task *task, long number,
 	}
 	*ret = is_to_be_restarted(result) ? -EAGAIN : result;
 	return NULL;
+}
+
+struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
+					  uint64_t start, uint64_t end,
+					  int argument, int tolerated,
+					  const char *what)
+{
+	const uint64_t arguments[6] = { start, end - start, argument };
+	int64_t result;
+
+	struct guardmaps_error *error =
+		remote_call(task, number, arguments, &result);
+	if (error || result >= 0 || result == -tolerated)
+		return error;
+	return error_errno(-result, "%d (%s): cannot %s 0x%" PRIx64 "-0x%" PRIx64,
+			   task->pid, task->name, what, start, end);
+}
+
+/* ---- When the one who took over is gone -------------------------------- */
+
+struct remote_journal *remote_journal_create(void)
+{
+	void *memory = mmap(NULL, sizeof(struct remote_journal),
+			    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void remote_journal_destroy(struct remote_journal *journal)
+{
+	if (journal)
+		munmap(journal, sizeof(*journal));
+}
+
+pid_t remote_journal_thread(const struct remote_journal *journal)
+{
+	return atomic_load(&journal->active) ? journal->tid : 0;
+}
+
+/*
+ * It may have been left before it was changed at all, or when it was whole
+ * again but for a last thing: only what is not its own is put back.
+ */
+struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
+				       struct remote_journal *journal)
+{
+	struct remote_task task = { .saved = journal };
+	uint64_t signal_mask;
+	registers now;
+
+	name_task(&task, process, journal->tid);
+	if (!get_registers(&task, &now))
+		return task_error(&task, errno, "read the registers");
+	if (!get_signal_mask(&task, &signal_mask))
+		return task_error(&task, errno, "read the signal mask");
+	if (signal_mask != ALL_SIGNALS)
+		journal->signal_mask = signal_mask;
+	return put_back(&task,
+			journal->waiting_call &&
+				program_counter(&now) - journal->waiting_call <
+					WAITING_CALL_SIZE);
 }

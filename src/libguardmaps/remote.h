@@ -3,7 +3,7 @@
  * System calls in a stopped task: it makes them itself, and then is as it was.
  *
  * The task must be traced by the calling thread (PTRACE_SEIZE) and stopped. It
- * runs a `syscall` instruction of its own vDSO. Registers, signal mask, a stop
+ * runs a system call instruction of its own vDSO, or one behind its end. Registers, signal mask, a stop
  * signal that was on its way, an interrupted system call and a restartable
  * sequence are put back as they were.
  */
@@ -19,9 +19,36 @@
 struct remote_task;
 
 /**
+ * What a task was like before it was taken over, in memory that is shared with
+ * the processes that are forked from here: one of them can put it back if the
+ * one that took it over is killed. Meanwhile the task, which is let go by that,
+ * stays where it is.
+ */
+struct remote_journal;
+
+/** NULL if there is no memory. */
+struct remote_journal *remote_journal_create(void);
+
+/** NULL is allowed. */
+void remote_journal_destroy(struct remote_journal *journal);
+
+/** The thread that is taken over, or 0. */
+pid_t remote_journal_thread(const struct remote_journal *journal);
+
+/**
+ * Put back what was taken over by a process that is gone. Its thread must be
+ * traced by the caller and stopped in a PTRACE_EVENT_STOP.
+ *
+ * Errors: ENDED, OS.
+ */
+struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
+				       struct remote_journal *journal);
+
+/**
  * Take over a stopped task.
  *
  * @process: the process it belongs to; @map: its guard map, for the vDSO.
+ * @journal: may be NULL; then the task is lost if the caller is killed.
  *
  * Errors: UNSUPPORTED (a 32-bit task, another architecture, no vDSO: nothing
  * was touched), ENDED, OS, NO_MEMORY.
@@ -29,7 +56,7 @@ struct remote_task;
 struct guardmaps_error *
 remote_begin(const struct guardmaps_process *process,
 	     const struct guardmaps_map *map, pid_t tid,
-	     struct remote_task **ret);
+	     struct remote_journal *journal, struct remote_task **ret);
 
 /**
  * Run a system call.
@@ -40,6 +67,17 @@ remote_begin(const struct guardmaps_process *process,
  */
 struct guardmaps_error *remote_call(struct remote_task *task, long number,
 				    const uint64_t arguments[6], int64_t *ret);
+
+/**
+ * Run one that is about a range of memory: number(start, length, argument).
+ *
+ * @what: it does, for the message if it fails: "cannot WHAT START-END".
+ * @tolerated: an errno that is no failure, or 0.
+ */
+struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
+					  uint64_t start, uint64_t end,
+					  int argument, int tolerated,
+					  const char *what);
 
 /**
  * Give a task back, stopped and as it was, and free @task in any case.

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "error.h"
+#include "guard_map.h"
+#include "lock.h"
+#include "proc.h"
+
+#define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
+
+/* ---- The limit -------------------------------------------------------- */
+
+void lock_limit_raise(pid_t pid, struct lock_limit *ret)
+{
+	struct rlimit raised = { RLIM_INFINITY, RLIM_INFINITY };
+
+	*ret = (struct lock_limit){ .pid = pid };
+	if (prlimit(pid, RLIMIT_MEMLOCK, NULL, &ret->before))
+		return;
+	ret->is_raised = !prlimit(pid, RLIMIT_MEMLOCK, &raised, NULL);
+	if (ret->is_raised)
+		return;
+	raised.rlim_cur = raised.rlim_max = ret->before.rlim_max;
+	ret->is_raised = !prlimit(pid, RLIMIT_MEMLOCK, &raised, NULL);
+}
+
+void lock_limit_restore(const struct lock_limit *limit)
+{
+	if (limit->is_raised)
+		prlimit(limit->pid, RLIMIT_MEMLOCK, &limit->before, NULL);
+}
+
+/* A number behind a name in /proc/PID/status, or 0. */
+static uint64_t status_number(const char *status, const char *name, int base)
+{
+	const char *line = strstr(status, name);
+
+	return line ? strtoull(line + strlen(name), NULL, base) : 0;
+}
+
+struct guardmaps_error *
+lock_limit_check(const struct guardmaps_process *process)
+{
+	struct lock_limit before;
+	char status[4096];
+
+	if (process_read_file(process, "status", status, sizeof(status)) < 0)
+		return process_file_error(process, ESRCH, "status");
+	lock_limit_raise(process->pid, &before);
+	uint64_t limit = process_read_limit(process, "Max locked memory");
+	lock_limit_restore(&before);
+	uint64_t capabilities = status_number(status, "\nCapEff:", 16);
+	if (status_number(status, "\nVmLck:", 10) * 1024 <= limit ||
+	    capabilities >> CAP_IPC_LOCK & 1)
+		return NULL;
+	return error_create(GUARDMAPS_ERROR_INVALID,
+			    "%d (%s): cannot unlock memory for the guards: RLIMIT_MEMLOCK would not let it be locked again",
+			    process->pid, process->name);
+}
+
+/* ---- Locking ---------------------------------------------------------- */
+
+struct guardmaps_error *mapping_unlock(struct remote_task *task,
+				       const struct guardmaps_mapping *mapping)
+{
+	return remote_range_call(task, SYS_munlock, mapping->start, mapping->end,
+				 0, 0, "unlock");
+}
+
+struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
+				   uint64_t end, uint8_t locks)
+{
+	if (!(locks & GUARDMAPS_LOCKED))
+		return remote_range_call(task, SYS_munlock, start, end, 0, 0,
+					 "unlock");
+	/* It cannot bring in the guarded pages, says ENOMEM, and has locked. */
+	return remote_range_call(task, SYS_mlock2, start, end,
+				 locks & GUARDMAPS_LOCKED_ON_FAULT
+					 ? MLOCK_ONFAULT : 0,
+				 ENOMEM, "lock");
+}
+
+/* ---- Comparing -------------------------------------------------------- */
+
+/* A part of a mapping of one guard map that lies in one mapping of another. */
+struct overlap {
+	size_t wanted, now;
+	uint64_t start, end;
+};
+
+/* The next overlap of mappings whose locks differ; false if there is none. */
+static bool find_difference(const struct guardmaps_map *now,
+			    const struct guardmaps_map *wanted,
+			    struct overlap *overlap)
+{
+	while (overlap->wanted < wanted->mapping_count &&
+	       overlap->now < now->mapping_count) {
+		const struct guardmaps_mapping *a =
+			&wanted->mappings[overlap->wanted];
+		const struct guardmaps_mapping *b = &now->mappings[overlap->now];
+		overlap->start = a->start > b->start ? a->start : b->start;
+		overlap->end = a->end < b->end ? a->end : b->end;
+		if (a->end <= b->end)
+			overlap->wanted++;
+		else
+			overlap->now++;
+		if (overlap->start < overlap->end &&
+		    ((a->flags ^ b->flags) & ALL_LOCKS))
+			return true;
+	}
+	return false;
+}
+
+static uint8_t wanted_locks(const struct guardmaps_map *wanted, uint64_t address)
+{
+	return wanted->mappings[guardmaps_map_find_mapping(wanted, address)].flags &
+	       ALL_LOCKS;
+}
+
+struct guardmaps_error *locks_reinstate(struct remote_task *task,
+					const struct guardmaps_map *now,
+					const struct guardmaps_map *wanted,
+					size_t *ret_count)
+{
+	struct guardmaps_error *error = NULL;
+	struct overlap overlap = {};
+	struct lock_limit limit;
+	size_t count = 0;
+
+	lock_limit_raise(now->pid, &limit);
+	while (!error && find_difference(now, wanted, &overlap)) {
+		error = range_lock(task, overlap.start, overlap.end,
+				   wanted_locks(wanted, overlap.start));
+		count++;
+	}
+	lock_limit_restore(&limit);
+	*ret_count = count;
+	return error;
+}
+
+bool locks_differ(const struct guardmaps_map *now,
+		  const struct guardmaps_map *wanted)
+{
+	struct overlap overlap = {};
+
+	return find_difference(now, wanted, &overlap);
+}
+
+struct guardmaps_error *locks_verify(const struct guardmaps_map *now,
+				     const struct guardmaps_map *wanted)
+{
+	struct overlap overlap = {};
+
+	if (!find_difference(now, wanted, &overlap))
+		return NULL;
+	return error_create(GUARDMAPS_ERROR_OS,
+			    "%d (%s): cannot lock 0x%" PRIx64 "-0x%" PRIx64 " again as it was (RLIMIT_MEMLOCK?)",
+			    now->pid, now->process_name, overlap.start,
+			    overlap.end);
+}

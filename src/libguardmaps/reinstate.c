@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "guard_map.h"
+#include "install.h"
+#include "lock.h"
+#include "mapping.h"
+#include "mapping_flags.h"
+#include "proc.h"
+#include "reinstate.h"
+#include "seize.h"
+
+#define ALL_ACCESS (GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE)
+
+/* ---- Whether it is the process of the guard map ------------------------ */
+
+/* Length of a name without " (deleted)". */
+static size_t name_length(const char *name)
+{
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(name), suffix = sizeof(deleted) - 1;
+
+	return length > suffix && strcmp(name + length - suffix, deleted) == 0
+		       ? length - suffix
+		       : length;
+}
+
+/* A file may have been deleted meanwhile. */
+static bool same_name(const char *a, const char *b)
+{
+	return name_length(a) == name_length(b) &&
+	       memcmp(a, b, name_length(a)) == 0;
+}
+
+static bool is_deleted(const struct guardmaps_mapping *mapping)
+{
+	return mapping->name[name_length(mapping->name)] != '\0';
+}
+
+/*
+ * Whether a mapping shows, at @address, what @wanted showed there. Not by the
+ * inode: checkpoint and restore, to another machine even, give new ones, and
+ * new names to what has none in a file system (memfd, shared memory).
+ */
+static bool shows_same(const struct guardmaps_mapping *mapping,
+		       const struct guardmaps_mapping *wanted, uint64_t address)
+{
+	if ((mapping->permissions ^ wanted->permissions) & GUARDMAPS_SHARED ||
+	    mapping_has_file(mapping) != mapping_has_file(wanted))
+		return false;
+	if (!mapping_has_file(mapping))
+		return true;
+	return ((is_deleted(mapping) && is_deleted(wanted)) ||
+		same_name(mapping->name, wanted->name)) &&
+	       guardmaps_mapping_offset(mapping, address) ==
+		       guardmaps_mapping_offset(wanted, address);
+}
+
+/* Mappings may have merged or been split, but not moved or changed. */
+static bool is_covered(const struct guardmaps_map *now,
+		       const struct guardmaps_mapping *wanted)
+{
+	uint64_t address = wanted->start;
+
+	while (address < wanted->end) {
+		uint32_t i = guardmaps_map_find_mapping(now, address);
+		if (i == GUARDMAPS_NONE || address >= now->mappings[i].end ||
+		    !shows_same(&now->mappings[i], wanted, address))
+			return false;
+		address = now->mappings[i].end;
+	}
+	return true;
+}
+
+static struct guardmaps_error *check_program(struct guardmaps_process *process,
+					     const struct guardmaps_map *wanted)
+{
+	char executable[4096];
+
+	if (!*wanted->executable ||
+	    process_read_link(process, "exe", executable,
+			      sizeof(executable)) < 0 ||
+	    same_name(wanted->executable, executable))
+		return NULL;
+	return error_create(GUARDMAPS_ERROR_INVALID,
+			    "%d (%s): the guard map is of another program: %s, not %s",
+			    process->pid, process->name, wanted->executable,
+			    executable);
+}
+
+static struct guardmaps_error *check_mappings(const struct guardmaps_map *wanted,
+					      const struct guardmaps_map *now)
+{
+	uint32_t last = GUARDMAPS_NONE;
+
+	for (size_t i = 0; i < wanted->region_count; i++) {
+		if (wanted->regions[i].mapping == last)
+			continue;
+		last = wanted->regions[i].mapping;
+		const struct guardmaps_mapping *mapping =
+			&wanted->mappings[last];
+		if (!is_covered(now, mapping))
+			return error_create(GUARDMAPS_ERROR_INVALID,
+					    "%d (%s): the guard map is of another process or another time: 0x%" PRIx64 "-0x%" PRIx64 " is not mapped as it was",
+					    now->pid, now->process_name,
+					    mapping->start, mapping->end);
+	}
+	return NULL;
+}
+
+/* ---- Looking ----------------------------------------------------------- */
+
+struct reinstatement {
+	struct guardmaps_process *process;
+	pid_t tid;
+	struct remote_journal *journal;
+	const struct guardmaps_map *wanted;
+	unsigned int flags;
+	/* The process as it is, with the flags of its mappings. */
+	struct guardmaps_map *now;
+	struct guard_gap *gaps;
+	size_t count;
+};
+
+/* Without guards: for a kernel that has none, and so no source. */
+static struct guardmaps_error *read_mappings(struct guardmaps_process *process,
+					     struct guardmaps_map **ret)
+{
+	_cleanup_close_ int fd = process_open_memory_file(process, "maps");
+	if (fd < 0)
+		return process_file_error(process, -fd, "maps");
+	struct guardmaps_error *error =
+		guard_map_create(process->pid, process->name, "",
+				 sysconf(_SC_PAGESIZE), ret);
+	if (!error)
+		error = mappings_read(process, fd, *ret);
+	return error;
+}
+
+static struct guardmaps_error *look(struct reinstatement *all)
+{
+	struct guardmaps_error *error =
+		all->flags & REINSTATE_PROT_NONE
+			? read_mappings(all->process, &all->now)
+			: guardmaps_scan(all->process, GUARDMAPS_SOURCE_AUTO,
+					 &all->now);
+	if (!error)
+		error = mapping_flags_read(all->process, all->now);
+	return error;
+}
+
+static void forget(struct reinstatement *all)
+{
+	guardmaps_map_destroy(all->now);
+	free(all->gaps);
+	all->now = NULL;
+	all->gaps = NULL;
+	all->count = 0;
+}
+
+static struct guardmaps_error *find_gaps(struct reinstatement *all)
+{
+	return guards_find_gaps(all->wanted, all->now, &all->gaps,
+				&all->count);
+}
+
+static bool needs_unlocking(const struct reinstatement *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (all->now->mappings[all->gaps[i].mapping].flags &
+		    GUARDMAPS_LOCKED)
+			return true;
+	return false;
+}
+
+static struct guardmaps_error *prepare(struct reinstatement *all)
+{
+	struct guardmaps_error *error =
+		check_program(all->process, all->wanted);
+	if (!error)
+		error = look(all);
+	if (!error)
+		error = check_mappings(all->wanted, all->now);
+	if (!error)
+		error = find_gaps(all);
+	if (!error && needs_unlocking(all))
+		error = lock_limit_check(all->process);
+	return error;
+}
+
+/* ---- Changing ---------------------------------------------------------- */
+
+static struct guardmaps_error *change(const struct reinstatement *all,
+				      struct remote_task *task,
+				      struct reinstated *ret)
+{
+	struct guardmaps_error *error =
+		all->flags & REINSTATE_PROT_NONE
+			? guards_replace(task, all->gaps, all->count)
+			: guards_put(task, all->now, all->gaps, all->count);
+	if (!error && all->flags & REINSTATE_LOCKS)
+		error = locks_reinstate(task, all->now, all->wanted,
+					&ret->locks);
+	return error;
+}
+
+static struct guardmaps_error *take_over_and_change(struct reinstatement *all,
+						    struct reinstated *ret)
+{
+	struct remote_task *task;
+
+	struct guardmaps_error *error = remote_begin(
+		all->process, all->now, all->tid, all->journal, &task);
+	if (error)
+		return error;
+	error = change(all, task, ret);
+	return error_first(error, remote_end(task));
+}
+
+/* ---- Seeing ------------------------------------------------------------ */
+
+static bool has_no_access(const struct guardmaps_map *now,
+			  const struct guard_gap *gap)
+{
+	uint32_t i = guardmaps_map_find_mapping(now, gap->start);
+
+	return i != GUARDMAPS_NONE && gap->end <= now->mappings[i].end &&
+	       !(now->mappings[i].permissions & ALL_ACCESS);
+}
+
+static size_t count_unreplaced(const struct reinstatement *before,
+			       const struct guardmaps_map *now)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < before->count; i++)
+		count += !has_no_access(now, &before->gaps[i]);
+	return count;
+}
+
+/* Permissions that were taken away for the time are there again. */
+static struct guardmaps_error *
+verify_permissions(const struct reinstatement *before,
+		   const struct guardmaps_map *now)
+{
+	for (size_t i = 0; i < before->count; i++) {
+		const struct guard_gap *gap = &before->gaps[i];
+		if (!has_no_access(before->now, gap) ||
+		    !(gap->permissions & ALL_ACCESS) ||
+		    !has_no_access(now, gap))
+			continue;
+		return error_create(GUARDMAPS_ERROR_OS,
+				    "%d (%s): cannot give 0x%" PRIx64 "-0x%" PRIx64 " its permissions again",
+				    now->pid, now->process_name, gap->start,
+				    gap->end);
+	}
+	return NULL;
+}
+
+static struct guardmaps_error *verify_guards(const struct reinstatement *before,
+					     struct reinstatement *after)
+{
+	bool is_replaced = before->flags & REINSTATE_PROT_NONE;
+
+	struct guardmaps_error *error = is_replaced ? NULL : find_gaps(after);
+	if (error)
+		return error;
+	size_t missing = is_replaced ? count_unreplaced(before, after->now)
+				     : after->count;
+	if (missing == 0)
+		return is_replaced ? NULL
+				   : verify_permissions(before, after->now);
+	return error_create(GUARDMAPS_ERROR_OS,
+			    "%d (%s): %zu guard regions are still missing after they were put in",
+			    after->process->pid, after->process->name, missing);
+}
+
+/* Success means seen, not hoped. */
+static struct guardmaps_error *verify(const struct reinstatement *before)
+{
+	struct reinstatement after = {
+		.process = before->process,
+		.wanted = before->wanted,
+		.flags = before->flags,
+	};
+
+	struct guardmaps_error *error = look(&after);
+	if (!error)
+		error = verify_guards(before, &after);
+	if (!error)
+		error = locks_verify(after.now,
+				     before->flags & REINSTATE_LOCKS
+					     ? before->wanted : before->now);
+	forget(&after);
+	return error;
+}
+
+/* ---- All of it --------------------------------------------------------- */
+
+static bool has_to_change(const struct reinstatement *all)
+{
+	if (all->flags & REINSTATE_ONLY_CHECK)
+		return false;
+	return all->count > 0 || (all->flags & REINSTATE_LOCKS &&
+				  locks_differ(all->now, all->wanted));
+}
+
+struct guardmaps_error *reinstate(struct guardmaps_process *process, pid_t tid,
+				  struct remote_journal *journal,
+				  const struct guardmaps_map *wanted,
+				  unsigned int flags, struct reinstated *ret)
+{
+	struct reinstatement all = {
+		.process = process,
+		.tid = tid,
+		.journal = journal,
+		.wanted = wanted,
+		.flags = flags,
+	};
+
+	*ret = (struct reinstated){};
+	struct guardmaps_error *error = prepare(&all);
+	if (!error) {
+		ret->gaps = all.count;
+		if (has_to_change(&all)) {
+			error = take_over_and_change(&all, ret);
+			if (!error)
+				error = verify(&all);
+		}
+	}
+	forget(&all);
+	return error;
+}
+
+struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
+					  const struct guardmaps_map *map,
+					  bool only_check, size_t *ret_missing)
+{
+	struct seized_process *seized = NULL;
+	struct reinstated done;
+
+	struct guardmaps_error *error =
+		process->recorded
+			? error_create(GUARDMAPS_ERROR_INVALID,
+				       "%d (%s): cannot install guards in a recorded process",
+				       process->pid, process->name)
+			: process_check_memory(process);
+	if (!error)
+		error = seize(process, &seized);
+	if (!error)
+		error = reinstate(process, seized_thread(seized), NULL, map,
+				  only_check ? REINSTATE_ONLY_CHECK : 0, &done);
+	release(seized);
+	if (!error)
+		*ret_missing = done.gaps;
+	return error;
+}
