@@ -33,10 +33,13 @@ command_libs := -lsmartcols -lcap -lelf
 library_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/libguardmaps/*.c)) \
 	$(B)/obj/guardmaps.pb-c.o
 command_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/guardmaps/*.c))
+plugin_objects := $(patsubst %.c,$(B)/obj/%.o,$(wildcard criu-plugin/*.c))
+plugin := $(B)/criu-plugin/guardmaps.so
 soname := libguardmaps.so.$(soversion)
 man_pages := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
 
-all: $(B)/guardmaps $(B)/libguardmaps.a $(B)/$(soname) $(B)/guardmaps.pc man
+all: $(B)/guardmaps $(B)/libguardmaps.a $(B)/$(soname) $(B)/guardmaps.pc \
+	$(plugin) man
 
 include tests/tests.mk
 
@@ -71,6 +74,18 @@ $(B)/$(soname): $(library_objects) src/libguardmaps/libguardmaps.map
 
 $(B)/guardmaps: $(command_objects) $(B)/libguardmaps.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(command_libs) $(library_libs)
+
+$(B)/obj/criu-plugin/%.o: criu-plugin/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -c -o $@ $<
+
+# With the library's insides, and only its descriptor to be seen: criu has some
+# two thousand names of its own. Those of them that it calls criu fills in.
+$(plugin): $(plugin_objects) $(library_objects)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic \
+		-Wl,--exclude-libs,ALL -Wl,--version-script,criu-plugin/plugin.map \
+		-o $@ $^ $(library_libs)
 
 # Made anew each time: prefix may be another.
 $(B)/guardmaps.pc: src/libguardmaps/guardmaps.pc.in FORCE

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "chain.h"
+#include "log.h"
+
+static const enum plugin_hook own_hooks[] = {
+	HOOK_RESUME_DEVICES_LATE,
+	HOOK_PAUSE_DEVICES,
+	HOOK_CHECKPOINT_DEVICES,
+};
+
+#define OWN_HOOK_COUNT (sizeof(own_hooks) / sizeof(*own_hooks))
+
+/* Those who were there before us, hook by hook. */
+static struct list_node waiting[OWN_HOOK_COUNT];
+
+static void list_init(struct list_node *list)
+{
+	list->next = list->prev = list;
+}
+
+static bool list_is_empty(const struct list_node *list)
+{
+	return list->next == list;
+}
+
+/* Move all of a list behind a node of another. */
+static void list_move(struct list_node *list, struct list_node *behind)
+{
+	if (list_is_empty(list))
+		return;
+	list->prev->next = behind->next;
+	behind->next->prev = list->prev;
+	behind->next = list->next;
+	list->next->prev = behind;
+	list_init(list);
+}
+
+/* The last plugin is the one that is being loaded: us, if we read it right. */
+static bool is_known_criu(const struct plugin_descriptor *self)
+{
+	if (!&cr_plugin_ctl || !cr_plugin_ctl.plugins.prev)
+		return false;
+	const struct loaded_plugin *last =
+		(void *)((char *)cr_plugin_ctl.plugins.prev -
+			 offsetof(struct loaded_plugin, node));
+	return last->descriptor == self;
+}
+
+bool chain_take_first_place(const struct plugin_descriptor *self)
+{
+	bool has_others = false;
+
+	if (!is_known_criu(self))
+		return false;
+	for (size_t i = 0; i < OWN_HOOK_COUNT; i++) {
+		struct list_node *chain = &cr_plugin_ctl.chains[own_hooks[i]];
+		list_init(&waiting[i]);
+		has_others |= !list_is_empty(chain);
+		list_move(chain, &waiting[i]);
+	}
+	if (has_others)
+		log_info("is asked before the plugins that were loaded first");
+	return true;
+}
+
+void chain_admit_others(void)
+{
+	for (size_t i = 0; i < OWN_HOOK_COUNT; i++)
+		/* Not taken at all, or done. */
+		if (waiting[i].next && !list_is_empty(&waiting[i]))
+			list_move(&waiting[i],
+				  cr_plugin_ctl.chains[own_hooks[i]].next);
+}
