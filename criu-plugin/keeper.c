@@ -52,8 +52,9 @@ static struct guardmaps_error *put_right(const struct charge *charge)
 	if (remote_journal_thread(charge->journal))
 		error = remote_recover(charge->process, charge->journal);
 	if (!error)
-		error = reinstate(charge->process, seized_thread(seized), NULL,
-				  charge->map, REINSTATE_LOCKS, &done);
+		error = reinstate(charge->process, seized_thread(seized),
+				  charge->journal, charge->map, REINSTATE_LOCKS,
+				  &done);
 	release(seized);
 	return error;
 }

@@ -219,32 +219,6 @@ struct batch {
 	uint64_t scratch;
 };
 
-static struct guardmaps_error *map_scratch(struct batch *batch)
-{
-	const uint64_t arguments[6] = {
-		0, SCRATCH_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-	};
-	int64_t result;
-
-	struct guardmaps_error *error =
-		remote_call(batch->task, SYS_mmap, arguments, &result);
-	if (!error && result > 0)
-		batch->scratch = result;
-	return error;
-}
-
-static struct guardmaps_error *unmap_scratch(struct batch *batch)
-{
-	uint64_t scratch = batch->scratch;
-
-	batch->scratch = 0;
-	return scratch ? remote_range_call(batch->task, SYS_munmap, scratch,
-					   scratch + SCRATCH_SIZE, 0, 0,
-					   "unmap")
-		       : NULL;
-}
-
 /* Installing over a guard changes nothing: what was done may be done again. */
 static struct guardmaps_error *install_each(struct batch *batch)
 {
@@ -326,10 +300,11 @@ static struct guardmaps_error *install(struct remote_task *task,
 	if (!batch)
 		return &error_no_memory;
 	batch->task = task;
-	struct guardmaps_error *error = count > 1 ? map_scratch(batch) : NULL;
+	struct guardmaps_error *error =
+		count > 1 ? remote_map(task, SCRATCH_SIZE, &batch->scratch)
+			  : NULL;
 	if (!error)
 		error = install_gaps(batch, gaps, count);
-	error = error_first(error, unmap_scratch(batch));
 	free(batch);
 	return error;
 }

@@ -306,8 +306,10 @@ static bool has_to_change(const struct reinstatement *all)
 {
 	if (all->flags & REINSTATE_ONLY_CHECK)
 		return false;
-	return all->count > 0 || (all->flags & REINSTATE_LOCKS &&
-				  locks_differ(all->now, all->wanted));
+	return all->count > 0 ||
+	       (all->flags & REINSTATE_LOCKS &&
+		locks_differ(all->now, all->wanted)) ||
+	       (all->journal && remote_journal_has_memory(all->journal));
 }
 
 struct guardmaps_error *reinstate(struct guardmaps_process *process, pid_t tid,

@@ -153,6 +153,9 @@ struct remote_journal {
 	struct syscall_dispatch dispatch;
 	/* SIGSTOP was on its way, and is to be again. */
 	bool stop_was_queued;
+	/* Memory that was mapped in it for us, and is to be unmapped; 0 for none. */
+	uint64_t scratch;
+	uint64_t scratch_size;
 };
 
 struct remote_task {
@@ -361,7 +364,7 @@ static bool resume_dispatch(struct remote_task *task)
 		       saved);
 }
 
-/* ---- Taking over and giving back -------------------------------------- */
+/* ---- Taking over ------------------------------------------------------ */
 
 static struct guardmaps_error *save_state(struct remote_task *task,
 					  const struct guardmaps_map *map)
@@ -545,16 +548,6 @@ static struct guardmaps_error *move_back(struct remote_task *task)
 	return task_error(task, ETIME, "stop the task");
 }
 
-struct guardmaps_error *remote_end(struct remote_task *task)
-{
-	struct guardmaps_error *error = move_back(task);
-
-	if (!error)
-		error = put_back(task, true);
-	free(task);
-	return error;
-}
-
 /* ---- Calls ------------------------------------------------------------ */
 
 /*
@@ -635,6 +628,53 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 			   task->pid, task->name, what, start, end);
 }
 
+/* ---- Memory ------------------------------------------------------------ */
+
+struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
+				   uint64_t *ret)
+{
+	const uint64_t arguments[6] = {
+		0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0,
+	};
+	int64_t result;
+
+	*ret = 0;
+	struct guardmaps_error *error =
+		remote_call(task, SYS_mmap, arguments, &result);
+	if (error || result <= 0)
+		return error;
+	task->saved->scratch_size = size;
+	task->saved->scratch = *ret = result;
+	return NULL;
+}
+
+static struct guardmaps_error *unmap(struct remote_task *task)
+{
+	uint64_t scratch = task->saved->scratch;
+
+	if (!scratch)
+		return NULL;
+	/* First: what is left behind costs less than what is unmapped twice. */
+	task->saved->scratch = 0;
+	return remote_range_call(task, SYS_munmap, scratch,
+				 scratch + task->saved->scratch_size, 0, 0,
+				 "unmap");
+}
+
+/* ---- Giving back ------------------------------------------------------- */
+
+struct guardmaps_error *remote_end(struct remote_task *task)
+{
+	struct guardmaps_error *error = unmap(task);
+
+	error = error_first(error, move_back(task));
+	if (!error)
+		error = put_back(task, true);
+	free(task);
+	return error;
+}
+
 /* ---- When the one who took over is gone -------------------------------- */
 
 struct remote_journal *remote_journal_create(void)
@@ -655,6 +695,11 @@ void remote_journal_destroy(struct remote_journal *journal)
 pid_t remote_journal_thread(const struct remote_journal *journal)
 {
 	return atomic_load(&journal->active) ? journal->tid : 0;
+}
+
+bool remote_journal_has_memory(const struct remote_journal *journal)
+{
+	return journal->scratch != 0;
 }
 
 /*

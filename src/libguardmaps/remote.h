@@ -35,6 +35,9 @@ void remote_journal_destroy(struct remote_journal *journal);
 /** The thread that is taken over, or 0. */
 pid_t remote_journal_thread(const struct remote_journal *journal);
 
+/** Whether memory of remote_map() is left, that remote_end() is to unmap. */
+bool remote_journal_has_memory(const struct remote_journal *journal);
+
 /**
  * Put back what was taken over by a process that is gone. Its thread must be
  * traced by the caller and stopped in a PTRACE_EVENT_STOP.
@@ -78,6 +81,14 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 					  uint64_t start, uint64_t end,
 					  int argument, int tolerated,
 					  const char *what);
+
+/**
+ * Map memory of its own into it, until it is given back; once only.
+ *
+ * @ret: its address, or 0 where none could be had.
+ */
+struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
+				   uint64_t *ret);
 
 /**
  * Give a task back, stopped and as it was, and free @task in any case.
