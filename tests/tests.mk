@@ -20,10 +20,11 @@ test_dependencies := $(test_support) $(wildcard tests/support/*.h) \
 
 tests: $(library_tests) $(test_programs)
 
+# With the objects, for some look behind guardmaps.h.
 $(library_tests): $(B)/tests/library/%: tests/library/%.c $(test_dependencies)
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(test_support) \
-		$(B)/libguardmaps.a $(library_libs) -lpthread
+		$(library_objects) $(library_libs) -lpthread
 
 # What is looked at is never instrumented: that would change its memory.
 $(test_programs): $(B)/tests/%: tests/programs/%.c $(test_dependencies)
