@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# make            the library and the command, in build/
-# make install    put them under DESTDIR and prefix
+# make            the library, the command and the CRIU plugin, in build/
+# make install    put them under DESTDIR and prefix; the plugin into plugindir
 # make demo       install what is missing, build, show the guards of a process
 # make check      install what is missing, build, run the tests
 # make bench      install what is missing, build, print the figures
@@ -18,6 +18,8 @@ bindir ?= $(prefix)/bin
 libdir ?= $(prefix)/lib
 includedir ?= $(prefix)/include
 mandir ?= $(prefix)/share/man
+# criu looks into /usr/lib/criu by itself, and elsewhere where it is told to.
+plugindir ?= $(libdir)/criu
 
 B ?= build
 CC ?= cc
@@ -101,11 +103,13 @@ $(B)/man/%: man/%.scd
 
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig \
-		$(DESTDIR)$(includedir) $(addprefix $(DESTDIR)$(mandir)/man,1 3 5)
+		$(DESTDIR)$(plugindir) $(DESTDIR)$(includedir) \
+		$(addprefix $(DESTDIR)$(mandir)/man,1 3 5 7)
 	install -m 755 $(B)/guardmaps $(DESTDIR)$(bindir)
 	install -m 755 $(B)/$(soname) $(DESTDIR)$(libdir)
 	ln -sf $(soname) $(DESTDIR)$(libdir)/libguardmaps.so
 	install -m 644 $(B)/libguardmaps.a $(DESTDIR)$(libdir)
+	install -m 755 $(plugin) $(DESTDIR)$(plugindir)
 	install -m 644 $(B)/guardmaps.pc $(DESTDIR)$(libdir)/pkgconfig
 	install -m 644 src/libguardmaps/guardmaps.h $(DESTDIR)$(includedir)
 	for page in $(man_pages); do \

@@ -16,7 +16,7 @@ make --no-print-directory install B="$build" DESTDIR="$root" prefix=/opt/guardma
 for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
 	lib/pkgconfig/guardmaps.pc include/guardmaps.h \
 	share/man/man1/guardmaps.1 share/man/man3/libguardmaps.3 \
-	share/man/man5/guardmaps-image.5; do
+	share/man/man5/guardmaps-image.5 lib/criu/guardmaps.so; do
 	test -s "$root/opt/guardmaps/$file"
 done
 
@@ -58,3 +58,5 @@ cc -o "$root/static" "$root/program.c" -I"$root/opt/guardmaps/include" \
 # Nothing but the public names.
 test -z "$(nm -D --defined-only "$root/opt/guardmaps/lib/libguardmaps.so" |
 	awk '$3 !~ /^(guardmaps_|GUARDMAPS_)/')"
+test "$(nm -D --defined-only "$root/opt/guardmaps/lib/criu/guardmaps.so" |
+	awk '{ print $3 }')" = CR_PLUGIN_DESC

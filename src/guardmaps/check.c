@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "criu.h"
+#include "plugin.h"
 
 enum {
 	COL_ITEM,
@@ -33,7 +34,7 @@ const struct column_table check_columns = { columns,
 struct finding {
 	char item[32];
 	const char *status;
-	char detail[512];
+	char detail[PATH_MAX + 512];
 };
 
 struct check {
@@ -193,27 +194,74 @@ static void check_c_library(struct check *check)
 
 /* ---- criu ------------------------------------------------------------- */
 
-static void check_criu(struct check *check)
+static const char *version_of(const struct criu *criu)
 {
-	struct criu criu;
+	return *criu->version ? criu->version : "of unknown version";
+}
 
-	if (!criu_find(&criu)) {
+static void check_criu(struct check *check, const struct criu *criu)
+{
+	if (!*criu->path)
 		add(check, "criu", "no", "not installed");
-		return;
-	}
-	const char *version = *criu.version ? criu.version : "of unknown version";
-	if (!criu.knows_guards)
+	else if (!criu->knows_guards)
 		add(check, "criu", "no",
-		    "%s %s does not know guards: do not dump a process that has some",
-		    criu.path, version);
+		    "%s %s does not know guards: a process that has some needs the plugin",
+		    criu->path, version_of(criu));
 	else if (!check->has_scan)
 		add(check, "criu", "no",
-		    "%s %s needs PAGE_IS_GUARD (Linux 6.16): dump of a process with guards fails",
-		    criu.path, version);
+		    "%s %s needs PAGE_IS_GUARD (Linux 6.16): a process with guards needs the plugin",
+		    criu->path, version_of(criu));
 	else
 		add(check, "criu", "partly",
-		    "%s %s keeps guards, but a process with guards in locked mappings is lost at restore",
-		    criu.path, version);
+		    "%s %s keeps guards; a process with guards in locked mappings needs the plugin",
+		    criu->path, version_of(criu));
+}
+
+static const char *work_of_plugin(const struct check *check,
+				  const struct criu *criu)
+{
+	if (!*criu->path)
+		return "there is no criu to load it";
+	if (criu->knows_guards && check->has_scan)
+		return "keeps guards in locked mappings, checks the others after a restore";
+	return "keeps all guards";
+}
+
+/* criu 3 has fewer hooks, refuses the plugin, and with it every dump. */
+static bool is_too_old(const struct criu *criu)
+{
+	return *criu->version && strtol(criu->version, NULL, 10) < 4;
+}
+
+static void check_plugin(struct check *check, const struct criu *criu)
+{
+	static const char item[] = "criu plugin";
+	struct plugin plugin;
+
+	plugin_find(&plugin);
+	if (!plugin.has_directory)
+		add(check, item, "no",
+		    "no directory %s: without one, and without -L, a restore does not tell that it needs the plugin, and loses guards",
+		    plugin.directory);
+	else if (!plugin.is_there)
+		add(check, item, "no", "no guardmaps.so in %s",
+		    plugin.directory);
+	else if (*plugin.problem)
+		add(check, item, "no", "%s/guardmaps.so: cannot be loaded: %s",
+		    plugin.directory, plugin.problem);
+	else if (is_too_old(criu))
+		add(check, item, "no",
+		    "%s/guardmaps.so: criu %s does not load it, and fails: needs criu 4.1",
+		    plugin.directory, criu->version);
+	else
+		add(check, item, "yes", "%s/guardmaps.so: %s", plugin.directory,
+		    work_of_plugin(check, criu));
+	if (*plugin.others)
+		add(check, "other plugins", plugin.is_there ? "yes" : "partly",
+		    "%s; %s", plugin.others,
+		    plugin.is_there
+			    ? "guardmaps.so is asked before them"
+			    : "one that handles all tasks may hide others");
 }
 
 /* ---- The command ------------------------------------------------------ */
@@ -241,11 +289,14 @@ enum exit_status check_command(const struct command *command)
 {
 	struct check check = {};
 	struct output output;
+	struct criu criu;
 
 	check_sources(&check);
 	check_capabilities(&check);
 	check_c_library(&check);
-	check_criu(&check);
+	criu_find(&criu);
+	check_criu(&check, &criu);
+	check_plugin(&check, &criu);
 	guardmaps_process_close(check.self);
 
 	output_init(&output, &command->output, "checks", columns,

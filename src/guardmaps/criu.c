@@ -107,8 +107,10 @@ bool criu_find(struct criu *ret)
 
 	*ret = (struct criu){};
 	if (!find_in(path ? path : "", ret->path) &&
-	    !find_in("/usr/local/sbin:/usr/sbin", ret->path))
+	    !find_in("/usr/local/sbin:/usr/sbin", ret->path)) {
+		*ret->path = '\0';
 		return false;
+	}
 	read_version(ret);
 	ret->knows_guards = has_symbol(ret->path, GUARD_FUNCTION);
 	return true;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 struct criu {
+	/** "" where there is none. */
 	char path[PATH_MAX];
 	/** As `criu --version` prints it, or "" where it does not run. */
 	char version[64];

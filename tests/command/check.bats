@@ -29,7 +29,8 @@ try_check() {
 	try guardmaps check
 	matches "$status" "0|1"
 	matches "${lines[0]}" "ITEM +STATUS DETAIL"
-	same "$(guardmaps check -n -r -o ITEM)" "\
+	mkdir plugins
+	same "$(CRIU_LIBS_DIR=$PWD/plugins guardmaps check -n -r -o ITEM)" "\
 source\\x20guards
 source\\x20scan
 source\\x20pagemap
@@ -37,7 +38,8 @@ source\\x20markers
 CAP_SYS_PTRACE
 CAP_SYS_ADMIN
 thread\\x20stacks
-criu"
+criu
+criu\\x20plugin"
 }
 
 @test "-J prints one object with one array, checks" {
@@ -149,7 +151,7 @@ criu"
 	printf '#!/bin/sh\necho Version: 3.17.1\n' >bin/criu
 	chmod +x bin/criu
 	try_check "$PWD/first:$PWD/missing::$PWD/bin"
-	same "$(item criu)" "no: $PWD/bin/criu 3.17.1 does not know guards: do not dump a process that has some"
+	same "$(item criu)" "no: $PWD/bin/criu 3.17.1 does not know guards: a process that has some needs the plugin"
 }
 
 @test "a criu whose version cannot be read is told all the same" {
@@ -176,10 +178,59 @@ criu"
 	cc -rdynamic -o bin/criu criu.c
 	try_check "$PWD/bin"
 	if known_sources | grep -qx scan; then
-		same "$(item criu)" "partly: $PWD/bin/criu 4.2.1 keeps guards, but a process with guards in locked mappings is lost at restore"
+		same "$(item criu)" "partly: $PWD/bin/criu 4.2.1 keeps guards; a process with guards in locked mappings needs the plugin"
 	else
 		matches "$(item criu)" "no: $PWD/bin/criu 4.2.1 needs PAGE_IS_GUARD .*"
 	fi
+}
+
+# ---- The plugin ------------------------------------------------------------
+
+# use_plugins: criu would look into the folder plugins.
+use_plugins() {
+	[ ! -e /etc/criu/default.conf ] || skip "criu is configured here"
+	mkdir plugins
+	export CRIU_LIBS_DIR=$PWD/plugins
+}
+
+@test "check says that there is no folder of plugins, and what that costs" {
+	use_plugins
+	rmdir plugins
+	try guardmaps check -J
+	matches "$(item "criu plugin")" "no: no directory $PWD/plugins: .*loses guards"
+}
+
+@test "check says that the plugin is not in its folder, and which others are" {
+	use_plugins
+	touch plugins/a.so plugins/b.so.1 plugins/text
+	try guardmaps check -J
+	same "$(item "criu plugin")" "no: no guardmaps.so in $PWD/plugins"
+	same "$(item "other plugins")" "partly: a.so; one that handles all tasks may hide others"
+}
+
+@test "check loads the plugin, and says what it would do" {
+	use_plugins
+	hide_criu
+	# There is none with sanitizers: what loads it would need them too.
+	cp "${build%/sanitizers}/criu-plugin/guardmaps.so" plugins
+	touch plugins/a.so
+	try guardmaps check -J
+	same "$(item "criu plugin")" "yes: $PWD/plugins/guardmaps.so: there is no criu to load it"
+	same "$(item "other plugins")" "yes: a.so; guardmaps.so is asked before them"
+	printf '#!/bin/sh\necho Version: 4.1.1\n' >bin/criu
+	chmod +x bin/criu
+	PATH=$PWD/bin:$PATH try guardmaps check -J
+	same "$(item "criu plugin")" "yes: $PWD/plugins/guardmaps.so: keeps all guards"
+	printf '#!/bin/sh\necho Version: 3.17.1\n' >bin/criu
+	PATH=$PWD/bin:$PATH try guardmaps check -J
+	matches "$(item "criu plugin")" "no: .*: criu 3.17.1 does not load it, and fails: needs criu 4.1"
+}
+
+@test "check says why a plugin cannot be loaded" {
+	use_plugins
+	echo text >plugins/guardmaps.so
+	try guardmaps check -J
+	matches "$(item "criu plugin")" "no: $PWD/plugins/guardmaps.so: cannot be loaded: .*"
 }
 
 # ---- What it refuses -------------------------------------------------------

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin.h"
+
+#define PLUGIN_NAME "guardmaps.so"
+
+/* CR_PLUGIN_DEFAULT in criu/include/plugin.h. */
+#define DEFAULT_DIRECTORY "/usr/lib/criu"
+
+#define CONFIGURATION "/etc/criu/default.conf"
+
+/* A line "libdir DIRECTORY" of criu's configuration (criu(8)). */
+static bool read_configuration(char ret[PATH_MAX])
+{
+	char line[PATH_MAX + 64];
+	bool found = false;
+
+	FILE *file = fopen(CONFIGURATION, "re");
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file))
+		found |= sscanf(line, " libdir %4095s", ret) == 1;
+	fclose(file);
+	return found;
+}
+
+/* In criu's own order. */
+static void find_directory(char ret[PATH_MAX])
+{
+	const char *variable = getenv("CRIU_LIBS_DIR");
+
+	if (read_configuration(ret))
+		return;
+	snprintf(ret, PATH_MAX, "%s", variable ? variable : DEFAULT_DIRECTORY);
+}
+
+static bool is_plugin(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 3 && strcmp(name + length - 3, ".so") == 0;
+}
+
+static void list_plugins(DIR *directory, struct plugin *plugin)
+{
+	for (struct dirent *entry; (entry = readdir(directory));) {
+		size_t length = strlen(plugin->others);
+		if (strcmp(entry->d_name, PLUGIN_NAME) == 0)
+			plugin->is_there = true;
+		else if (is_plugin(entry->d_name))
+			snprintf(plugin->others + length,
+				 sizeof(plugin->others) - length, "%s%s",
+				 length ? " " : "", entry->d_name);
+	}
+}
+
+/* What criu exports to it is weak there, so that it loads here as well. */
+static void load(struct plugin *plugin)
+{
+	char path[PATH_MAX + sizeof(PLUGIN_NAME) + 1];
+
+	snprintf(path, sizeof(path), "%s/" PLUGIN_NAME, plugin->directory);
+	void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	if (!handle) {
+		snprintf(plugin->problem, sizeof(plugin->problem), "%s",
+			 dlerror());
+		return;
+	}
+	/* cr_plugin_desc_t in criu/criu-plugin.h begins with the name. */
+	const char *const *name = dlsym(handle, "CR_PLUGIN_DESC");
+	if (!name || strcmp(*name, "guardmaps") != 0)
+		snprintf(plugin->problem, sizeof(plugin->problem),
+			 "it is another plugin of that name");
+	dlclose(handle);
+}
+
+void plugin_find(struct plugin *ret)
+{
+	*ret = (struct plugin){};
+	find_directory(ret->directory);
+	DIR *directory = opendir(ret->directory);
+	if (!directory)
+		return;
+	ret->has_directory = true;
+	list_plugins(directory, ret);
+	closedir(directory);
+	if (ret->is_there)
+		load(ret);
+}

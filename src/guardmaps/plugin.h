@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The CRIU plugin, where criu would look for it. */
+#ifndef GUARDMAPS_COMMAND_PLUGIN_H
+#define GUARDMAPS_COMMAND_PLUGIN_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+struct plugin {
+	/** Where criu looks without -L: there, or to be made. */
+	char directory[PATH_MAX];
+	bool has_directory;
+	/** guardmaps.so is in it. */
+	bool is_there;
+	/** Why it cannot be loaded, or "". */
+	char problem[256];
+	/** Names of the other plugins in it, separated by spaces, or "". */
+	char others[256];
+};
+
+/** Look for the plugin and load it, as criu would. */
+void plugin_find(struct plugin *ret);
+
+#endif /* GUARDMAPS_COMMAND_PLUGIN_H */
