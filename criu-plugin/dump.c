@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -76,27 +77,41 @@ static size_t count_ours(const struct guardmaps_map *map, uint8_t locks)
 	return count;
 }
 
+#define STREAMER_SOCKET "streamer-capture.sock"
+
+/* Whether a descriptor is criu's connection to the image streamer. */
+static bool is_streamer(int fd)
+{
+	struct sockaddr_un peer = {};
+	socklen_t size = sizeof(peer);
+	/* A path that fills the address has no zero byte behind it. */
+	char path[sizeof(peer.sun_path) + 1] = "";
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) ||
+	    peer.sun_family != AF_UNIX)
+		return false;
+	memcpy(path, peer.sun_path, sizeof(peer.sun_path));
+	const char *slash = strrchr(path, '/');
+	return slash && strcmp(slash + 1, STREAMER_SOCKET) == 0;
+}
+
 /*
- * With --stream, criu's images go through a socket of the streamer's, and what
- * is written beside them is not among them.
+ * With --stream, criu's images go through a socket in its directory, and what is
+ * written beside it is not among them. The socket may be of a dump before.
  */
 static bool is_streaming(void)
 {
-	static const char name[] = "streamer-capture.sock";
-	struct sockaddr_un peer;
+	bool found = false;
 
-	for (int fd = 0; fd < sysconf(_SC_OPEN_MAX); fd++) {
-		socklen_t size = sizeof(peer);
-		memset(&peer, 0, sizeof(peer));
-		if (getpeername(fd, (struct sockaddr *)&peer, &size) ||
-		    peer.sun_family != AF_UNIX)
-			continue;
-		const char *slash = memrchr(peer.sun_path, '/',
-					    sizeof(peer.sun_path));
-		if (slash && strncmp(slash + 1, name, sizeof(name)) == 0)
-			return true;
-	}
-	return false;
+	if (faccessat(criu_get_image_dir(), STREAMER_SOCKET, F_OK, 0))
+		return false;
+	DIR *directory = opendir("/proc/self/fd");
+	if (!directory)
+		return true;
+	for (struct dirent *entry; !found && (entry = readdir(directory));)
+		found = is_streamer(strtol(entry->d_name, NULL, 10));
+	closedir(directory);
+	return found;
 }
 
 /* ---- Looking ------------------------------------------------------------ */
