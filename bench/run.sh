@@ -171,6 +171,61 @@ bench_image() {
 	stop_target
 }
 
+bench_install() {
+	work='100,000 guards put into a process'
+	start_target alternate:100000 || return
+	if times=$("$build/bench/install" "$pid"); then
+		read -r batches single <<-END
+			$times
+		END
+		print_row "$work" "$batches" 'one by one' "$single" \
+			"$(divide "$batches" "$single")" 0.1
+	else
+		fail "$work"
+	fi
+	stop_target
+}
+
+# divide A B: with three digits behind the point
+divide() {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'
+}
+
+bench_criu() {
+	work='criu with the plugin'
+	if [ "$(id -u)" -ne 0 ]; then
+		printf '%-58s skipped: needs root\n' "$work"
+		return
+	fi
+	source=$(realpath "$(dirname "$0")/..")
+	if ! root=$("$source/tests/bed/root") ||
+		! "$source/tests/bed/enter" "$root" -r "$source:/mnt/source" \
+			-r "$(realpath "$build"):/mnt/build" -- \
+			/mnt/source/bench/criu.sh /mnt/build >"$scratch/criu"; then
+		fail "$work"
+		return
+	fi
+	while read -r word first second; do
+		print_criu_row "$word" "$first" "$second"
+	done <"$scratch/criu"
+}
+
+print_criu_row() {
+	case $1 in
+	overhead)
+		print_row 'criu dump and restore, 64 MiB, no guards' "$2" \
+			'no plugin' "$3" "$(divide "$2" "$3")" 1.02
+		;;
+	image)
+		print_row "100,000 guards: plugin's image, bytes" "$2" \
+			"criu's" "$3" "$(divide "$2" "$3")" 0.1
+		;;
+	window)
+		printf '%-58s %9s\n' '100,000 locked guards: out for' "$2"
+		;;
+	esac
+}
+
 printf '%-58s %9s %-10s %9s %9s %8s\n' \
 	WORK MS AGAINST MS REACHED ALLOWED
 bench_list
@@ -179,4 +234,6 @@ bench_sparse
 bench_mappings
 bench_all
 bench_image
+bench_install
+bench_criu
 [ "$failures" -eq 0 ]

@@ -10,6 +10,9 @@ test_flags := $(CPPFLAGS) -Itests/support
 test_support := $(wildcard tests/support/*.c)
 library_tests := $(patsubst tests/library/%.c,$(B)/tests/library/%, \
 	$(wildcard tests/library/*.c))
+criu_programs := $(patsubst tests/criu/programs/%.c,$(B)/tests/criu/%, \
+	$(filter-out tests/criu/programs/greedy.c, \
+	$(wildcard tests/criu/programs/*.c)))
 test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
 	$(wildcard tests/programs/*.c))
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
@@ -18,7 +21,8 @@ fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
 test_dependencies := $(test_support) $(wildcard tests/support/*.h) \
 	$(B)/libguardmaps.a Makefile tests/tests.mk
 
-tests: $(library_tests) $(test_programs)
+tests: $(library_tests) $(test_programs) $(criu_programs) \
+	$(B)/tests/criu/greedy.so
 
 # With the objects, for some look behind guardmaps.h.
 $(library_tests): $(B)/tests/library/%: tests/library/%.c $(test_dependencies)
@@ -32,10 +36,22 @@ $(test_programs): $(B)/tests/%: tests/programs/%.c $(test_dependencies)
 	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
 		$(LDFLAGS) -o $@ $< tests/support/target.c -lpthread
 
+$(criu_programs): $(B)/tests/criu/%: tests/criu/programs/%.c \
+		src/libguardmaps/kernel_abi.h tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
+		$(LDFLAGS) -o $@ $< -lpthread
+
+# Another plugin of criu's, that wants all tasks for itself.
+$(B)/tests/criu/greedy.so: tests/criu/programs/greedy.c tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
+		-fPIC -shared $(LDFLAGS) -o $@ $<
+
 $(bench_programs): $(B)/bench/%: bench/%.c $(test_dependencies)
 	@mkdir -p $(@D)
-	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libguardmaps.a \
-		$(library_libs)
+	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(library_objects) \
+		$(library_libs) -lm
 
 # libFuzzer is clang's, and wants the library's own objects instrumented.
 $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
@@ -47,6 +63,13 @@ $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
 		-o $@ $< tests/fuzz/fuzz.c $(test_support) \
 		$(wildcard src/libguardmaps/*.c) \
 		$(B)/guardmaps.pb-c.c $(library_libs) -lpthread
+
+# As far as it goes without the libraries of that architecture: to objects, and
+# to the plugin, which finds them in criu's process.
+cross:
+	$(MAKE) --no-print-directory B=$(B)/aarch64 CC=aarch64-linux-gnu-gcc \
+		CPPFLAGS="-idirafter /usr/include" CFLAGS="-O2 -Werror" \
+		library_libs= $(B)/aarch64/criu-plugin/guardmaps.so
 
 # The same again with AddressSanitizer and UBSan, in a directory of its own.
 sanitizers:
@@ -70,7 +93,8 @@ fuzz: install-check-packages
 	@$(MAKE) --no-print-directory fuzzers
 	tests/fuzz/run.sh $(B) $(FUZZ_SECONDS)
 
-bench: install-build-packages
+bench:
+	@scripts/install-packages bench
 	@$(MAKE) --no-print-directory all tests $(bench_programs)
 	@bench/run.sh $(B)
 
@@ -82,5 +106,5 @@ $(B)/demo/threads: demo/threads.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
-.PHONY: tests check fuzz fuzzers bench demo sanitizers \
+.PHONY: tests check cross fuzz fuzzers bench demo sanitizers \
 	install-build-packages install-check-packages

@@ -711,7 +711,7 @@ struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
 {
 	struct remote_task task = { .saved = journal };
 	uint64_t signal_mask;
-	registers now;
+	registers now = {};
 
 	name_task(&task, process, journal->tid);
 	if (!get_registers(&task, &now))

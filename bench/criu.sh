@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Figures of the CRIU plugin, for bench/run.sh: runs inside tests/bed/enter.
+# Prints lines of a word and numbers:
+#
+#   overhead WITH WITHOUT    ms of dump and restore, no guards; the best of each
+#   image BYTES GROWTH       100,000 guards: bytes of the plugin's image, and
+#                            those that criu's own mm image grows by
+#   window MS                100,000 locked guards: from the first that is taken
+#                            out to the last that is back
+#
+# Usage: criu.sh BUILD_DIR
+
+set -eu
+
+ROUNDS=40
+
+build=$1
+plugin=$build/criu-plugin
+work=$(mktemp -d)
+target=
+mkdir "$work/none"
+mkfifo "$work/ready"
+cd "$work"
+
+clean_up() {
+	[ -z "$target" ] || kill -KILL "$target" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+
+# start_resident MIB: sets target
+start_resident() {
+	setsid "$build/bench/resident" "$1" </dev/null >ready 2>/dev/null &
+	disown
+	read -r _ target <ready
+}
+
+# start_subject WORD...: sets target
+start_subject() {
+	rm -f ready.0
+	setsid "$build/tests/criu/subject" "$@" </dev/null >/dev/null 2>&1 &
+	disown
+	until [ -e ready.0 ]; do
+		sleep 0.01
+	done
+	target=$(pgrep -x subject-0)
+}
+
+# It has left the terminal and this shell by then: nobody tells when it ends.
+wait_for_end() {
+	while [ -e "/proc/$target" ]; do
+		sleep 0.01
+	done
+}
+
+now() {
+	date +%s%N
+}
+
+# criu DIRECTORY ARGUMENT...: with the plugins in a directory
+run_criu() {
+	local directory=$1
+	shift
+	timeout 60 criu "$@" -D images -L "$directory" -v3 -o log </dev/null >/dev/null 2>&1 || {
+		tail -n 5 images/log >&2
+		exit 1
+	}
+}
+
+# round DIRECTORY: prints the microseconds of a dump and a restore
+round() {
+	local start spent
+	rm -rf images
+	mkdir images
+	start=$(now)
+	run_criu "$1" dump -t "$target"
+	spent=$(($(now) - start))
+	wait_for_end
+	start=$(now)
+	run_criu "$1" restore -d
+	spent=$((spent + $(now) - start))
+	echo $((spent / 1000))
+}
+
+# Each in turn, so that what else the machine does falls on both.
+overhead() {
+	start_resident 64
+	for _ in $(seq "$ROUNDS"); do
+		round "$plugin" >>with
+		round "$work/none" >>without
+	done
+	kill -KILL "$target"
+	wait_for_end
+	echo overhead "$(best with)" "$(best without)"
+}
+
+# best FILE: the least of its numbers, in milliseconds
+best() {
+	sort -n "$1" | awk 'NR == 1 { printf "%.1f", $1 / 1000 }'
+}
+
+# dump_once ARGUMENT...: the target lives on
+dump_once() {
+	rm -rf images
+	mkdir images
+	start_subject "$@"
+	run_criu "$plugin" dump -t "$target" -R
+	kill -KILL "$target"
+	wait_for_end
+}
+
+size() {
+	stat -c %s images/"$1"-*.img
+}
+
+image() {
+	local bare
+	dump_once alternate:1
+	bare=$(size mm)
+	dump_once alternate:100000
+	echo image "$(size guardmaps)" $(($(size mm) - bare))
+}
+
+window() {
+	dump_once alternate:100000 mlockall
+	sed -n 's/.*put back, \([0-9.]*\) ms after.*/window \1/p' images/log
+}
+
+overhead
+image
+window
