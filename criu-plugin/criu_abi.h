@@ -39,9 +39,9 @@ struct plugin_descriptor {
 	void *hooks[PLUGIN_HOOK_COUNT];
 };
 
-/* include/linux/list.h, as criu has it. */
+/* struct list_head of criu/include/common/list.h: not in the kernel's order. */
 struct list_node {
-	struct list_node *next, *prev;
+	struct list_node *prev, *next;
 };
 
 /* What follows is criu's own. What not all have, or check finds missing, is weak. */
@@ -67,7 +67,10 @@ extern WEAK int criu_get_image_dir(void);
 extern WEAK int add_inventory_plugin(const char *name);
 extern WEAK bool check_and_remove_inventory_plugin(const char *name, size_t n);
 
-/* criu 4.3: --plugin-option NAME.OPTION as --OPTION, behind a first argument. */
+/*
+ * criu 4.3: each --plugin-option PLUGIN.OPTION, of all plugins, as
+ * --PLUGIN.OPTION, behind a first argument.
+ */
 extern WEAK int criu_plugin_get_options(int *argc, char ***argv);
 
 /*

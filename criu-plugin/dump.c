@@ -17,6 +17,7 @@
 #include "image.h"
 #include "install.h"
 #include "keeper.h"
+#include "lock.h"
 #include "log.h"
 #include "mapping_flags.h"
 #include "proc.h"
@@ -132,14 +133,12 @@ static struct guardmaps_error *look(struct guardmaps_process *process,
 	return error;
 }
 
+/* What is left to criu goes unrecorded, which strict does not allow. */
 static int refuse_stream(const struct session *session,
 			 const struct guardmaps_map *map, size_t ours)
 {
-	if (ours == 0 && !session->options.strict) {
-		log_warning("%d (%s): its %zu guard regions are left to criu, unrecorded, for --stream has no place for images of plugins",
-			    map->pid, map->process_name, map->region_count);
+	if (ours == 0 && !session->options.strict)
 		return 0;
-	}
 	log_error("%d (%s): cannot keep its %zu guard regions with --stream, which has no place for images of plugins; dump without --stream",
 		  map->pid, map->process_name, map->region_count);
 	return -1;
@@ -266,17 +265,32 @@ static int take_out(struct task *task, uint8_t locks)
 	return 0;
 }
 
+/* What is unlocked for the guards to be put back must be lockable again. */
+static int check_locks(const struct task *task, uint8_t locks)
+{
+	if (count_ours(task->map, locks | GUARDMAPS_LOCKED) == 0)
+		return 0;
+	struct guardmaps_error *error = lock_limit_check(task->process);
+	return error ? log_failure(error, ADVICE) : 0;
+}
+
 static int keep_guards(struct task *task)
 {
 	const struct guardmaps_map *map = task->map;
 	uint8_t locks = locks_of_ours(task->process);
 
 	if (count_ours(map, locks) == 0) {
-		log_info("%d (%s): %zu guard regions recorded, all left to criu",
-			 map->pid, map->process_name, map->region_count);
+		if (dump.is_recording)
+			log_info("%d (%s): %zu guard regions recorded, all left to criu",
+				 map->pid, map->process_name,
+				 map->region_count);
+		else
+			log_warning("%d (%s): %zu guard regions left to criu, unrecorded, for --stream has no place for images of plugins",
+				    map->pid, map->process_name,
+				    map->region_count);
 		return 0;
 	}
-	if (require_at_restore() || start_keeper(task))
+	if (check_locks(task, locks) || require_at_restore() || start_keeper(task))
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &task->taken_at);
 	return take_out(task, locks);
@@ -284,15 +298,19 @@ static int keep_guards(struct task *task)
 
 /* ---- A dump ------------------------------------------------------------- */
 
-int dump_begin(const struct session *session)
+int dump_delete_images(void)
 {
 	int count = images_count(true);
 
-	if (count < 0) {
-		log_error("cannot delete old images in criu's directory: %s",
-			  strerror(-count));
-		return -1;
-	}
+	if (count >= 0)
+		return 0;
+	log_error("cannot delete old images in criu's directory: %s",
+		  strerror(-count));
+	return -1;
+}
+
+int dump_begin(const struct session *session)
+{
 	if (!session->is_first && session->options.strict) {
 		log_error("this criu's list of plugins is not known: whether another plugin hides this one cannot be told");
 		return -1;
@@ -416,7 +434,7 @@ void dump_end(void)
 	for (size_t i = 0; i < dump.count; i++)
 		if (dump.tasks[i]->keeper)
 			put_back(dump.tasks[i]);
-	if (dump.regions == 0)
+	if (dump.count > 0 && dump.regions == 0)
 		log_info("%zu tasks, none with guard regions: nothing to do",
 			 dump.count);
 	for (size_t i = 0; i < dump.count; i++)

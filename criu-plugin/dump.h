@@ -4,6 +4,13 @@
 
 #include "session.h"
 
+/**
+ * Delete the guard maps of an earlier dump into the same directory: a restore
+ * would take them for those of this one. Returns 0, or -1 with a line in the
+ * log.
+ */
+int dump_delete_images(void);
+
 /** Before a dump. Returns 0, or -1 with a line in the log. */
 int dump_begin(const struct session *session);
 

@@ -45,9 +45,11 @@ static bool read_environment(struct options *options)
 	return true;
 }
 
+/* Each plugin is shown the options of all of them, as --PLUGIN.OPTION. */
 static bool read_arguments(struct options *options)
 {
 	static const char where[] = "--plugin-option";
+	static const char own[] = "guardmaps.";
 	char **arguments;
 	int count;
 
@@ -58,8 +60,10 @@ static bool read_arguments(struct options *options)
 		return false;
 	}
 	for (int i = 1; i < count; i++) {
-		const char *word = arguments[i] + strspn(arguments[i], "-");
-		if (!take_word(word, strlen(word), where, options))
+		const char *option = arguments[i] + strspn(arguments[i], "-");
+		const char *word = option + strlen(own);
+		if (strncmp(option, own, strlen(own)) == 0 &&
+		    !take_word(word, strlen(word), where, options))
 			return false;
 	}
 	return true;

@@ -30,6 +30,8 @@ static int begin(int new_stage)
 	session.is_first = chain_take_first_place(&CR_PLUGIN_DESC);
 	if (stage == STAGE_RESTORE)
 		return restore_begin(&session);
+	if (stage == STAGE_DUMP && dump_delete_images())
+		return -1;
 	if (session.options.off)
 		log_info("off: guards are left to criu");
 	else if (!session.kernel_has_guards)

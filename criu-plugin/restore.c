@@ -58,7 +58,7 @@ int restore_begin(const struct session *session)
 	}
 	if (session->kernel_has_guards || session->options.prot_none)
 		return 0;
-	log_error("this kernel has no guard regions (Linux 6.13), but the tasks have: restore on one that has, or with GUARDMAPS_CRIU=prot-none for PROT_NONE mappings in their place");
+	log_error("this kernel has no guard regions (Linux 6.13), but the tasks have: restore on one that has, or with GUARDMAPS_CRIU=prot-none for PROT_NONE mappings in place of those that criu did not keep itself");
 	return -1;
 }
 

@@ -36,27 +36,27 @@ void lock_limit_restore(const struct lock_limit *limit)
 		prlimit(limit->pid, RLIMIT_MEMLOCK, &limit->before, NULL);
 }
 
-/* A number behind a name in /proc/PID/status, or 0. */
-static uint64_t status_number(const char *status, const char *name, int base)
+/* A number in /proc/PID/status, or 0. */
+static uint64_t status_number(const struct guardmaps_process *process,
+			      const char *name, int base)
 {
-	const char *line = strstr(status, name);
+	char text[64];
 
-	return line ? strtoull(line + strlen(name), NULL, base) : 0;
+	return process_read_status(process, name, text, sizeof(text))
+		       ? 0
+		       : strtoull(text, NULL, base);
 }
 
 struct guardmaps_error *
 lock_limit_check(const struct guardmaps_process *process)
 {
 	struct lock_limit before;
-	char status[4096];
 
-	if (process_read_file(process, "status", status, sizeof(status)) < 0)
-		return process_file_error(process, ESRCH, "status");
 	lock_limit_raise(process->pid, &before);
 	uint64_t limit = process_read_limit(process, "Max locked memory");
 	lock_limit_restore(&before);
-	uint64_t capabilities = status_number(status, "\nCapEff:", 16);
-	if (status_number(status, "\nVmLck:", 10) * 1024 <= limit ||
+	uint64_t capabilities = status_number(process, "CapEff", 16);
+	if (status_number(process, "VmLck", 10) * 1024 <= limit ||
 	    capabilities >> CAP_IPC_LOCK & 1)
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_INVALID,

@@ -25,7 +25,7 @@ void lock_limit_restore(const struct lock_limit *limit);
 /**
  * Check that what is unlocked could be locked again.
  *
- * Errors: INVALID, ENDED.
+ * Errors: INVALID.
  */
 struct guardmaps_error *
 lock_limit_check(const struct guardmaps_process *process);

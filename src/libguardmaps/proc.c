@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "error.h"
+#include "lines.h"
 #include "kernel_abi.h"
 #include "proc.h"
 
@@ -66,6 +67,29 @@ ssize_t process_read_file(const struct guardmaps_process *process,
 	if (fd < 0)
 		return fd;
 	return read_from_start(fd, ret, size);
+}
+
+/* Line by line: that of the groups can be longer than all the others. */
+int process_read_status(const struct guardmaps_process *process,
+			const char *name, char *ret, size_t size)
+{
+	struct line_reader reader;
+	size_t length, name_length = strlen(name);
+	char *line;
+	int got;
+
+	_cleanup_close_ int fd = process_open_file(process, "status", 0);
+	if (fd < 0)
+		return fd;
+	line_reader_init(&reader, fd);
+	while ((got = line_reader_next(&reader, &line, &length)) > 0)
+		if (strncmp(line, name, name_length) == 0 &&
+		    line[name_length] == ':')
+			break;
+	if (got > 0)
+		snprintf(ret, size, "%s", line + name_length + 1);
+	line_reader_deinit(&reader);
+	return got > 0 ? 0 : got < 0 ? got : -ENODATA;
 }
 
 uint64_t process_read_limit(const struct guardmaps_process *process,
@@ -262,22 +286,14 @@ bool process_has_changed(const struct guardmaps_process *process)
 
 pid_t process_innermost_pid(const struct guardmaps_process *process)
 {
-	static const char key[] = "\nNSpid:";
-	char status[4096];
-	pid_t pid = -ENODATA;
+	char text[512];
 
-	ssize_t length = process_read_file(process, "status", status,
-					   sizeof(status));
-	if (length < 0)
-		return length;
-	char *position = strstr(status, key);
-	if (!position)
-		return pid;
-	position += strlen(key);
-	/* One number for each namespace, up to the end of the line. */
-	while (*position == '\t' || *position == ' ')
-		pid = strtol(position, &position, 10);
-	return pid;
+	int failed = process_read_status(process, "NSpid", text, sizeof(text));
+	if (failed)
+		return failed;
+	/* One number for each namespace; there are 32 at most, each in another. */
+	char *last = strrchr(text, '\t');
+	return last ? strtol(last, NULL, 10) : -ENODATA;
 }
 
 bool process_has_living_thread(const struct guardmaps_process *process,
@@ -317,14 +333,11 @@ process_check_memory(const struct guardmaps_process *process)
 
 pid_t process_first_thread(const struct guardmaps_process *process)
 {
-	char status[4096];
-	int tgid;
+	char text[32];
 
-	if (process_read_file(process, "status", status, sizeof(status)) < 0)
-		return process->pid;
-	const char *line = strstr(status, "\nTgid:");
-	return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid
-							      : process->pid;
+	return process_read_status(process, "Tgid", text, sizeof(text))
+		       ? process->pid
+		       : strtol(text, NULL, 10);
 }
 
 static int compare_tids(const void *a, const void *b)

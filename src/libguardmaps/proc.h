@@ -56,6 +56,13 @@ ssize_t process_read_file(const struct guardmaps_process *process,
 			  const char *file, char *ret, size_t size);
 
 /**
+ * Read what stands behind the name of a line in /proc/PID/status, cut off where
+ * @ret is too short. Returns 0, or a negative errno; -ENODATA if there is none.
+ */
+int process_read_status(const struct guardmaps_process *process,
+			const char *name, char *ret, size_t size);
+
+/**
  * A soft resource limit of the process, by its name in /proc/PID/limits; its
  * greatest value if it is unlimited or cannot be read.
  */
