@@ -81,7 +81,7 @@ static void put_in_batches(const struct subject *subject,
 	struct guard_gap *gaps;
 	size_t count;
 
-	check(guards_find_gaps(subject->map, now, &gaps, &count));
+	check(guards_find_gaps(subject->map, now, true, &gaps, &count));
 	check(guards_put(task, now, gaps, count));
 	free(gaps);
 	guardmaps_map_destroy(now);

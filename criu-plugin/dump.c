@@ -31,8 +31,6 @@
 struct task {
 	struct guardmaps_process *process;
 	struct guardmaps_map *map;
-	/* Its pid as it is after a restore. */
-	pid_t innermost_pid;
 	/* With guards taken out: until they are back. */
 	struct remote_journal *journal;
 	struct keeper *keeper;
@@ -185,7 +183,7 @@ static int write_image(const struct task *task)
 {
 	char name[IMAGE_NAME_SIZE];
 
-	image_name(name, task->innermost_pid);
+	image_name(name, task->map->innermost_pid);
 	struct guardmaps_error *error =
 		image_write_unflushed(task->map, criu_get_image_dir(), name);
 	return error ? log_failure(error, ADVICE) : 0;
@@ -213,7 +211,8 @@ static int record(const struct task *task)
 static bool is_pid_taken(const struct task *task)
 {
 	for (size_t i = 0; i + 1 < dump.count; i++)
-		if (dump.tasks[i]->innermost_pid == task->innermost_pid)
+		if (dump.tasks[i]->map->innermost_pid ==
+		    task->map->innermost_pid)
 			return true;
 	return false;
 }
@@ -358,8 +357,8 @@ static int add_task(int pid, struct task **ret)
 	if (task->map->region_count > 0)
 		guardmaps_error_destroy(
 			guardmaps_find_owners(task->process, task->map));
-	task->innermost_pid = process_innermost_pid(task->process);
-	if (task->innermost_pid > 0 && !is_pid_taken(task)) {
+	task->map->innermost_pid = process_innermost_pid(task->process);
+	if (task->map->innermost_pid > 0 && !is_pid_taken(task)) {
 		*ret = task;
 		return 0;
 	}
@@ -403,7 +402,7 @@ static void put_back(struct task *task)
 
 	struct guardmaps_error *error =
 		reinstate(task->process, map->pid, task->journal, map,
-			  REINSTATE_LOCKS, &done);
+			  REINSTATE_EXACTLY, &done);
 	if (!error || guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED) {
 		if (error)
 			log_info("%d (%s): has ended", map->pid,

@@ -53,7 +53,7 @@ static struct guardmaps_error *put_right(const struct charge *charge)
 		error = remote_recover(charge->process, charge->journal);
 	if (!error)
 		error = reinstate(charge->process, seized_thread(seized),
-				  charge->journal, charge->map, REINSTATE_LOCKS,
+				  charge->journal, charge->map, REINSTATE_EXACTLY,
 				  &done);
 	release(seized);
 	return error;
@@ -67,6 +67,18 @@ static bool is_late(const struct timespec *start)
 	return now.tv_sec - start->tv_sec > PATIENCE_SECONDS;
 }
 
+/* Not by one error: a thread that ends, or another tracer, makes such too. */
+static bool has_ended(struct guardmaps_process *process)
+{
+	struct guardmaps_error *error = process_refresh(process);
+	bool ended = (error && guardmaps_error_code(error) ==
+				       GUARDMAPS_ERROR_ENDED) ||
+		     (!error && process_has_ended(process));
+
+	guardmaps_error_destroy(error);
+	return ended;
+}
+
 static void put_right_patiently(const struct charge *charge)
 {
 	const struct timespec nap = { .tv_nsec = NAP_MILLISECONDS * 1000000 };
@@ -75,7 +87,7 @@ static void put_right_patiently(const struct charge *charge)
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while ((error = put_right(charge))) {
-		if (guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED)
+		if (has_ended(charge->process))
 			return;
 		if (is_late(&start)) {
 			syslog(LOG_CRIT, "criu was killed, and a process has lost its guards: %s",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "criu_abi.h"
+#include "error.h"
 #include "guard_map.h"
 #include "log.h"
 #include "proc.h"
@@ -71,13 +72,22 @@ static struct guardmaps_error *read_image(const struct guardmaps_process *proces
 	if (pid < 0)
 		return process_file_error(process, -pid, "status");
 	image_name(name, pid);
-	return guardmaps_image_read(criu_get_image_dir(), name, ret);
+	struct guardmaps_error *error =
+		guardmaps_image_read(criu_get_image_dir(), name, ret);
+	if (error || (*ret)->innermost_pid == pid)
+		return error;
+	error = error_create(GUARDMAPS_ERROR_INVALID,
+			     "%s: the guard map is of another process: %d",
+			     name, (*ret)->innermost_pid);
+	guardmaps_map_destroy(*ret);
+	*ret = NULL;
+	return error;
 }
 
 static struct guardmaps_error *put_back(const struct session *session,
 					struct guardmaps_process *process)
 {
-	unsigned int flags = REINSTATE_LOCKS;
+	unsigned int flags = REINSTATE_EXACTLY;
 	struct guardmaps_map *map = NULL;
 	struct reinstated done = {};
 

@@ -12,6 +12,8 @@ struct name_block;
 
 struct guardmaps_map {
 	pid_t pid;
+	/* 0 where it was not asked for: see process_innermost_pid(). */
+	pid_t innermost_pid;
 	char *process_name;
 	char *executable;
 	enum guardmaps_source source;

@@ -85,6 +85,7 @@ static bool encode_header(const struct guardmaps_map *map,
 
 	header.page_size = map->page_size;
 	header.pid = map->pid;
+	header.innermost_pid = map->innermost_pid;
 	header.process_name = text_field(map->process_name);
 	header.executable = text_field(map->executable);
 	header.source = (Guardmaps__Source)map->source;
@@ -324,7 +325,7 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 	if (header->source < GUARDMAPS__SOURCE__SOURCE_GUARDS ||
 	    header->source > GUARDMAPS__SOURCE__SOURCE_MARKERS)
 		return refuse(decoder, "its source is not known");
-	if (header->pid > INT32_MAX)
+	if (header->pid > INT32_MAX || header->innermost_pid > INT32_MAX)
 		return refuse(decoder, "its process id makes no sense");
 	_cleanup_free_ char *name = decode_text(header->process_name);
 	_cleanup_free_ char *executable = decode_text(header->executable);
@@ -335,9 +336,11 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 	struct guardmaps_error *error =
 		guard_map_create(header->pid, name, executable,
 				 header->page_size, &decoder->map);
-	if (!error)
-		decoder->map->source = (enum guardmaps_source)header->source;
-	return error;
+	if (error)
+		return error;
+	decoder->map->source = (enum guardmaps_source)header->source;
+	decoder->map->innermost_pid = header->innermost_pid;
+	return NULL;
 }
 
 static struct guardmaps_error *decode_mapping(struct decoder *decoder,

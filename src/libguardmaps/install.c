@@ -158,11 +158,36 @@ struct gap_list {
 	size_t count, capacity;
 };
 
+static bool add_gap(struct gap_list *list, uint64_t start, uint64_t end,
+		    uint32_t mapping, uint32_t permissions)
+{
+	struct guard_gap gap = { start, end, mapping, permissions };
+
+	return array_append(list->gaps, list->count, list->capacity, gap);
+}
+
+static uint32_t access_of(uint32_t permissions)
+{
+	return permissions & ALL_ACCESS;
+}
+
+/*
+ * Whether permissions were taken away in place of a guard, or in front of one.
+ * criu gives some back for a while, to read all memory, and may be killed then.
+ */
+static bool is_protected(const struct guardmaps_mapping *mapping,
+			 uint32_t permissions, bool exactly)
+{
+	uint32_t access = access_of(mapping->permissions);
+
+	return access != access_of(permissions) && (exactly || !access);
+}
+
 /* A range may lie over several mappings, all of which must take guards. */
 static struct guardmaps_error *
-add_gaps(const struct guardmaps_map *now,
-	 const struct guardmaps_difference *range, uint32_t permissions,
-	 struct gap_list *ret)
+add_missing(const struct guardmaps_map *now,
+	    const struct guardmaps_difference *range, uint32_t permissions,
+	    bool exactly, struct gap_list *ret)
 {
 	uint64_t address = range->start;
 
@@ -174,25 +199,22 @@ add_gaps(const struct guardmaps_map *now,
 		if (mapping->flags & MAPPING_TAKES_NO_GUARDS)
 			return refuse(now, range,
 				      "that kind of mapping takes no guards");
-		struct guard_gap gap = {
-			address,
-			mapping->end < range->end ? mapping->end : range->end,
-			i, permissions,
-		};
-		if (!array_append(ret->gaps, ret->count, ret->capacity, gap))
+		uint64_t end =
+			mapping->end < range->end ? mapping->end : range->end;
+		/* What is protected is a gap, guarded or not: see below. */
+		if (!is_protected(mapping, permissions, exactly) &&
+		    !add_gap(ret, address, end, i, mapping->permissions))
 			return &error_no_memory;
-		address = gap.end;
+		address = end;
 	}
 	return NULL;
 }
 
-struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
-					 const struct guardmaps_map *now,
-					 struct guard_gap **ret,
-					 size_t *ret_count)
+static struct guardmaps_error *add_all_missing(const struct guardmaps_map *wanted,
+					       const struct guardmaps_map *now,
+					       bool exactly, struct gap_list *ret)
 {
 	_cleanup_free_ struct guardmaps_difference *differences = NULL;
-	struct gap_list list = {};
 	size_t count = 0;
 
 	struct guardmaps_error *error =
@@ -201,9 +223,56 @@ struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
 		if (differences[i].change != GUARDMAPS_MISSING)
 			continue;
 		uint32_t mapping = wanted->regions[differences[i].region].mapping;
-		error = add_gaps(now, &differences[i],
-				 wanted->mappings[mapping].permissions, &list);
+		error = add_missing(now, &differences[i],
+				    wanted->mappings[mapping].permissions,
+				    exactly, ret);
 	}
+	return error;
+}
+
+static bool add_protected(const struct guardmaps_map *wanted, size_t region,
+			  const struct guardmaps_map *now, bool exactly,
+			  struct gap_list *ret)
+{
+	const struct guardmaps_region *guard = &wanted->regions[region];
+	uint32_t permissions = wanted->mappings[guard->mapping].permissions;
+	uint32_t i = guardmaps_map_find_mapping(now, guard->start);
+
+	for (i = i == GUARDMAPS_NONE ? 0 : i;
+	     i < now->mapping_count && now->mappings[i].start < guard->end;
+	     i++) {
+		const struct guardmaps_mapping *mapping = &now->mappings[i];
+		uint64_t start = mapping->start > guard->start ? mapping->start
+							       : guard->start;
+		uint64_t end = mapping->end < guard->end ? mapping->end
+							 : guard->end;
+		if (start < end && is_protected(mapping, permissions, exactly) &&
+		    !add_gap(ret, start, end, i, permissions))
+			return false;
+	}
+	return true;
+}
+
+static int compare_gaps(const void *a, const void *b)
+{
+	const struct guard_gap *first = a, *second = b;
+
+	return (first->start > second->start) - (first->start < second->start);
+}
+
+struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
+					 const struct guardmaps_map *now,
+					 bool exactly, struct guard_gap **ret,
+					 size_t *ret_count)
+{
+	struct gap_list list = {};
+
+	struct guardmaps_error *error = add_all_missing(wanted, now, exactly, &list);
+	for (size_t i = 0; i < wanted->region_count && !error; i++)
+		if (!add_protected(wanted, i, now, exactly, &list))
+			error = &error_no_memory;
+	if (list.count > 0)
+		qsort(list.gaps, list.count, sizeof(*list.gaps), compare_gaps);
 	*ret = list.gaps;
 	*ret_count = list.count;
 	return error;
@@ -340,16 +409,13 @@ static struct guardmaps_error *unprotect(struct remote_task *task,
 {
 	struct guardmaps_error *error = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		uint32_t permissions =
-			now->mappings[gaps[i].mapping].permissions;
-		if (!(permissions & ALL_ACCESS) &&
-		    (gaps[i].permissions & ALL_ACCESS))
+	for (size_t i = 0; i < count; i++)
+		if (access_of(now->mappings[gaps[i].mapping].permissions) !=
+		    access_of(gaps[i].permissions))
 			error = error_first(error,
 					    protect(task, gaps[i].start,
 						    gaps[i].end,
 						    gaps[i].permissions));
-	}
 	return error;
 }
 

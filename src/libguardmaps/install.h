@@ -27,20 +27,25 @@ struct guardmaps_error *guards_take(struct remote_task *task,
 				    const struct guardmaps_map *now,
 				    uint8_t locks, struct guards_taken *ret);
 
-/** A part of a mapping of a stopped process that a guard is missing in. */
+/**
+ * A part of a mapping of a stopped process that is not guarded as it should be:
+ * the guard is missing, or permissions are, which guards_take() took away.
+ */
 struct guard_gap {
 	uint64_t start;
 	uint64_t end;
 	/** Index of the mapping it lies in. */
 	uint32_t mapping;
-	/** Those of the mapping that is wanted. */
+	/** Those that it is to have: of the mapping that is wanted, or its own. */
 	uint32_t permissions;
 };
 
 /**
- * Find where guards of @wanted are missing in @now, and check that they can
- * stand there. What is extra is left alone.
+ * Find where @now is not guarded as @wanted is, and check that guards can stand
+ * there. What is extra is left alone.
  *
+ * @exactly: guarded pages are to have the permissions of @wanted, whatever they
+ *	have; else only where they have none at all.
  * @now: with its flags read.
  * @ret: an array that the caller frees, also on error; ascending.
  *
@@ -48,12 +53,12 @@ struct guard_gap {
  */
 struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
 					 const struct guardmaps_map *now,
-					 struct guard_gap **ret,
+					 bool exactly, struct guard_gap **ret,
 					 size_t *ret_count);
 
 /**
  * Put guards in. Locked mappings are unlocked, and locked again as they were.
- * Pages without any permissions get those that are wanted, once guarded.
+ * Permissions are set once all is guarded.
  *
  * @task: taken over, of the process that @now is of.
  *

@@ -165,7 +165,8 @@ static void forget(struct reinstatement *all)
 
 static struct guardmaps_error *find_gaps(struct reinstatement *all)
 {
-	return guards_find_gaps(all->wanted, all->now, &all->gaps,
+	return guards_find_gaps(all->wanted, all->now,
+				all->flags & REINSTATE_EXACTLY, &all->gaps,
 				&all->count);
 }
 
@@ -203,7 +204,7 @@ static struct guardmaps_error *change(const struct reinstatement *all,
 		all->flags & REINSTATE_PROT_NONE
 			? guards_replace(task, all->gaps, all->count)
 			: guards_put(task, all->now, all->gaps, all->count);
-	if (!error && all->flags & REINSTATE_LOCKS)
+	if (!error && all->flags & REINSTATE_EXACTLY)
 		error = locks_reinstate(task, all->now, all->wanted,
 					&ret->locks);
 	return error;
@@ -243,25 +244,6 @@ static size_t count_unreplaced(const struct reinstatement *before,
 	return count;
 }
 
-/* Permissions that were taken away for the time are there again. */
-static struct guardmaps_error *
-verify_permissions(const struct reinstatement *before,
-		   const struct guardmaps_map *now)
-{
-	for (size_t i = 0; i < before->count; i++) {
-		const struct guard_gap *gap = &before->gaps[i];
-		if (!has_no_access(before->now, gap) ||
-		    !(gap->permissions & ALL_ACCESS) ||
-		    !has_no_access(now, gap))
-			continue;
-		return error_create(GUARDMAPS_ERROR_OS,
-				    "%d (%s): cannot give 0x%" PRIx64 "-0x%" PRIx64 " its permissions again",
-				    now->pid, now->process_name, gap->start,
-				    gap->end);
-	}
-	return NULL;
-}
-
 static struct guardmaps_error *verify_guards(const struct reinstatement *before,
 					     struct reinstatement *after)
 {
@@ -273,10 +255,9 @@ static struct guardmaps_error *verify_guards(const struct reinstatement *before,
 	size_t missing = is_replaced ? count_unreplaced(before, after->now)
 				     : after->count;
 	if (missing == 0)
-		return is_replaced ? NULL
-				   : verify_permissions(before, after->now);
+		return NULL;
 	return error_create(GUARDMAPS_ERROR_OS,
-			    "%d (%s): %zu guard regions are still missing after they were put in",
+			    "%d (%s): %zu guard regions are still not as they were after they were put in",
 			    after->process->pid, after->process->name, missing);
 }
 
@@ -294,7 +275,7 @@ static struct guardmaps_error *verify(const struct reinstatement *before)
 		error = verify_guards(before, &after);
 	if (!error)
 		error = locks_verify(after.now,
-				     before->flags & REINSTATE_LOCKS
+				     before->flags & REINSTATE_EXACTLY
 					     ? before->wanted : before->now);
 	forget(&after);
 	return error;
@@ -307,7 +288,7 @@ static bool has_to_change(const struct reinstatement *all)
 	if (all->flags & REINSTATE_ONLY_CHECK)
 		return false;
 	return all->count > 0 ||
-	       (all->flags & REINSTATE_LOCKS &&
+	       (all->flags & REINSTATE_EXACTLY &&
 		locks_differ(all->now, all->wanted)) ||
 	       (all->journal && remote_journal_has_memory(all->journal));
 }

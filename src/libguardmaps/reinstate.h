@@ -9,8 +9,11 @@
 enum reinstate_flag {
 	/** Change nothing. */
 	REINSTATE_ONLY_CHECK = 1 << 0,
-	/** Mappings are to be locked as the guard map says, too. */
-	REINSTATE_LOCKS = 1 << 1,
+	/**
+	 * The guard map is of this very moment of the process: mappings are to
+	 * be locked as it says, and guarded pages to have its permissions.
+	 */
+	REINSTATE_EXACTLY = 1 << 1,
 	/** For a kernel without guards: PROT_NONE in their place. */
 	REINSTATE_PROT_NONE = 1 << 2,
 };
