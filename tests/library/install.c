@@ -1161,10 +1161,11 @@ static void waits_go_on(void)
 
 /* ---- Signals ------------------------------------------------------------ */
 
+/* Not SigQ: it counts the signals of all processes of the user. */
 static char *signal_state(pid_t pid)
 {
 	static const char *const keys[] = {
-		"SigQ:", "SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:",
+		"SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:",
 	};
 	char *ret = format_string("%s", "");
 
