@@ -189,7 +189,8 @@ static struct guardmaps_error *prepare(struct reinstatement *all)
 		error = check_mappings(all->wanted, all->now);
 	if (!error)
 		error = find_gaps(all);
-	if (!error && needs_unlocking(all))
+	if (!error && !(all->flags & REINSTATE_PROT_NONE) &&
+	    needs_unlocking(all))
 		error = lock_limit_check(all->process);
 	return error;
 }

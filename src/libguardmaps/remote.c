@@ -630,25 +630,6 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 
 /* ---- Memory ------------------------------------------------------------ */
 
-struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
-				   uint64_t *ret)
-{
-	const uint64_t arguments[6] = {
-		0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		-1, 0,
-	};
-	int64_t result;
-
-	*ret = 0;
-	struct guardmaps_error *error =
-		remote_call(task, SYS_mmap, arguments, &result);
-	if (error || result <= 0)
-		return error;
-	task->saved->scratch_size = size;
-	task->saved->scratch = *ret = result;
-	return NULL;
-}
-
 static struct guardmaps_error *unmap(struct remote_task *task)
 {
 	uint64_t scratch = task->saved->scratch;
@@ -660,6 +641,27 @@ static struct guardmaps_error *unmap(struct remote_task *task)
 	return remote_range_call(task, SYS_munmap, scratch,
 				 scratch + task->saved->scratch_size, 0, 0,
 				 "unmap");
+}
+
+struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
+				   uint64_t *ret)
+{
+	const uint64_t arguments[6] = {
+		0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0,
+	};
+	int64_t result;
+
+	*ret = 0;
+	/* What one who was killed has left. */
+	struct guardmaps_error *error = unmap(task);
+	if (!error)
+		error = remote_call(task, SYS_mmap, arguments, &result);
+	if (error || result <= 0)
+		return error;
+	task->saved->scratch_size = size;
+	task->saved->scratch = *ret = result;
+	return NULL;
 }
 
 /* ---- Giving back ------------------------------------------------------- */

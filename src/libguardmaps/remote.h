@@ -51,7 +51,8 @@ struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
  * Take over a stopped task.
  *
  * @process: the process it belongs to; @map: its guard map, for the vDSO.
- * @journal: may be NULL; then the task is lost if the caller is killed.
+ * @journal: may be NULL; then the task is lost if the caller is killed. With it,
+ *	the task is to be traced with PTRACE_O_TRACESYSGOOD, as seize() does.
  *
  * Errors: UNSUPPORTED (a 32-bit task, another architecture, no vDSO: nothing
  * was touched), ENDED, OS, NO_MEMORY.

@@ -79,9 +79,15 @@ static int wait_for_stop(pid_t tid)
 
 static int seize_thread(pid_t tid)
 {
-	/* A filter of the process must not judge our system calls (Linux 4.3). */
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_SUSPEND_SECCOMP) &&
-	    (errno == ESRCH || ptrace(PTRACE_SEIZE, tid, NULL, 0)))
+	/*
+	 * A filter of the process must not judge our system calls (Linux 4.3).
+	 * If we are killed while one of them is stopped, the kernel goes on
+	 * with the signal of the stop: no SIGTRAP, but one that there is not.
+	 */
+	if (ptrace(PTRACE_SEIZE, tid, NULL,
+		   PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP) &&
+	    (errno == ESRCH ||
+	     ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD)))
 		return -errno;
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
 		return -errno;
