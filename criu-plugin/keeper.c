@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -13,14 +14,18 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "guard_map.h"
 #include "keeper.h"
 #include "proc.h"
 #include "reinstate.h"
 #include "seize.h"
 
 /* Somebody else may trace the task when criu has just ended. */
-#define PATIENCE_SECONDS 60
+#define PATIENCE_MILLISECONDS 60000
 #define NAP_MILLISECONDS 5
+
+/* What criu has put into it takes some milliseconds to end. */
+#define PARASITE_MILLISECONDS 500
 
 struct keeper {
 	pid_t pid;
@@ -40,31 +45,80 @@ struct charge {
 
 /* ---- The keeper's own -------------------------------------------------- */
 
-static struct guardmaps_error *put_right(const struct charge *charge)
+static bool is_of_criu(const struct guardmaps_map *map, uint64_t address)
 {
-	struct guardmaps_error *error = NULL;
-	struct seized_process *seized;
-	struct reinstated done;
+	static const char name[] = "/memfd:CRIUMFD";
+	uint32_t i = guardmaps_map_find_mapping(map, address);
 
-	error = seize(charge->process, &seized);
+	return i != GUARDMAPS_NONE && address < map->mappings[i].end &&
+	       strncmp(map->mappings[i].name, name, strlen(name)) == 0;
+}
+
+/*
+ * Whether a thread runs code that criu has put into the task. That goes on for a
+ * moment when criu has been killed, and sets the permissions of memory to what
+ * criu found.
+ */
+static struct guardmaps_error *
+look_for_parasite(const struct charge *charge,
+		  const struct seized_process *seized, bool *ret)
+{
+	struct guardmaps_map *map;
+	size_t count;
+	const pid_t *tids = seized_threads(seized, &count);
+
+	struct guardmaps_error *error = guardmaps_scan(
+		charge->process, GUARDMAPS_SOURCE_AUTO, &map);
 	if (error)
 		return error;
+	for (size_t i = 0; i < count; i++)
+		*ret |= is_of_criu(map, remote_program_counter(tids[i]));
+	guardmaps_map_destroy(map);
+	return NULL;
+}
+
+static struct guardmaps_error *
+put_right_seized(const struct charge *charge,
+		 const struct seized_process *seized, bool is_patient,
+		 bool *ret_done)
+{
+	struct guardmaps_error *error = NULL;
+	bool has_parasite = false;
+	struct reinstated done;
+
 	if (remote_journal_thread(charge->journal))
 		error = remote_recover(charge->process, charge->journal);
-	if (!error)
+	if (!error && is_patient)
+		error = look_for_parasite(charge, seized, &has_parasite);
+	if (!error && !has_parasite)
 		error = reinstate(charge->process, seized_thread(seized),
-				  charge->journal, charge->map, REINSTATE_EXACTLY,
-				  &done);
+				  charge->journal, charge->map,
+				  REINSTATE_EXACTLY, &done);
+	*ret_done = !error && !has_parasite;
+	return error;
+}
+
+/* @is_patient: leave it for later if it is in criu's hands. */
+static struct guardmaps_error *put_right(const struct charge *charge,
+					 bool is_patient, bool *ret_done)
+{
+	struct seized_process *seized;
+
+	*ret_done = false;
+	struct guardmaps_error *error = seize(charge->process, &seized);
+	if (error)
+		return error;
+	error = put_right_seized(charge, seized, is_patient, ret_done);
 	release(seized);
 	return error;
 }
 
-static bool is_late(const struct timespec *start)
+static int64_t milliseconds(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - start->tv_sec > PATIENCE_SECONDS;
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
 /* Not by one error: a thread that ends, or another tracer, makes such too. */
@@ -82,14 +136,16 @@ static bool has_ended(struct guardmaps_process *process)
 static void put_right_patiently(const struct charge *charge)
 {
 	const struct timespec nap = { .tv_nsec = NAP_MILLISECONDS * 1000000 };
-	struct guardmaps_error *error;
-	struct timespec start;
+	int64_t start = milliseconds();
+	bool done;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while ((error = put_right(charge))) {
-		if (has_ended(charge->process))
+	for (;;) {
+		int64_t waited = milliseconds() - start;
+		struct guardmaps_error *error = put_right(
+			charge, waited < PARASITE_MILLISECONDS, &done);
+		if (done || (error && has_ended(charge->process)))
 			return;
-		if (is_late(&start)) {
+		if (error && waited > PATIENCE_MILLISECONDS) {
 			syslog(LOG_CRIT, "criu was killed, and a process has lost its guards: %s",
 			       guardmaps_error_message(error));
 			return;

@@ -699,6 +699,14 @@ pid_t remote_journal_thread(const struct remote_journal *journal)
 	return atomic_load(&journal->active) ? journal->tid : 0;
 }
 
+uint64_t remote_program_counter(pid_t tid)
+{
+	const struct remote_task task = { .tid = tid };
+	registers now = {};
+
+	return get_registers(&task, &now) ? program_counter(&now) : 0;
+}
+
 bool remote_journal_has_memory(const struct remote_journal *journal)
 {
 	return journal->scratch != 0;

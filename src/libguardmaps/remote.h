@@ -35,6 +35,9 @@ void remote_journal_destroy(struct remote_journal *journal);
 /** The thread that is taken over, or 0. */
 pid_t remote_journal_thread(const struct remote_journal *journal);
 
+/** Where a stopped thread that the caller traces runs. Returns 0 if it is gone. */
+uint64_t remote_program_counter(pid_t tid);
+
 /** Whether memory of remote_map() is left, that remote_end() is to unmap. */
 bool remote_journal_has_memory(const struct remote_journal *journal);
 

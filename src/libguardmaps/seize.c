@@ -181,6 +181,13 @@ pid_t seized_thread(const struct seized_process *seized)
 	return seized->tids[0];
 }
 
+const pid_t *seized_threads(const struct seized_process *seized,
+			    size_t *ret_count)
+{
+	*ret_count = seized->count;
+	return seized->tids;
+}
+
 void release(struct seized_process *seized)
 {
 	if (!seized)

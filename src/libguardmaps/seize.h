@@ -24,6 +24,10 @@ struct guardmaps_error *seize(const struct guardmaps_process *process,
 /** A thread of it that system calls can be run in. */
 pid_t seized_thread(const struct seized_process *seized);
 
+/** All of its threads, and how many. They are freed with @seized. */
+const pid_t *seized_threads(const struct seized_process *seized,
+			    size_t *ret_count);
+
 /** Let all threads go on. NULL is allowed. */
 void release(struct seized_process *seized);
 
