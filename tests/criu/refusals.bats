@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What cannot work is refused in words, before a process is touched.
+
+load helpers
+
+# ---- pre-dump --------------------------------------------------------------
+
+# criu 4.2 leaves guards out of a pre-dump itself.
+# bats test_tags=only:old
+@test "a pre-dump of guards is refused where criu cannot leave them out" {
+	start_subject threads:2 anonymous children
+	note_state
+	call_criu pre-dump pre-dump -t "$SUBJECT"
+	[ "$status" -ne 0 ]
+	logs pre-dump "cannot pre-dump"
+	same_state
+	verdicts_are_ok
+}
+
+# ---- --stream --------------------------------------------------------------
+
+# Not an image streamer: what is refused never comes to send it an image.
+start_streamer() {
+	(detached perl -MSocket -e '
+		socket(my $server, PF_UNIX, SOCK_STREAM, 0) or die;
+		bind($server, sockaddr_un("images/streamer-capture.sock")) or die;
+		listen($server, 1) or die;
+		accept(my $client, $server) or die;
+		sleep 60;') &
+	streamer=$!
+	wait_for "the streamer listens" test -S images/streamer-capture.sock
+}
+
+stop_streamer() {
+	kill "$streamer" 2>/dev/null || true
+	wait "$streamer" 2>/dev/null || true
+}
+
+@test "--stream is refused where guards would have to be taken out" {
+	start_subject anonymous mlock children
+	note_state
+	start_streamer
+	try_dump --stream
+	stop_streamer
+	[ "$status" -ne 0 ]
+	logs dump "cannot keep its .* guard regions with --stream"
+	! grep -q "taken out" dump.log
+	same_state
+	verdicts_are_ok
+}
+
+# bats test_tags=not:old
+@test "strict refuses --stream where guards would go unrecorded" {
+	settings=(GUARDMAPS_CRIU=strict)
+	start_subject anonymous
+	note_state
+	start_streamer
+	try_dump --stream
+	stop_streamer
+	[ "$status" -ne 0 ]
+	logs dump "cannot keep its .* guard regions with --stream"
+	same_state
+	verdicts_are_ok
+}
+
+@test "the socket of a streamer that is gone is in nobody's way" {
+	start_streamer
+	stop_streamer
+	start_subject anonymous mlock
+	note_state
+	dump
+	restore
+	is_as_before
+}
+
+# ---- check -----------------------------------------------------------------
+
+# check ITEM: status and detail
+check() {
+	PATH=$(dirname "$CRIU"):$PATH CRIU_LIBS_DIR=$build/criu-plugin \
+		"$build/guardmaps" check -n -r -o ITEM,STATUS,DETAIL |
+		sed 's/\\x20/ /g' | sed -n "s/^$1 //p"
+}
+
+# The criu of each folder is a script but for sid's: only that can be looked into.
+@test "guardmaps check tells what the plugin would do with this criu" {
+	[[ "$(check "criu plugin")" == "yes $build/criu-plugin/guardmaps.so: keeps "* ]]
+}
