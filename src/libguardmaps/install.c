@@ -423,9 +423,7 @@ struct guardmaps_error *guards_put(struct remote_task *task,
 				   const struct guardmaps_map *now,
 				   const struct guard_gap *gaps, size_t count)
 {
-	struct lock_limit limit;
-
-	lock_limit_raise(now->pid, &limit);
+	remote_raise_lock_limit(task);
 	struct guardmaps_error *error =
 		for_each_locked(task, now, gaps, count, false);
 	if (!error)
@@ -435,7 +433,6 @@ struct guardmaps_error *guards_put(struct remote_task *task,
 		error = unprotect(task, now, gaps, count);
 	error = error_first(error,
 			    for_each_locked(task, now, gaps, count, true));
-	lock_limit_restore(&limit);
 	return error;
 }
 

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "guard_map.h"
@@ -16,24 +18,29 @@
 
 /* ---- The limit -------------------------------------------------------- */
 
-void lock_limit_raise(pid_t pid, struct lock_limit *ret)
+static bool has_capability(int capability)
 {
-	struct rlimit raised = { RLIM_INFINITY, RLIM_INFINITY };
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
 
-	*ret = (struct lock_limit){ .pid = pid };
-	if (prlimit(pid, RLIMIT_MEMLOCK, NULL, &ret->before))
-		return;
-	ret->is_raised = !prlimit(pid, RLIMIT_MEMLOCK, &raised, NULL);
-	if (ret->is_raised)
-		return;
-	raised.rlim_cur = raised.rlim_max = ret->before.rlim_max;
-	ret->is_raised = !prlimit(pid, RLIMIT_MEMLOCK, &raised, NULL);
+	return !syscall(SYS_capget, &header, sets) &&
+	       sets[CAP_TO_INDEX(capability)].effective &
+		       CAP_TO_MASK(capability);
 }
 
-void lock_limit_restore(const struct lock_limit *limit)
+/* How far remote_raise_lock_limit() would get. */
+static uint64_t attainable_limit(const struct guardmaps_process *process)
 {
-	if (limit->is_raised)
-		prlimit(limit->pid, RLIMIT_MEMLOCK, &limit->before, NULL);
+	struct rlimit limit;
+
+	/* Setting what is there tells whether it may be set. */
+	if (prlimit(process->pid, RLIMIT_MEMLOCK, NULL, &limit) ||
+	    prlimit(process->pid, RLIMIT_MEMLOCK, &limit, NULL))
+		return process_read_limit(process, "Max locked memory");
+	return has_capability(CAP_SYS_RESOURCE) ? RLIM_INFINITY
+						: limit.rlim_max;
 }
 
 /* A number in /proc/PID/status, or 0. */
@@ -50,11 +57,7 @@ static uint64_t status_number(const struct guardmaps_process *process,
 struct guardmaps_error *
 lock_limit_check(const struct guardmaps_process *process)
 {
-	struct lock_limit before;
-
-	lock_limit_raise(process->pid, &before);
-	uint64_t limit = process_read_limit(process, "Max locked memory");
-	lock_limit_restore(&before);
+	uint64_t limit = attainable_limit(process);
 	uint64_t capabilities = status_number(process, "CapEff", 16);
 	if (status_number(process, "VmLck", 10) * 1024 <= limit ||
 	    capabilities >> CAP_IPC_LOCK & 1)
@@ -130,16 +133,14 @@ struct guardmaps_error *locks_reinstate(struct remote_task *task,
 {
 	struct guardmaps_error *error = NULL;
 	struct overlap overlap = {};
-	struct lock_limit limit;
 	size_t count = 0;
 
-	lock_limit_raise(now->pid, &limit);
+	remote_raise_lock_limit(task);
 	while (!error && find_difference(now, wanted, &overlap)) {
 		error = range_lock(task, overlap.start, overlap.end,
 				   wanted_locks(wanted, overlap.start));
 		count++;
 	}
-	lock_limit_restore(&limit);
 	*ret_count = count;
 	return error;
 }

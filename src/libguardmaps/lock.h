@@ -3,24 +3,8 @@
 #ifndef GUARDMAPS_LOCK_H
 #define GUARDMAPS_LOCK_H
 
-#include <sys/resource.h>
-
 #include "guardmaps.h"
 #include "remote.h"
-
-/** The RLIMIT_MEMLOCK of a process, raised for a while. */
-struct lock_limit {
-	pid_t pid;
-	bool is_raised;
-	struct rlimit before;
-};
-
-/**
- * A process may hold more locked than RLIMIT_MEMLOCK now lets it lock. Raise
- * the limit as far as we may, which may be not at all.
- */
-void lock_limit_raise(pid_t pid, struct lock_limit *ret);
-void lock_limit_restore(const struct lock_limit *limit);
 
 /**
  * Check that what is unlocked could be locked again.

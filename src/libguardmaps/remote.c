@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -153,6 +154,9 @@ struct remote_journal {
 	struct syscall_dispatch dispatch;
 	/* SIGSTOP was on its way, and is to be again. */
 	bool stop_was_queued;
+	/* RLIMIT_MEMLOCK of its process, where it was raised. */
+	bool lock_limit_was_raised;
+	struct rlimit lock_limit;
 	/* Memory that was mapped in it for us, and is to be unmapped; 0 for none. */
 	uint64_t scratch;
 	uint64_t scratch_size;
@@ -422,6 +426,38 @@ static struct guardmaps_error *take_over(struct remote_task *task)
 				    "suspend the syscall user dispatch");
 }
 
+/* Whether a signal is pending, for the thread or for all of its process. */
+static bool is_pending(const struct remote_task *task, int signal, uint32_t flags)
+{
+	struct __ptrace_peeksiginfo_args range = { .flags = flags, .nr = 1 };
+	siginfo_t info;
+
+	for (; ptrace(PTRACE_PEEKSIGINFO, task->tid, &range, &info) > 0;
+	     range.off++)
+		if (info.si_signo == signal)
+			return true;
+	return false;
+}
+
+/*
+ * Queue SIGSTOP again that has come meanwhile. A SIGCONT that has come after it
+ * would have taken it off the queue, and be taken off itself now.
+ */
+static bool stop_again(const struct remote_task *task)
+{
+	return is_pending(task, SIGCONT, 0) ||
+	       is_pending(task, SIGCONT, PTRACE_PEEKSIGINFO_SHARED) ||
+	       !syscall(SYS_tgkill, task->pid, task->tid, SIGSTOP);
+}
+
+static void restore_lock_limit(struct remote_task *task)
+{
+	if (task->saved->lock_limit_was_raised)
+		prlimit(task->pid, RLIMIT_MEMLOCK, &task->saved->lock_limit,
+			NULL);
+	task->saved->lock_limit_was_raised = false;
+}
+
 /* @is_away: it runs a call of ours, and its registers are those of that. */
 static struct guardmaps_error *put_back(struct remote_task *task, bool is_away)
 {
@@ -442,8 +478,8 @@ static struct guardmaps_error *put_back(struct remote_task *task, bool is_away)
 	if (!set_signal_mask(task, saved->signal_mask))
 		return task_error(task, errno, "restore the signal mask");
 	erase_waiting_call(task);
-	if (saved->stop_was_queued &&
-	    syscall(SYS_tgkill, task->pid, task->tid, SIGSTOP))
+	restore_lock_limit(task);
+	if (saved->stop_was_queued && !stop_again(task))
 		return task_error(task, errno, "restore the pending stop");
 	atomic_store(&saved->active, false);
 	return NULL;
@@ -626,6 +662,23 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 		return error;
 	return error_errno(-result, "%d (%s): cannot %s 0x%" PRIx64 "-0x%" PRIx64,
 			   task->pid, task->name, what, start, end);
+}
+
+/* ---- Limits ------------------------------------------------------------ */
+
+void remote_raise_lock_limit(struct remote_task *task)
+{
+	struct rlimit raised = { RLIM_INFINITY, RLIM_INFINITY };
+	struct remote_journal *saved = task->saved;
+
+	if (saved->lock_limit_was_raised ||
+	    prlimit(task->pid, RLIMIT_MEMLOCK, NULL, &saved->lock_limit))
+		return;
+	saved->lock_limit_was_raised = true;
+	if (!prlimit(task->pid, RLIMIT_MEMLOCK, &raised, NULL))
+		return;
+	raised.rlim_cur = raised.rlim_max = saved->lock_limit.rlim_max;
+	prlimit(task->pid, RLIMIT_MEMLOCK, &raised, NULL);
 }
 
 /* ---- Memory ------------------------------------------------------------ */

@@ -87,6 +87,13 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 					  const char *what);
 
 /**
+ * Raise RLIMIT_MEMLOCK of its process, as far as we may, which may be not at
+ * all, until the task is given back: it may hold more locked than the limit now
+ * lets it lock.
+ */
+void remote_raise_lock_limit(struct remote_task *task);
+
+/**
  * Map memory of its own into it, until it is given back; once only.
  *
  * @ret: its address, or 0 where none could be had.
