@@ -18,6 +18,8 @@
 #include <zlib.h>
 
 #include "check.h"
+#include "guard_map.h"
+#include "mapping_flags.h"
 #include "recorded.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -190,6 +192,84 @@ static void long_names_round_trip(void)
 	guardmaps_map_destroy(map);
 	free(guards);
 	free(maps);
+}
+
+/* ---- Locks --------------------------------------------------------------- */
+
+/* Flags of mappings that were written, and as they are when they are read. */
+static const struct {
+	uint8_t written, read;
+} flags[] = {
+	{ 0, 0 },
+	{ GUARDMAPS_LOCKED, GUARDMAPS_LOCKED },
+	{ GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT,
+	  GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT },
+	/* Of the library's own: they mean nothing to a reader. */
+	{ MAPPING_TAKES_NO_GUARDS, 0 },
+	{ GUARDMAPS_LOCKED | MAPPING_GROWS_DOWN, GUARDMAPS_LOCKED },
+};
+
+static void locks_round_trip(void)
+{
+	struct guardmaps_map *map = recorded_map(
+		"10000000-10010000 rw-p 00000000 00:00 0 \n"
+		"10010000-10020000 r--p 00000000 00:00 0 \n"
+		"10020000-10030000 rw-p 00000000 00:00 0 \n"
+		"10030000-10040000 r--p 00000000 00:00 0 \n"
+		"10040000-10050000 rw-p 00000000 00:00 0 \n",
+		"10000000-10001000 ---p 00000000 00:00 0 \n");
+	char *path = scratch_path("locks");
+	struct guardmaps_map *again;
+
+	check_setup(map->mapping_count == LENGTH(flags));
+	for (size_t i = 0; i < LENGTH(flags); i++)
+		map->mappings[i].flags = flags[i].written;
+	round_trip(map, "mappings that are locked");
+	check_setup(!guardmaps_image_write(map, AT_FDCWD, path));
+	check_setup(!read_image(path, &again));
+	for (size_t i = 0; i < LENGTH(flags); i++)
+		check_number(guardmaps_map_mapping(again, i)->flags,
+			     flags[i].read,
+			     "flags %d of a mapping are read as %d",
+			     flags[i].written, flags[i].read);
+	guardmaps_map_destroy(again);
+	unlink(path);
+	free(path);
+	guardmaps_map_destroy(map);
+}
+
+/* A locked mapping of a live process. */
+static void live_locks_round_trip(void)
+{
+	const char *what = "a process that has locked its guards";
+#ifdef __SANITIZE_ADDRESS__
+	check_skip("AddressSanitizer makes mlock() do nothing",
+		   "%s: the image tells", what);
+#else
+	struct guardmaps_process *process;
+	char *path = scratch_path("locks");
+	struct guardmaps_map *map, *again;
+	struct target target;
+	uint32_t mapping;
+
+	target_start(&target, "mlocked");
+	check_setup(!guardmaps_process_open(target.pid, NULL, &process));
+	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check_setup(!mapping_flags_read(process, map));
+	mapping = guardmaps_map_region(map, 0)->mapping;
+	check_setup(map->mappings[mapping].flags == GUARDMAPS_LOCKED);
+	check_success(guardmaps_image_write(map, AT_FDCWD, path),
+		      "%s: an image can be written", what);
+	check_setup(!read_image(path, &again));
+	check_number(guardmaps_map_mapping(again, mapping)->flags,
+		     GUARDMAPS_LOCKED, "%s: the image tells", what);
+	guardmaps_map_destroy(again);
+	guardmaps_map_destroy(map);
+	guardmaps_process_close(process);
+	target_stop(&target);
+	unlink(path);
+	free(path);
+#endif
 }
 
 /* ---- What a written file is like ---------------------------------------- */
@@ -742,6 +822,18 @@ static void add_header(struct bytes *file, uint64_t mappings, uint64_t regions)
 	add_header_of(file, 4096, GUARDMAPS_SOURCE_SCAN, mappings, regions);
 }
 
+static void add_locked_mapping(struct bytes *file, uint64_t locks)
+{
+	struct bytes mapping = { 0 }, mappings = { 0 };
+
+	add_number(&mapping, 1, 16);
+	add_number(&mapping, 2, 16);
+	add_number(&mapping, 3, GUARDMAPS_READ);
+	add_number(&mapping, 9, locks);
+	add_message(&mappings, 1, &mapping);
+	add_record(file, MAPPINGS, &mappings);
+}
+
 static void add_mapping_of(struct bytes *file, uint64_t gap, uint64_t length,
 			   uint32_t permissions, const void *name, size_t size)
 {
@@ -1139,6 +1231,31 @@ static void wrong_mappings(void)
 	is_broken(&file, "an image with a mapping behind regions");
 }
 
+/* A bit beyond those that are kept must not be lost unseen. */
+static void wrong_locks(void)
+{
+	static const uint64_t wrong[] = { 4, 7, 8, 256, UINT32_MAX };
+	struct guardmaps_map *map;
+	struct bytes file;
+
+	for (size_t i = 0; i < LENGTH(wrong); i++) {
+		begin_file(&file, 1);
+		add_header(&file, 1, 0);
+		add_locked_mapping(&file, wrong[i]);
+		end_file(&file);
+		is_broken(&file, "an image with locks that are not known");
+	}
+	begin_file(&file, 1);
+	add_header(&file, 1, 0);
+	add_locked_mapping(&file, 3);
+	end_file(&file);
+	is_taken(&file, "an image with all locks that there are", &map);
+	check_number(map ? guardmaps_map_mapping(map, 0)->flags : 0,
+		     GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT,
+		     "the locks are told");
+	guardmaps_map_destroy(map);
+}
+
 /* The mapping is [16, 32), another one [32, 48); the region before [18, 20). */
 static void wrong_region(uint64_t gap, uint64_t length, const char *what)
 {
@@ -1299,6 +1416,7 @@ int main(void)
 	wrong_headers();
 	wrong_counts();
 	wrong_mappings();
+	wrong_locks();
 	wrong_regions();
 	wrong_owners();
 	large_record();
@@ -1306,6 +1424,7 @@ int main(void)
 	unreadable_files();
 	if (sysconf(_SC_PAGESIZE) == 4096) {
 		odd_round_trips();
+		locks_round_trip();
 		long_names_round_trip();
 	}
 	if (source_missing(GUARDMAPS_SOURCE_AUTO)) {
@@ -1314,6 +1433,7 @@ int main(void)
 		return check_finish();
 	}
 	live_round_trips();
+	live_locks_round_trip();
 	size_is_bounded();
 	written_files();
 	failing_writes();

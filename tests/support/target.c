@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel_abi.h"
@@ -1014,4 +1015,101 @@ void target_stop(struct target *target)
 	}
 	free(target->guards);
 	*target = (struct target){ 0 };
+}
+
+/* ---- Looking at a process ---------------------------------------------- */
+
+#define PATIENCE_SECONDS 20
+
+static double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+char *target_read(pid_t pid, const char *file)
+{
+	char *text = NULL;
+	char path[64];
+	size_t size = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+
+	FILE *stream = fopen(path, "re");
+
+	if (!stream && errno != ENOENT && errno != ESRCH)
+		die_errno(path);
+	if (!stream)
+		return NULL;
+	/* Files in /proc tell no size; none has a zero byte of its own. */
+	if (getdelim(&text, &size, '\0', stream) < 0) {
+		free(text);
+		text = NULL;
+	}
+	fclose(stream);
+	return text;
+}
+
+char target_state(pid_t pid)
+{
+	char *text = target_read(pid, "stat");
+
+	/* The name before it may hold anything, brackets and spaces too. */
+	char *end_of_name = text ? strrchr(text, ')') : NULL;
+	char state = end_of_name ? end_of_name[2] : 'X';
+
+	free(text);
+	return state;
+}
+
+bool target_reaches(pid_t pid, char state)
+{
+	double end = now_seconds() + PATIENCE_SECONDS;
+
+	while (target_state(pid) != state) {
+		if (now_seconds() > end)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+static bool sleeps_in(pid_t pid, long number)
+{
+	char *text = target_read(pid, "syscall");
+	long current;
+
+	/* "running" where it does not sleep. */
+	bool is_so = text && sscanf(text, "%ld", &current) == 1 &&
+		     current == number;
+
+	free(text);
+	return is_so;
+}
+
+bool target_sleeps_in(pid_t pid, long number)
+{
+	double end = now_seconds() + PATIENCE_SECONDS;
+
+	while (!sleeps_in(pid, number)) {
+		if (now_seconds() > end)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+bool target_changes(volatile uint64_t *number)
+{
+	double end = now_seconds() + PATIENCE_SECONDS;
+	uint64_t before = *number;
+
+	while (*number == before) {
+		if (now_seconds() > end)
+			return false;
+		sched_yield();
+	}
+	return true;
 }

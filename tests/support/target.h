@@ -10,6 +10,7 @@
 #ifndef GUARDMAPS_TEST_TARGET_H
 #define GUARDMAPS_TEST_TARGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -59,5 +60,23 @@ void target_start(struct target *target, const char *name);
 
 /** Kill the child, reap it and free what target_start() took. */
 void target_stop(struct target *target);
+
+/**
+ * A file of /proc/PID as a string that the caller frees; NULL if the process is
+ * gone.
+ */
+char *target_read(pid_t pid, const char *file);
+
+/** State of a process as in proc_pid_stat(5); 'X' if it is gone. */
+char target_state(pid_t pid);
+
+/** Wait until a process is in a state; false if that takes too long. */
+bool target_reaches(pid_t pid, char state);
+
+/** Wait until a process sleeps in a system call; false as above. */
+bool target_sleeps_in(pid_t pid, long number);
+
+/** Wait until a process has changed a number; false as above. */
+bool target_changes(volatile uint64_t *number);
 
 #endif /* GUARDMAPS_TEST_TARGET_H */
