@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "error.h"
 #include "guard_map.h"
 #include "lock.h"
@@ -18,6 +20,21 @@
 
 /* ---- The limit -------------------------------------------------------- */
 
+/*
+ * The kernel asks for the capabilities that limits are lifted by in the initial
+ * user namespace, whose number never changes (include/linux/proc_ns.h).
+ */
+static bool is_in_initial_namespace(int dirfd)
+{
+	char link[64];
+
+	ssize_t length = readlinkat(dirfd, "ns/user", link, sizeof(link) - 1);
+	if (length < 0)
+		return true;
+	link[length] = '\0';
+	return strcmp(link, "user:[4026531837]") == 0;
+}
+
 static bool has_capability(int capability)
 {
 	struct __user_cap_header_struct header = {
@@ -25,7 +42,10 @@ static bool has_capability(int capability)
 	};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
 
-	return !syscall(SYS_capget, &header, sets) &&
+	_cleanup_close_ int self = open("/proc/self",
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return is_in_initial_namespace(self) &&
+	       !syscall(SYS_capget, &header, sets) &&
 	       sets[CAP_TO_INDEX(capability)].effective &
 		       CAP_TO_MASK(capability);
 }
@@ -60,7 +80,8 @@ lock_limit_check(const struct guardmaps_process *process)
 	uint64_t limit = attainable_limit(process);
 	uint64_t capabilities = status_number(process, "CapEff", 16);
 	if (status_number(process, "VmLck", 10) * 1024 <= limit ||
-	    capabilities >> CAP_IPC_LOCK & 1)
+	    (capabilities >> CAP_IPC_LOCK & 1 &&
+	     is_in_initial_namespace(process->dirfd)))
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_INVALID,
 			    "%d (%s): cannot unlock memory for the guards: RLIMIT_MEMLOCK would not let it be locked again",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,19 +38,25 @@ static uint8_t parse_flags(char *words)
 	return flags;
 }
 
-/* A line of maps says which mapping the lines after it are about. */
-static void take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
+/*
+ * A line of maps says which mapping the lines after it are about. Returns whether
+ * this one tells its flags.
+ */
+static bool take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
 {
 	static const char key[] = "VmFlags:";
 	struct guardmaps_mapping parsed;
 
 	if (strncmp(line, key, sizeof(key) - 1) == 0) {
-		if (*mapping != GUARDMAPS_NONE)
-			map->mappings[*mapping].flags =
-				parse_flags(line + sizeof(key) - 1);
-	} else if (maps_line_parse(line, map->page_size, &parsed)) {
-		*mapping = guardmaps_map_find_mapping(map, parsed.start);
+		if (*mapping == GUARDMAPS_NONE)
+			return false;
+		map->mappings[*mapping].flags =
+			parse_flags(line + sizeof(key) - 1);
+		return true;
 	}
+	if (maps_line_parse(line, map->page_size, &parsed))
+		*mapping = guardmaps_map_find_mapping(map, parsed.start);
+	return false;
 }
 
 struct guardmaps_error *
@@ -58,7 +65,7 @@ mapping_flags_read(const struct guardmaps_process *process,
 {
 	uint32_t mapping = GUARDMAPS_NONE;
 	struct line_reader reader;
-	size_t length;
+	size_t length, count = 0;
 	char *line;
 	int got;
 
@@ -67,7 +74,11 @@ mapping_flags_read(const struct guardmaps_process *process,
 		return process_file_error(process, -fd, "smaps");
 	line_reader_init(&reader, fd);
 	while ((got = line_reader_next(&reader, &line, &length)) > 0)
-		take_line(line, map, &mapping);
+		count += take_line(line, map, &mapping);
 	line_reader_deinit(&reader);
-	return got < 0 ? process_file_error(process, -got, "smaps") : NULL;
+	if (got < 0)
+		return process_file_error(process, -got, "smaps");
+	/* It is stopped: if mappings are gone, so is it. */
+	return count < map->mapping_count
+		       ? process_file_error(process, ESRCH, "smaps") : NULL;
 }

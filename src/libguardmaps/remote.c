@@ -22,6 +22,7 @@
 #include "kernel_abi.h"
 #include "proc.h"
 #include "remote.h"
+#include "remote_arch.h"
 
 /* A vDSO has two or three pages. */
 #define MAXIMUM_VDSO_SIZE (64 * 1024)
@@ -33,101 +34,6 @@
 #define ROOM_SIZE 64
 
 #define MAXIMUM_RESTARTS 1000
-
-/* ---- What differs between architectures ------------------------------- */
-
-#if defined(__x86_64__)
-
-typedef struct user_regs_struct registers;
-
-#define SYSCALL_INSTRUCTION "\x0f\x05"
-#define SYSCALL_INSTRUCTION_SIZE 2
-#define SYSCALL_INSTRUCTION_STEP 1
-/* syscall; 1: pause; jmp 1b */
-#define WAITING_CALL "\x0f\x05\xf3\x90\xeb\xfc\xcc\xcc"
-
-static bool is_native(const registers *regs)
-{
-	/* __USER_CS; a task may leave it for __USER32_CS at any time. */
-	return regs->cs == 0x33;
-}
-
-static void set_call(registers *regs, uint64_t instruction, long number,
-		     const uint64_t arguments[6])
-{
-	regs->rip = instruction;
-	regs->rax = number;
-	/* Not in a system call: there is none to be restarted. */
-	regs->orig_rax = -1;
-	regs->rdi = arguments[0];
-	regs->rsi = arguments[1];
-	regs->rdx = arguments[2];
-	regs->r10 = arguments[3];
-	regs->r8 = arguments[4];
-	regs->r9 = arguments[5];
-}
-
-static int64_t call_result(const registers *regs)
-{
-	return regs->rax;
-}
-
-static uint64_t program_counter(const registers *regs)
-{
-	return regs->rip;
-}
-
-#elif defined(__aarch64__)
-
-typedef struct user_regs_struct registers;
-
-#define SYSCALL_INSTRUCTION "\x01\x00\x00\xd4"
-#define SYSCALL_INSTRUCTION_SIZE 4
-#define SYSCALL_INSTRUCTION_STEP 4
-/* svc #0; b . */
-#define WAITING_CALL "\x01\x00\x00\xd4\x00\x00\x00\x14"
-
-static bool is_native(const registers *regs)
-{
-	/* PSR_MODE32_BIT: AArch32 state. */
-	return !(regs->pstate & 0x10);
-}
-
-static void set_call(registers *regs, uint64_t instruction, long number,
-		     const uint64_t arguments[6])
-{
-	regs->pc = instruction;
-	regs->regs[8] = number;
-	for (int i = 0; i < 6; i++)
-		regs->regs[i] = arguments[i];
-}
-
-static int64_t call_result(const registers *regs)
-{
-	return regs->regs[0];
-}
-
-static uint64_t program_counter(const registers *regs)
-{
-	return regs->pc;
-}
-
-#else
-#define REMOTE_UNSUPPORTED
-typedef struct { char none; } registers;
-#define SYSCALL_INSTRUCTION ""
-#define SYSCALL_INSTRUCTION_SIZE 0
-#define SYSCALL_INSTRUCTION_STEP 1
-static bool is_native(const registers *regs) { (void)regs; return false; }
-static void set_call(registers *regs, uint64_t instruction, long number,
-		     const uint64_t arguments[6])
-{
-	(void)regs, (void)instruction, (void)number, (void)arguments;
-}
-static int64_t call_result(const registers *regs) { (void)regs; return 0; }
-#define WAITING_CALL "\0\0\0\0\0\0\0"
-static uint64_t program_counter(const registers *regs) { (void)regs; return 0; }
-#endif
 
 /* As much as PTRACE_POKEDATA writes. */
 #define WAITING_CALL_SIZE 8
@@ -146,6 +52,7 @@ struct remote_journal {
 	/* A system call that waits behind itself, in the vDSO; 0 for none. */
 	uint64_t waiting_call;
 	registers registers;
+	struct vectors vectors;
 	uint64_t signal_mask;
 	/* Address of the thread's struct rseq, and the sequence it was in. */
 	uint64_t rseq;
@@ -173,9 +80,14 @@ struct remote_task {
 	/* The caller's, or our own. */
 	struct remote_journal *saved;
 	struct remote_journal own;
+	/* It was stopped where it makes a system call, or makes one again. */
+	bool is_at_call;
 	/* It has made a call, and is no longer where it was stopped. */
 	bool has_moved;
 };
+
+static struct guardmaps_error *move_to_call(struct remote_task *task);
+static struct guardmaps_error *move_back(struct remote_task *task);
 
 static struct guardmaps_error *task_error(const struct remote_task *task,
 					  int errnum, const char *what)
@@ -368,6 +280,50 @@ static bool resume_dispatch(struct remote_task *task)
 		       saved);
 }
 
+/* ---- Interrupted calls ------------------------------------------------- */
+
+/* Where the registers do not tell, the instruction does. */
+static bool find_call(const struct remote_task *task)
+{
+	char code[SYSCALL_INSTRUCTION_SIZE + 1];
+
+	return !RESTARTS_ARE_IN_REGISTERS &&
+	       !remote_read(task, program_counter(&task->saved->registers),
+			    code, SYSCALL_INSTRUCTION_SIZE) &&
+	       memcmp(code, SYSCALL_INSTRUCTION, SYSCALL_INSTRUCTION_SIZE) == 0;
+}
+
+/* Its own calls are for the filters of the task to judge, not ours. */
+static void suspend_filters(const struct remote_task *task, bool suspend)
+{
+	const long options = PTRACE_O_TRACESYSGOOD;
+
+	ptrace(PTRACE_SETOPTIONS, task->tid, NULL,
+	       suspend ? options | PTRACE_O_SUSPEND_SECCOMP : options);
+}
+
+/*
+ * Into the call, and out by a stop that interrupts it again: then the registers
+ * tell as what it goes on.
+ */
+static struct guardmaps_error *settle(struct remote_task *task)
+{
+	if (!task->is_at_call || !goes_on_otherwise(&task->saved->registers))
+		return NULL;
+	suspend_filters(task, false);
+	struct guardmaps_error *error = move_to_call(task);
+	if (!error)
+		error = move_back(task);
+	suspend_filters(task, true);
+	task->has_moved = false;
+	if (error)
+		return error;
+	if (!get_registers(task, &task->saved->registers))
+		return task_error(task, errno, "read the registers");
+	task->is_at_call = find_call(task);
+	return NULL;
+}
+
 /* ---- Taking over ------------------------------------------------------ */
 
 static struct guardmaps_error *save_state(struct remote_task *task,
@@ -383,6 +339,8 @@ static struct guardmaps_error *save_state(struct remote_task *task,
 			       : task_error(task, errno, "read the registers");
 	if (!is_native(&task->saved->registers))
 		return refuse(task, "it is a 32-bit task");
+	save_vectors(task->tid, &task->saved->vectors);
+	task->is_at_call = find_call(task);
 	error = find_instruction(task, map);
 	if (!error)
 		error = save_rseq(task);
@@ -420,10 +378,10 @@ static struct guardmaps_error *take_over(struct remote_task *task)
 		task->instruction = task->saved->waiting_call;
 	if (!set_signal_mask(task, ALL_SIGNALS))
 		return task_error(task, errno, "block the signals");
-	return suspend_dispatch(task)
-		       ? NULL
-		       : task_error(task, errno,
-				    "suspend the syscall user dispatch");
+	struct guardmaps_error *error = settle(task);
+	if (error || suspend_dispatch(task))
+		return error;
+	return task_error(task, errno, "suspend the syscall user dispatch");
 }
 
 /* Whether a signal is pending, for the thread or for all of its process. */
@@ -470,6 +428,8 @@ static struct guardmaps_error *put_back(struct remote_task *task, bool is_away)
 	int failed = is_away ? restore_rseq(task) : 0;
 	if (failed)
 		return task_error(task, -failed, "restore the rseq area");
+	if (is_away && !restore_vectors(task->tid, &saved->vectors))
+		return task_error(task, errno, "restore the vectors");
 	if (is_away && !set_registers(task, &saved->registers))
 		return task_error(task, errno, "restore the registers");
 	if (!resume_dispatch(task))
@@ -582,6 +542,19 @@ static struct guardmaps_error *move_back(struct remote_task *task)
 			return task_error(task, errno, "stop the task");
 	}
 	return task_error(task, ETIME, "stop the task");
+}
+
+/* Up to the entry of the system call that it is about to make. */
+static struct guardmaps_error *move_to_call(struct remote_task *task)
+{
+	for (int i = 0; i < MAXIMUM_STOPS; i++) {
+		enum stop stop = move(task, PTRACE_SYSCALL);
+		if (stop == STOP_SYSCALL)
+			return NULL;
+		if (stop == STOP_LOST)
+			return task_error(task, errno, "run a system call");
+	}
+	return task_error(task, ETIME, "run a system call");
 }
 
 /* ---- Calls ------------------------------------------------------------ */
@@ -703,7 +676,7 @@ struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
 		0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0,
 	};
-	int64_t result;
+	int64_t result = 0;
 
 	*ret = 0;
 	/* What one who was killed has left. */
@@ -719,13 +692,34 @@ struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
 
 /* ---- Giving back ------------------------------------------------------- */
 
+/*
+ * Back into the call that it was found in: at its entry, with all signals still
+ * blocked, so that one that has come meanwhile interrupts it, and not before.
+ */
+static struct guardmaps_error *put_back_into_call(struct remote_task *task)
+{
+	suspend_filters(task, false);
+	if (!restore_vectors(task->tid, &task->saved->vectors) ||
+	    !set_registers(task, &task->saved->registers))
+		return task_error(task, errno, "restore the registers");
+	struct guardmaps_error *error = move_to_call(task);
+	if (!error)
+		error = put_back(task, false);
+	if (!error)
+		error = move_back(task);
+	suspend_filters(task, true);
+	return error;
+}
+
 struct guardmaps_error *remote_end(struct remote_task *task)
 {
 	struct guardmaps_error *error = unmap(task);
 
 	error = error_first(error, move_back(task));
 	if (!error)
-		error = put_back(task, true);
+		error = task->is_at_call && task->has_moved
+				? put_back_into_call(task)
+				: put_back(task, true);
 	free(task);
 	return error;
 }

@@ -1006,6 +1006,7 @@ static void do_sleep_until(struct subject *subject)
 					    &until, NULL));
 }
 
+#ifdef SYS_poll
 static void do_poll(struct subject *subject)
 {
 	struct pollfd end = { .fd = subject->ends[0], .events = POLLIN };
@@ -1013,6 +1014,7 @@ static void do_poll(struct subject *subject)
 
 	note_result(subject, start, syscall(SYS_poll, &end, 1, 1000));
 }
+#endif
 
 static void do_ppoll(struct subject *subject)
 {
@@ -1027,6 +1029,7 @@ static void do_ppoll(struct subject *subject)
 					    &mask, 8));
 }
 
+#ifdef SYS_select
 static void do_select(struct subject *subject)
 {
 	struct timeval timeout = { 1, 0 };
@@ -1035,6 +1038,7 @@ static void do_select(struct subject *subject)
 	note_result(subject, start, syscall(SYS_select, 0, NULL, NULL, NULL,
 					    &timeout));
 }
+#endif
 
 static void do_futex_timeout(struct subject *subject)
 {
@@ -1118,9 +1122,13 @@ static const struct wait {
 	  wake_nothing },
 	{ "clock_nanosleep(TIMER_ABSTIME)", SYS_clock_nanosleep, do_sleep_until,
 	  wake_nothing },
+#ifdef SYS_poll
 	{ "poll() with a timeout", SYS_poll, do_poll, wake_nothing },
+#endif
 	{ "ppoll() with a mask", SYS_ppoll, do_ppoll, wake_nothing },
+#ifdef SYS_select
 	{ "select() with a timeout", SYS_select, do_select, wake_nothing },
+#endif
 	{ "futex() with a timeout", SYS_futex, do_futex_timeout, wake_nothing },
 	{ "futex()", SYS_futex, do_futex, wake_futex },
 	{ "read()", SYS_read, do_read, wake_reader },
@@ -1484,7 +1492,7 @@ static void live_under_filter(struct subject *subject)
 	filter_calls();
 	subject->go = 1;
 	await(subject->line);
-	pid = syscall(SYS_fork);
+	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
 		syscall(SYS_madvise, 0, 0, 0);
 		_exit(0);
