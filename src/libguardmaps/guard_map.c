@@ -243,6 +243,18 @@ uint64_t guard_map_user_end(const struct guardmaps_map *map)
 	return i > 0 ? map->mappings[i - 1].end : 0;
 }
 
+uint64_t guard_map_guards_end(const struct guardmaps_map *map)
+{
+	uint64_t end = guard_map_user_end(map);
+
+	for (size_t i = map->mapping_count; i > 0; i--) {
+		const struct guardmaps_mapping *mapping = &map->mappings[i - 1];
+		if (mapping->end == end && strcmp(mapping->name, "[vdso]") == 0)
+			return i > 1 ? map->mappings[i - 2].end : 0;
+	}
+	return end;
+}
+
 pid_t guardmaps_map_pid(const struct guardmaps_map *map)
 {
 	return map->pid;

@@ -74,6 +74,12 @@ uint32_t guard_map_add_owner(struct guardmaps_map *map, pid_t tid,
  */
 uint64_t guard_map_user_end(const struct guardmaps_map *map);
 
+/**
+ * The same of those that guards can be in. User-Mode Linux maps the vDSO at the
+ * very end of its addresses, up to where it takes no range.
+ */
+uint64_t guard_map_guards_end(const struct guardmaps_map *map);
+
 /** Whether a mapping shows a file, so that its offset means something. */
 bool mapping_has_file(const struct guardmaps_mapping *mapping);
 

@@ -185,10 +185,10 @@ static bool read_range(void *context, uint64_t start, uint64_t end)
 static void read_each_mapping(struct entry_walk *walk)
 {
 	const struct guardmaps_map *map = walk->map;
-	uint64_t user_end = guard_map_user_end(map);
+	uint64_t end = guard_map_guards_end(map);
 
 	for (size_t i = 0; i < map->mapping_count && !walk->error; i++)
-		if (map->mappings[i].end <= user_end)
+		if (map->mappings[i].end <= end)
 			read_range(walk, map->mappings[i].start,
 				   map->mappings[i].end);
 }
@@ -199,7 +199,7 @@ static void read_each_mapping(struct entry_walk *walk)
  */
 static void read_swapped(struct entry_walk *walk)
 {
-	int error = pagemap_sweep(walk->fd, 0, guard_map_user_end(walk->map),
+	int error = pagemap_sweep(walk->fd, 0, guard_map_guards_end(walk->map),
 				  PAGE_IS_SWAPPED, read_range, walk);
 	if (error == -ENOTTY || error == -EINVAL)
 		read_each_mapping(walk);

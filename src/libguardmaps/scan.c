@@ -113,7 +113,7 @@ static struct guardmaps_error *probe_scan(const struct scan *scan)
 
 static struct guardmaps_error *read_scan(const struct scan *scan)
 {
-	return sweep_guards(scan, guard_map_user_end(scan->map), add_guards);
+	return sweep_guards(scan, guard_map_guards_end(scan->map), add_guards);
 }
 
 static struct guardmaps_error *probe_entries(const struct scan *scan,
