@@ -4,6 +4,7 @@
 # make install    put them under DESTDIR and prefix; the plugin into plugindir
 # make demo       install what is missing, build, show the guards of a process
 # make check      install what is missing, build, run the tests
+# make check-kernel  install what is missing, build and boot the kernel series
 # make bench      install what is missing, build, print the figures
 # make fuzz       fuzz the readers for FUZZ_SECONDS each
 #

@@ -87,6 +87,13 @@ check: install-check-packages
 	@$(MAKE) --no-print-directory all tests fuzzers sanitizers
 	@tests/run $(B) $(SUITES)
 
+# The kernel series in User-Mode Linux; the tests with qemu are run by hand, by
+# tests/kernel/run.
+check-kernel:
+	@scripts/install-packages kernel
+	@$(MAKE) --no-print-directory all tests
+	@tests/kernel/run gate $(B)
+
 fuzzers: $(fuzzers)
 
 fuzz: install-check-packages
@@ -106,5 +113,5 @@ $(B)/demo/threads: demo/threads.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
-.PHONY: tests check cross fuzz fuzzers bench demo sanitizers \
+.PHONY: tests check check-kernel cross fuzz fuzzers bench demo sanitizers \
 	install-build-packages install-check-packages

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Makes one TAP stream of what programs printed, each between the lines
+# "## begin NAME" and "## end STATUS": tests get the name of their program in
+# front, and a program that printed no TAP is one test. What else it printed
+# follows if something failed.
+#
+# Variables: label, in front of all names; known, a file with names of tests
+# (without the label) that fail for other reasons: they count as skipped.
+
+function result(word, name, note) {
+	if (word == "not ok" && name in fails) {
+		word = "ok"
+		note = note " # SKIP fails without the series, too"
+	}
+	print word " - " label ": " name note
+	tests++
+	if (word == "not ok")
+		failed++
+}
+
+function start(name) {
+	program = name
+	tests = failed = 0
+	said = ""
+}
+
+function finish(status) {
+	if (status != 0 && status != 4 && !failed)
+		result("not ok", program ": ended with status " status)
+	else if (!tests)
+		result("ok", program, status == 4 ? " # SKIP" : "")
+	if (failed)
+		printf "%s", said
+	program = ""
+}
+
+BEGIN {
+	while (known && (getline line < known) > 0)
+		fails[line]
+}
+
+/^## begin / {
+	start($3)
+	next
+}
+
+/^## end / {
+	finish($3)
+	next
+}
+
+/^(not )?ok/ {
+	word = /^ok/ ? "ok" : "not ok"
+	name = $0
+	sub(/^(not )?ok *[0-9]* *(- )?/, "", name)
+	note = ""
+	if (match(name, / *# SKIP.*/) || match(name, / *# skip.*/)) {
+		note = substr(name, RSTART)
+		name = substr(name, 1, RSTART - 1)
+	}
+	result(word, program ": " name, note)
+	next
+}
+
+/^1\.\.0 # SKIP/ {
+	result("ok", program, " " substr($0, 6))
+	next
+}
+
+{
+	sub(/^# */, "")
+	said = said "#     " $0 "\n"
+}
+
+END {
+	if (program != "") {
+		result("not ok", program ": did not end")
+		printf "%s", said
+	}
+}
