@@ -403,7 +403,7 @@ static void put_back(struct task *task)
 	struct guardmaps_error *error =
 		reinstate(task->process, map->pid, task->journal, map,
 			  REINSTATE_EXACTLY, &done);
-	if (!error || guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED) {
+	if (!error || process_is_gone(task->process)) {
 		if (error)
 			log_info("%d (%s): has ended", map->pid,
 				 map->process_name);

@@ -121,18 +121,6 @@ static int64_t milliseconds(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Not by one error: a thread that ends, or another tracer, makes such too. */
-static bool has_ended(struct guardmaps_process *process)
-{
-	struct guardmaps_error *error = process_refresh(process);
-	bool ended = (error && guardmaps_error_code(error) ==
-				       GUARDMAPS_ERROR_ENDED) ||
-		     (!error && process_has_ended(process));
-
-	guardmaps_error_destroy(error);
-	return ended;
-}
-
 static void put_right_patiently(const struct charge *charge)
 {
 	const struct timespec nap = { .tv_nsec = NAP_MILLISECONDS * 1000000 };
@@ -143,7 +131,8 @@ static void put_right_patiently(const struct charge *charge)
 		int64_t waited = milliseconds() - start;
 		struct guardmaps_error *error = put_right(
 			charge, waited < PARASITE_MILLISECONDS, &done);
-		if (done || (error && has_ended(charge->process)))
+		/* A thread that ends, or another tracer, makes errors too. */
+		if (done || (error && process_is_gone(charge->process)))
 			return;
 		if (error && waited > PATIENCE_MILLISECONDS) {
 			syslog(LOG_CRIT, "criu was killed, and a process has lost its guards: %s",

@@ -317,6 +317,16 @@ bool process_has_ended(const struct guardmaps_process *process)
 	       !process->recorded;
 }
 
+bool process_is_gone(struct guardmaps_process *process)
+{
+	struct guardmaps_error *error = process_refresh(process);
+	bool gone = error ? guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED
+			  : process_has_ended(process);
+
+	guardmaps_error_destroy(error);
+	return gone;
+}
+
 struct guardmaps_error *
 process_check_memory(const struct guardmaps_process *process)
 {

@@ -117,6 +117,9 @@ bool process_memory_is_gone(const struct guardmaps_process *process);
 /** A zombie, or about to be one, whose other threads have ended too. */
 bool process_has_ended(const struct guardmaps_process *process);
 
+/** Whether it is gone, whatever another call made of that. Asks the kernel. */
+bool process_is_gone(struct guardmaps_process *process);
+
 /** NO_ADDRESS_SPACE for a kernel thread or a zombie, else NULL. */
 struct guardmaps_error *
 process_check_memory(const struct guardmaps_process *process);
