@@ -514,7 +514,9 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
  * does not have. Those that only it has are left alone.
  *
  * All its threads are stopped meanwhile. Locked mappings are unlocked for the
- * moment, and locked again as they were. What is then there is read back.
+ * moment, and locked again as they were. Pages of a region that have no
+ * permissions at all get those of the guard map, once guarded. What is then
+ * there is read back.
  *
  * @map: of this process at another time, from an image for example. The
  *	executable, and the mappings that hold the regions, must be the same.
