@@ -23,8 +23,6 @@
 #include "proc.h"
 #include "reinstate.h"
 
-#define NAME "guardmaps"
-
 /* What a user can do about most failures. */
 #define ADVICE "the dump is given up, for guards would be lost (GUARDMAPS_CRIU=off dumps without " NAME ")"
 

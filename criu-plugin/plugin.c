@@ -81,7 +81,7 @@ static void end(int old_stage, int ret)
 
 __attribute__((visibility("default")))
 struct plugin_descriptor CR_PLUGIN_DESC = {
-	.name = "guardmaps",
+	.name = NAME,
 	.init = begin,
 	.exit = end,
 	.version = PLUGIN_API_VERSION,

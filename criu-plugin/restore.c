@@ -11,8 +11,6 @@
 #include "reinstate.h"
 #include "restore.h"
 
-#define NAME "guardmaps"
-
 /* No plugin's name: only images of a criu before 4.1 have it. */
 #define NO_NAME "guardmaps, but not really"
 

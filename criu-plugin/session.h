@@ -6,6 +6,9 @@
 #include "guardmaps.h"
 #include "options.h"
 
+/** As criu, its inventory and --plugin-option know us. */
+#define NAME "guardmaps"
+
 struct session {
 	struct options options;
 	/** This kernel installs guards. */

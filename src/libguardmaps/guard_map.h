@@ -8,6 +8,10 @@
 
 #include "guardmaps.h"
 
+/* All there may be of enum guardmaps_lock, and what a PROT_NONE mapping lacks. */
+#define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
+#define ALL_ACCESS (GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE)
+
 struct name_block;
 
 struct guardmaps_map {

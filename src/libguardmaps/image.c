@@ -28,11 +28,7 @@
 #define OWNERS_PER_RECORD 1024
 #define NAMES_PER_RECORD (1024 * 1024)
 
-#define ALL_PERMISSIONS                                             \
-	(GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE |     \
-	 GUARDMAPS_SHARED)
-
-#define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
+#define ALL_PERMISSIONS (ALL_ACCESS | GUARDMAPS_SHARED)
 
 /* ---- Encoding --------------------------------------------------------- */
 

@@ -27,8 +27,6 @@
 /* Mappings that are left for others, below vm.max_map_count. */
 #define SPARE_MAPPINGS 256
 
-#define ALL_ACCESS (GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE)
-
 static struct guardmaps_error *protect(struct remote_task *task, uint64_t start,
 				       uint64_t end, uint32_t permissions)
 {
@@ -379,8 +377,8 @@ static struct guardmaps_error *install(struct remote_task *task,
 }
 
 /*
- * Unlock, or lock again, each locked mapping that a gap lies in. What fails for
- * one mapping is still tried for the others.
+ * Unlock, or lock again, each locked mapping that a gap lies in, all of it: to
+ * unlock a part would split it. What fails for one is still tried for the others.
  */
 static struct guardmaps_error *
 for_each_locked(struct remote_task *task, const struct guardmaps_map *now,
@@ -395,9 +393,8 @@ for_each_locked(struct remote_task *task, const struct guardmaps_map *now,
 		    !(mapping->flags & GUARDMAPS_LOCKED))
 			continue;
 		error = error_first(
-			error, lock ? range_lock(task, mapping->start,
-						 mapping->end, mapping->flags)
-				    : mapping_unlock(task, mapping));
+			error, range_lock(task, mapping->start, mapping->end,
+					  lock ? mapping->flags : 0));
 	}
 	return error;
 }

@@ -16,8 +16,6 @@
 #include "lock.h"
 #include "proc.h"
 
-#define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
-
 /* ---- The limit -------------------------------------------------------- */
 
 /*
@@ -89,13 +87,6 @@ lock_limit_check(const struct guardmaps_process *process)
 }
 
 /* ---- Locking ---------------------------------------------------------- */
-
-struct guardmaps_error *mapping_unlock(struct remote_task *task,
-				       const struct guardmaps_mapping *mapping)
-{
-	return remote_range_call(task, SYS_munlock, mapping->start, mapping->end,
-				 0, 0, "unlock");
-}
 
 struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 				   uint64_t end, uint8_t locks)

@@ -14,10 +14,6 @@
 struct guardmaps_error *
 lock_limit_check(const struct guardmaps_process *process);
 
-/** Unlock a mapping, all of it: to unlock a part would split it. */
-struct guardmaps_error *mapping_unlock(struct remote_task *task,
-				       const struct guardmaps_mapping *mapping);
-
 /** Lock a range as bits of enum guardmaps_lock say; 0 to unlock it. */
 struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 				   uint64_t end, uint8_t locks);

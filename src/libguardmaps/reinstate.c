@@ -15,8 +15,6 @@
 #include "reinstate.h"
 #include "seize.h"
 
-#define ALL_ACCESS (GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE)
-
 /* ---- Whether it is the process of the guard map ------------------------ */
 
 /* Length of a name without " (deleted)". */
@@ -158,9 +156,6 @@ static void forget(struct reinstatement *all)
 {
 	guardmaps_map_destroy(all->now);
 	free(all->gaps);
-	all->now = NULL;
-	all->gaps = NULL;
-	all->count = 0;
 }
 
 static struct guardmaps_error *find_gaps(struct reinstatement *all)
