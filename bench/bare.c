@@ -13,13 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel_abi.h"
-
-/* Where x86-64 with four levels of page tables ends. */
-#define ADDRESS_END 0x7ffffffff000
-
-/* Above 512 the kernel returns regions twice (Linux 6.12 to 7.3 at least). */
-#define REGIONS_PER_CALL 512
+#include "support/scan.h"
 
 static void __attribute__((noreturn)) die(const char *what)
 {
@@ -33,30 +27,6 @@ static void print_regions(const struct page_region *regions, size_t count)
 	for (size_t i = 0; i < count; i++)
 		printf("%" PRIx64 " %" PRIx64 "\n", (uint64_t)regions[i].start,
 		       (uint64_t)regions[i].end);
-}
-
-/* Returns false if the kernel refused. */
-static bool scan_pagemap(int fd, bool print)
-{
-	static struct page_region regions[REGIONS_PER_CALL];
-	struct pm_scan_arg arg = {
-		.size = sizeof(arg),
-		.end = ADDRESS_END,
-		.vec = (uintptr_t)regions,
-		.vec_len = REGIONS_PER_CALL,
-		.category_mask = PAGE_IS_GUARD,
-		.return_mask = PAGE_IS_GUARD,
-	};
-
-	for (; arg.start < arg.end; arg.start = arg.walk_end) {
-		int count = ioctl(fd, PAGEMAP_SCAN, &arg);
-
-		if (count < 0)
-			return false;
-		if (print)
-			print_regions(regions, count);
-	}
-	return true;
 }
 
 static int open_in_proc(const char *pid, const char *name)
@@ -73,7 +43,7 @@ static void scan_process(const char *pid, bool print)
 
 	if (fd < 0)
 		die("cannot open pagemap");
-	if (!scan_pagemap(fd, print))
+	if (!scan_pagemap(fd, print ? print_regions : NULL))
 		die("cannot scan pagemap");
 	close(fd);
 }
@@ -123,7 +93,7 @@ static void visit_process(const char *pid)
 
 	if (pagemap < 0)
 		return;
-	scan_pagemap(pagemap, false);
+	scan_pagemap(pagemap, NULL);
 	close(pagemap);
 }
 

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "support/bench.h"
 
 #define ROUNDS 7
 
@@ -19,20 +20,6 @@ static void __attribute__((noreturn)) die(const char *what)
 {
 	fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
 	exit(EXIT_FAILURE);
-}
-
-static void check(struct guardmaps_error *error)
-{
-	if (error)
-		die(guardmaps_error_message(error));
-}
-
-static double now_milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
 
 static struct guardmaps_map *scan(pid_t pid)

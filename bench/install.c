@@ -3,12 +3,10 @@
  * `install PID`: takes the guards out of a process and puts them in again, in
  * batches and one call each. Prints the best times of both, in milliseconds.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "guard_map.h"
 #include "install.h"
@@ -16,25 +14,9 @@
 #include "mapping_flags.h"
 #include "proc.h"
 #include "seize.h"
+#include "support/bench.h"
 
 #define ROUNDS 5
-
-static void check(struct guardmaps_error *error)
-{
-	if (!error)
-		return;
-	fprintf(stderr, "%s: %s\n", program_invocation_short_name,
-		guardmaps_error_message(error));
-	exit(EXIT_FAILURE);
-}
-
-static double now_milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
-}
 
 static struct guardmaps_map *scan(struct guardmaps_process *process)
 {

@@ -13,8 +13,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "support/bench.h"
 
 extern char **environ;
 
@@ -35,14 +36,6 @@ static void __attribute__((noreturn)) die(const char *what, int error)
 	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what,
 		strerror(error));
 	exit(EXIT_FAILURE);
-}
-
-static double now_milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
 
 /* posix_spawn() does not copy page tables, as fork() would on our account. */

@@ -15,87 +15,8 @@ if [ $# -ne 1 ] || [ ! -d "$1" ]; then
 fi
 
 build=$1
-guardmaps=$build/guardmaps
-target=$build/tests/target
-bare=$build/bench/bare
-measure=$build/bench/measure
 image=$build/bench/image
-
-failures=0
-job=
-pid=
-scratch=$(mktemp -d) || exit 1
-
-stop_target() {
-	[ -n "$job" ] || return 0
-	kill "$job" 2>/dev/null
-	wait "$job" 2>/dev/null
-	job=
-}
-
-clean_up() {
-	stop_target
-	rm -rf "$scratch"
-}
-
-trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# A named pipe, so that this shell stays the parent that the target dies with.
-mkfifo "$scratch/ready" || exit 1
-
-# start_target ARGUMENT...: sets pid, or fails with a row that says so
-start_target() {
-	"$target" "$@" >"$scratch/ready" &
-	job=$!
-	read -r word pid _ <"$scratch/ready" && [ "$word" = ready ] && return
-	wait "$job"
-	status=$?
-	job=
-	if [ "$status" -eq 77 ]; then
-		printf '%-58s skipped\n' "target $*"
-	else
-		fail "target $*"
-	fi
-	return 1
-}
-
-fail() {
-	printf '%-58s failed\n' "$1"
-	failures=$((failures + 1))
-}
-
-# verdict REACHED ALLOWED
-verdict() {
-	awk -v reached="$1" -v allowed="$2" \
-		'BEGIN { print reached <= allowed ? "ok" : "OVER" }'
-}
-
-# print_row WORK MS AGAINST MS REACHED ALLOWED
-print_row() {
-	printf '%-58s %9s %-10s %9s %9s %8s %s\n' "$@" "$(verdict "$5" "$6")"
-}
-
-# compare WORK AGAINST ALLOWED [-e STATUS] COMMAND... -- COMMAND...: sets
-# peak_kib too
-compare() {
-	work=$1
-	against=$2
-	allowed=$3
-	shift 3
-	# Hints on standard error would stand in the table.
-	if ! times=$("$measure" "$@" 2>"$scratch/errors"); then
-		cat "$scratch/errors" >&2
-		fail "$work"
-		return 1
-	fi
-	read -r first second ratio peak_kib <<-END
-		$times
-	END
-	print_row "$work" "$first" "$against" "$second" "$ratio" "$allowed"
-}
+. "$(dirname "$0")/table.sh"
 
 bench_list() {
 	start_target alternate:1000000 || return
@@ -186,11 +107,6 @@ bench_install() {
 	stop_target
 }
 
-# divide A B: with three digits behind the point
-divide() {
-	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'
-}
-
 bench_criu() {
 	work='criu with the plugin'
 	if [ "$(id -u)" -ne 0 ]; then
@@ -226,8 +142,7 @@ print_criu_row() {
 	esac
 }
 
-printf '%-58s %9s %-10s %9s %9s %8s\n' \
-	WORK MS AGAINST MS REACHED ALLOWED
+print_heading
 bench_list
 bench_resident
 bench_sparse

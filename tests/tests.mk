@@ -15,6 +15,7 @@ criu_programs := $(patsubst tests/criu/programs/%.c,$(B)/tests/criu/%, \
 	$(wildcard tests/criu/programs/*.c)))
 test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
 	$(wildcard tests/programs/*.c))
+bench_support := $(wildcard bench/support/*.[ch])
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
 	$(wildcard tests/fuzz/fuzz_*.c))
@@ -48,10 +49,10 @@ $(B)/tests/criu/greedy.so: tests/criu/programs/greedy.c tests/tests.mk
 	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
 		-fPIC -shared $(LDFLAGS) -o $@ $<
 
-$(bench_programs): $(B)/bench/%: bench/%.c $(test_dependencies)
+$(bench_programs): $(B)/bench/%: bench/%.c $(bench_support) $(test_dependencies)
 	@mkdir -p $(@D)
-	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(library_objects) \
-		$(library_libs) -lm
+	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter %.c,$(bench_support)) \
+		$(library_objects) $(library_libs) -lm
 
 # libFuzzer is clang's, and wants the library's own objects instrumented.
 $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
