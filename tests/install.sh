@@ -16,7 +16,7 @@ make --no-print-directory install B="$build" DESTDIR="$root" prefix=/opt/guardma
 for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
 	lib/pkgconfig/guardmaps.pc include/guardmaps.h \
 	share/man/man1/guardmaps.1 share/man/man3/libguardmaps.3 \
-	share/man/man5/guardmaps-image.5 \
+	share/man/man5/guardmaps-image.5 share/man/man5/guardmaps_proc.5 \
 	share/man/man7/guardmaps-criu.7 lib/criu/guardmaps.so; do
 	test -s "$root/opt/guardmaps/$file"
 done
