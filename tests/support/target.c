@@ -463,6 +463,19 @@ static void build_resident(struct plan *plan)
 	touch_pages(memory, size);
 }
 
+/* beside:MIB, the same, and a guard in a small mapping of its own. */
+static void build_beside(struct plan *plan)
+{
+	size_t page = page_size();
+	char *memory = map_memory(4 * page, READ_WRITE);
+
+	/* Or what comes next would become one mapping with it. */
+	protect(memory, page, PROT_READ);
+	protect(memory + 3 * page, page, PROT_READ);
+	install_guard(plan->layout, memory + page, page);
+	build_resident(plan);
+}
+
 /* ---- Layouts in files and shared memory -------------------------------- */
 
 static int create_unlinked_file(size_t size)
@@ -816,6 +829,7 @@ const char *const layout_names[] = {
 	"sparse:64:100",
 	"mappings:100",
 	"resident:16",
+	"beside:16",
 	NULL,
 };
 
@@ -839,6 +853,7 @@ static void (*const builders[])(struct plan *plan) = {
 	build_sparse,
 	build_mappings,
 	build_resident,
+	build_beside,
 };
 
 _Static_assert(ARRAY_SIZE(layout_names) == ARRAY_SIZE(builders) + 1,
