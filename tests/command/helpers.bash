@@ -4,7 +4,8 @@
 # What the tests of the command share. A test starts targets, runs the command
 # as a user types it, and compares with what the targets said of themselves.
 #
-# GUARDMAPS_BUILD is the directory that holds guardmaps and tests/target.
+# GUARDMAPS_BUILD is the directory that holds guardmaps and tests/target,
+# GUARDMAPS_PATIENCE how many seconds to wait where the machine is a slow one.
 
 bats_require_minimum_version 1.5.0
 
@@ -15,7 +16,7 @@ PATH=$build:$PATH
 nobody=65534
 
 # How long anything may take that should not take long, in seconds.
-patience=20
+patience=${GUARDMAPS_PATIENCE:-20}
 
 setup() {
 	started=()

@@ -20,11 +20,9 @@ start_remover() {
 		return
 	fi
 	TARGET_GUARDS=$name.guards
-	: >"$TARGET_GUARDS"
-	for ((; count > 0; count--)); do
-		read -r -t "$patience" -u "$ANSWERS" ready
-		echo "$ready" >>"$TARGET_GUARDS"
-	done
+	# It says no more until it is asked: none of its answers can be among it.
+	head -n "$count" <&"$ANSWERS" >"$TARGET_GUARDS"
+	[ "$ready" = ready ]
 }
 
 # asks SIGNAL ANSWER
