@@ -4,8 +4,10 @@
 # make install    put them under DESTDIR and prefix; the plugin into plugindir
 # make demo       install what is missing, build, show the guards of a process
 # make check      install what is missing, build, run the tests
-# make check-kernel  install what is missing, build and boot the kernel series
+# make check-kernel        the same for the kernel series, in virtual machines
+# make check-kernel-debug  the same on a kernel with KASAN, lockdep, DEBUG_VM
 # make bench      install what is missing, build, print the figures
+# make bench-kernel        the same for the kernel series
 # make fuzz       fuzz the readers for FUZZ_SECONDS each
 #
 # Plain make and make install never install packages.

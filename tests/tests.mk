@@ -88,12 +88,22 @@ check: install-check-packages
 	@$(MAKE) --no-print-directory all tests fuzzers sanitizers
 	@tests/run $(B) $(SUITES)
 
-# The kernel series in User-Mode Linux; the tests with qemu are run by hand, by
-# tests/kernel/run.
+# The kernel series, built and booted in User-Mode Linux and qemu.
 check-kernel:
 	@scripts/install-packages kernel
 	@$(MAKE) --no-print-directory all tests
-	@tests/kernel/run gate $(B)
+	@tests/kernel/run all $(B)
+
+# The same tests on a kernel that checks itself; slow.
+check-kernel-debug:
+	@scripts/install-packages kernel
+	@$(MAKE) --no-print-directory all tests
+	@tests/kernel/run debug $(B)
+
+bench-kernel:
+	@scripts/install-packages kernel
+	@$(MAKE) --no-print-directory all tests $(bench_programs)
+	@tests/kernel/run bench $(B)
 
 fuzzers: $(fuzzers)
 
@@ -114,5 +124,6 @@ $(B)/demo/threads: demo/threads.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
-.PHONY: tests check check-kernel cross fuzz fuzzers bench demo sanitizers \
-	install-build-packages install-check-packages
+.PHONY: tests check check-kernel check-kernel-debug cross fuzz fuzzers bench \
+	bench-kernel demo sanitizers install-build-packages \
+	install-check-packages
