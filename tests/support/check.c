@@ -22,6 +22,8 @@
 
 #define PAGEMAP_GUARD_BIT (UINT64_C(1) << 58)
 #define PAGEMAP_MARKER_BITS UINT64_C(0x400000000000009f)
+/* Bits 55 to 58 tell of the page: that it is soft-dirty, say. */
+#define PAGEMAP_PAGE_BITS (UINT64_C(15) << 55)
 
 #define CAPABILITY_SYS_ADMIN 21
 
@@ -566,7 +568,7 @@ static const char *markers_missing(uint64_t entry)
 {
 	if (!has_capability(CAPABILITY_SYS_ADMIN))
 		return "needs CAP_SYS_ADMIN";
-	return (entry & ~PAGEMAP_GUARD_BIT) == PAGEMAP_MARKER_BITS ?
+	return (entry & ~PAGEMAP_PAGE_BITS) == PAGEMAP_MARKER_BITS ?
 		NULL : "pagemap does not show markers";
 }
 
