@@ -113,13 +113,27 @@ static bool is_streaming(void)
 
 /* ---- Looking ------------------------------------------------------------ */
 
+/*
+ * Page tables have all guards. /proc/PID/guards misses those of a mapping whose
+ * mark the kernel has lost: see guardmaps_proc(5), BUGS.
+ */
+static enum guardmaps_source choose_source(struct guardmaps_process *process)
+{
+	struct guardmaps_error *error =
+		guardmaps_probe(process, GUARDMAPS_SOURCE_SCAN);
+	bool can_scan = !error;
+
+	guardmaps_error_destroy(error);
+	return can_scan ? GUARDMAPS_SOURCE_SCAN : GUARDMAPS_SOURCE_AUTO;
+}
+
 static struct guardmaps_error *look(struct guardmaps_process *process,
 				    struct guardmaps_map **ret)
 {
 	struct guardmaps_map *map = NULL;
 
 	struct guardmaps_error *error =
-		guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map);
+		guardmaps_scan(process, choose_source(process), &map);
 	if (!error && map->region_count > 0)
 		error = mapping_flags_read(process, map);
 	if (error)
