@@ -1,33 +1,37 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <string.h>
+
 #include "error.h"
 #include "lines.h"
 #include "maps_line.h"
 #include "proc.h"
 
 /*
- * The numbers are read by hand: a process may have 65,530 mappings, and
- * sscanf() takes longer over a line than the kernel takes to print it.
+ * A process may have 65,530 mappings, and more guards. So lines are read by
+ * hand: sscanf() takes longer over one than the kernel takes to print it.
  */
+
+/* What a number of 64 bits takes; no number in a line has more. */
+#define MAXIMUM_DIGITS 16
+
 static bool parse_hex(const char **text, uint64_t *ret)
 {
-	const char *digit = *text;
+	/* What a digit is worth, plus one. */
+	static const uint8_t digits[256] = {
+		['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4,
+		['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+		['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12,
+		['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	};
+	const char *at = *text;
 	uint64_t value = 0;
+	unsigned int digit;
 
-	for (;; digit++) {
-		unsigned int digit_value;
-		if (*digit >= '0' && *digit <= '9')
-			digit_value = *digit - '0';
-		else if (*digit >= 'a' && *digit <= 'f')
-			digit_value = *digit - 'a' + 10;
-		else
-			break;
-		if (value >> 60)
-			return false;
-		value = value << 4 | digit_value;
-	}
-	if (digit == *text)
+	for (; (digit = digits[(unsigned char)*at]); at++)
+		value = value << 4 | (digit - 1);
+	if (at == *text || at - *text > MAXIMUM_DIGITS)
 		return false;
-	*text = digit;
+	*text = at;
 	*ret = value;
 	return true;
 }
@@ -95,29 +99,111 @@ static bool parse_device(const char **text, struct guardmaps_mapping *mapping)
 	return true;
 }
 
-bool maps_line_parse(const char *line, uint64_t page_size,
-		     struct guardmaps_mapping *ret)
+static bool is_range(const struct guardmaps_mapping *mapping,
+		     uint64_t page_size)
 {
-	struct guardmaps_mapping mapping = {};
-	const char *text = line;
+	return mapping->start < mapping->end &&
+	       ((mapping->start | mapping->end) & (page_size - 1)) == 0;
+}
 
-	if (!parse_hex(&text, &mapping.start) || !skip(&text, '-') ||
-	    !parse_hex(&text, &mapping.end) || !skip(&text, ' ') ||
-	    !parse_permissions(&text, &mapping.permissions) ||
-	    !skip(&text, ' ') || !parse_hex(&text, &mapping.offset) ||
-	    !skip(&text, ' ') || !parse_device(&text, &mapping) ||
-	    !skip(&text, ' ') || !parse_decimal(&text, &mapping.inode))
-		return false;
-	if (mapping.start >= mapping.end || mapping.start % page_size ||
-	    mapping.end % page_size)
+/* All that comes after the range. */
+static bool parse_tail(const char *text, struct guardmaps_mapping *mapping)
+{
+	if (!skip(&text, ' ') ||
+	    !parse_permissions(&text, &mapping->permissions) ||
+	    !skip(&text, ' ') || !parse_hex(&text, &mapping->offset) ||
+	    !skip(&text, ' ') || !parse_device(&text, mapping) ||
+	    !skip(&text, ' ') || !parse_decimal(&text, &mapping->inode))
 		return false;
 	if (*text && *text != ' ')
 		return false;
 	while (*text == ' ')
 		text++;
-	mapping.name = text;
+	mapping->name = text;
+	return true;
+}
+
+bool maps_line_parse(const char *line, uint64_t page_size,
+		     struct guardmaps_mapping *ret)
+{
+	struct guardmaps_mapping mapping = {};
+
+	if (!parse_hex(&line, &mapping.start) || !skip(&line, '-') ||
+	    !parse_hex(&line, &mapping.end) || !is_range(&mapping, page_size) ||
+	    !parse_tail(line, &mapping))
+		return false;
 	*ret = mapping;
 	return true;
+}
+
+/*
+ * Reads line after line. Most of one is as in the line before, and is not taken
+ * apart again then: all behind the range, and how the addresses begin.
+ */
+struct maps_reader {
+	uint64_t page_size;
+	/* The line read last. */
+	struct guardmaps_mapping line;
+	/* What it has behind the range, if there is room; else its length is 0. */
+	char tail[256];
+	size_t tail_length;
+	/* How the last address of more digits began, and what they are worth. */
+	char digits[8];
+	uint64_t digits_value;
+};
+
+static void maps_reader_init(struct maps_reader *reader, uint64_t page_size)
+{
+	*reader = (struct maps_reader){ .page_size = page_size,
+					.digits = "00000000" };
+}
+
+static bool read_address(struct maps_reader *reader, const char **text,
+			 const char *end, uint64_t *ret)
+{
+	const ptrdiff_t length = sizeof(reader->digits);
+	const char *start = *text, *rest = start + length;
+	uint64_t value;
+
+	if (end - start > length &&
+	    memcmp(start, reader->digits, length) == 0 &&
+	    parse_hex(&rest, &value) && rest - start <= MAXIMUM_DIGITS) {
+		*text = rest;
+		*ret = reader->digits_value << 4 * (rest - start - length) |
+		       value;
+		return true;
+	}
+	if (!parse_hex(text, ret))
+		return false;
+	if (*text - start > length) {
+		memcpy(reader->digits, start, length);
+		reader->digits_value = *ret >> 4 * (*text - start - length);
+	}
+	return true;
+}
+
+static bool read_tail(struct maps_reader *reader, const char *tail,
+		      size_t length)
+{
+	if (length > 0 && length == reader->tail_length &&
+	    memcmp(tail, reader->tail, length) == 0)
+		return true;
+	reader->tail_length = length < sizeof(reader->tail) ? length : 0;
+	if (reader->tail_length > 0)
+		tail = memcpy(reader->tail, tail, length + 1);
+	return parse_tail(tail, &reader->line);
+}
+
+static bool read_line(struct maps_reader *reader, const char *text,
+		      size_t length)
+{
+	const char *end = text + length;
+
+	return read_address(reader, &text, end, &reader->line.start) &&
+	       skip(&text, '-') &&
+	       read_address(reader, &text, end, &reader->line.end) &&
+	       is_range(&reader->line, reader->page_size) &&
+	       read_tail(reader, text, end - text);
 }
 
 static struct guardmaps_error *
@@ -130,20 +216,21 @@ bad_line(const struct guardmaps_process *process, const char *file,
 }
 
 static struct guardmaps_error *
-read_lines(struct line_reader *reader, const struct guardmaps_process *process,
+read_lines(struct line_reader *lines, const struct guardmaps_process *process,
 	   const char *file, uint64_t page_size,
 	   bool (*take)(void *context, const struct guardmaps_mapping *line),
 	   void *context)
 {
-	struct guardmaps_mapping mapping;
+	struct maps_reader reader;
 	char *line;
 	size_t length;
 	int got;
 
-	while ((got = line_reader_next(reader, &line, &length)) > 0) {
-		if (!maps_line_parse(line, page_size, &mapping))
-			return bad_line(process, file, reader->number);
-		if (!take(context, &mapping))
+	maps_reader_init(&reader, page_size);
+	while ((got = line_reader_next(lines, &line, &length)) > 0) {
+		if (!read_line(&reader, line, length))
+			return bad_line(process, file, lines->number);
+		if (!take(context, &reader.line))
 			return &error_no_memory;
 	}
 	return got < 0 ? process_file_error(process, -got, file) : NULL;
@@ -155,11 +242,11 @@ struct guardmaps_error *maps_lines_read(
 	bool (*take)(void *context, const struct guardmaps_mapping *line),
 	void *context)
 {
-	struct line_reader reader;
+	struct line_reader lines;
 
-	line_reader_init(&reader, fd);
-	struct guardmaps_error *error = read_lines(&reader, process, file,
+	line_reader_init(&lines, fd);
+	struct guardmaps_error *error = read_lines(&lines, process, file,
 						   page_size, take, context);
-	line_reader_deinit(&reader);
+	line_reader_deinit(&lines);
 	return error;
 }

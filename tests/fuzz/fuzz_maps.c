@@ -4,10 +4,13 @@
  * mappings it found.
  */
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fuzz.h"
 #include "mapping.h"
+#include "maps_line.h"
 
 /*
  * Pieces that a file arrives in: each is a packet in a pipe, and so a read of
@@ -43,6 +46,39 @@ static int open_in_pieces(const uint8_t *bytes, size_t size)
 	return ends[0];
 }
 
+/* A line is what it is by itself, whatever the line before was. */
+static bool compare_line(void *context, const struct guardmaps_mapping *line)
+{
+	char **rest = context;
+	const char *text = strsep(rest, "\n");
+	struct guardmaps_mapping alone;
+
+	require(text && maps_line_parse(text, 4096, &alone));
+	require(alone.start == line->start && alone.end == line->end &&
+		alone.permissions == line->permissions &&
+		alone.offset == line->offset && alone.inode == line->inode &&
+		alone.dev_major == line->dev_major &&
+		alone.dev_minor == line->dev_minor);
+	require(strcmp(alone.name, line->name) == 0);
+	return true;
+}
+
+static void compare_lines(const uint8_t *bytes, size_t size)
+{
+	char *text = strndup((const char *)bytes, size), *rest = text;
+
+	require(text != NULL);
+	/* It would end the text, but not a line. */
+	if (!memchr(bytes, '\0', size)) {
+		int fd = open_in_pieces(bytes, size);
+		guardmaps_error_destroy(maps_lines_read(process, fd, "maps",
+							4096, compare_line,
+							&rest));
+		close(fd);
+	}
+	free(text);
+}
+
 /*
  * As PAGEMAP_SCAN reports them: runs that go on over the ends of mappings, and
  * some of them twice.
@@ -69,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	if (size >= PIECES * (PIECE_SIZE - 1))
 		return -1;
+	compare_lines(bytes, size);
 	require(!guard_map_create(1, "fuzz", "", 4096, &map));
 	map->source = GUARDMAPS_SOURCE_MARKERS;
 	int fd = open_in_pieces(bytes, size);

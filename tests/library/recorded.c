@@ -172,6 +172,67 @@ static void fields_are_kept(void)
 	guardmaps_map_destroy(map);
 }
 
+/* As much of a line as differs from the one before. */
+static const struct guardmaps_mapping alike[] = {
+	{ .start = 0x1000, .end = 0x2000, .name = "/f" },
+	{ .start = 0x2000, .end = 0x3000, .name = "/f" },
+	{ .start = 0x3000, .end = 0x4000, .name = "/g" },
+	{ .start = 0x4000, .end = 0x5000, .name = "/gg" },
+	{ .start = 0x5000, .end = 0x6000, .name = "/gg", .offset = 0x1000 },
+	{ .start = 0x6000, .end = 0x7000, .name = "/g" },
+	{ .start = 0x7000, .end = 0x10000000, .name = "/g", .inode = 1 },
+	{ .start = 0x10000000, .end = 0x10001000, .name = "/g", .inode = 1 },
+	{ .start = 0x100000000, .end = 0x100001000, .name = "/g", .inode = 1 },
+	{ .start = 0x100002000, .end = 0x100003000, .name = "/g", .inode = 1 },
+	{ .start = 0x110003000, .end = 0x1100000000000, .name = "" },
+	{ .start = 0x1100000002000, .end = 0x1200000000000, .name = "" },
+	{ .start = 0x1200000000000, .end = 0x1200000001000, .name = "" },
+	{ .start = 0x7fff000000000000, .end = 0xffffffff00000000, .name = "" },
+	{ .start = 0xffffffff00000000, .end = 0xffffffff00001000, .name = "" },
+};
+
+static char *alike_fault(const struct guardmaps_map *map)
+{
+	if (guardmaps_map_mapping_count(map) != LENGTH(alike))
+		return format_string("%zu mappings",
+				     guardmaps_map_mapping_count(map));
+	for (size_t i = 0; i < LENGTH(alike); i++) {
+		const struct guardmaps_mapping *mapping =
+			guardmaps_map_mapping(map, i);
+
+		if (mapping->start != alike[i].start ||
+		    mapping->end != alike[i].end ||
+		    mapping->offset != alike[i].offset ||
+		    mapping->inode != alike[i].inode ||
+		    strcmp(mapping->name, alike[i].name) != 0)
+			return format_string(
+				"mapping %zu is %#" PRIx64 "-%#" PRIx64
+				" of %s", i, mapping->start, mapping->end,
+				mapping->name);
+	}
+	return NULL;
+}
+
+static void lines_alike_are_told_apart(void)
+{
+	char *maps = format_string("%s", "");
+
+	for (size_t i = 0; i < LENGTH(alike); i++) {
+		char *longer = format_string(
+			"%s%08" PRIx64 "-%08" PRIx64 " r--p %08" PRIx64
+			" 08:01 %" PRIu64 " %s\n", maps, alike[i].start,
+			alike[i].end, alike[i].offset, alike[i].inode,
+			alike[i].name);
+		free(maps);
+		maps = longer;
+	}
+	struct guardmaps_map *map = read_files(maps, "", "lines that are alike");
+	if (map)
+		check_no_fault(alike_fault(map), "lines alike are told apart");
+	guardmaps_map_destroy(map);
+	free(maps);
+}
+
 static void executable_is_told(void)
 {
 	struct guardmaps_process *process;
@@ -683,6 +744,7 @@ int main(void)
 		check_skip_all("the recorded trees have pages of 4 KiB");
 	guards_are_found();
 	fields_are_kept();
+	lines_alike_are_told_apart();
 	executable_is_told();
 	names_are_kept();
 	endless_line_is_refused();
