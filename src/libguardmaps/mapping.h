@@ -14,4 +14,7 @@
 struct guardmaps_error *mappings_read(const struct guardmaps_process *process,
 				      int maps_fd, struct guardmaps_map *map);
 
+/** Whether the address space that a maps file was opened on still exists. */
+bool mappings_are_alive(int maps_fd);
+
 #endif /* GUARDMAPS_MAPPING_H */

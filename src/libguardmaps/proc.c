@@ -116,11 +116,14 @@ ssize_t process_read_link(const struct guardmaps_process *process,
 	return length;
 }
 
-/* What would help; "" where that is not known. */
-static const char *advice(const struct guardmaps_process *process, int errnum)
+/* What would help; "" where that is not known. Other files have mode 0444. */
+static const char *advice(const struct guardmaps_process *process, int errnum,
+			  const char *file)
 {
 	if (process->recorded || (errnum != EACCES && errnum != EPERM))
 		return "";
+	if (strcmp(file, "pagemap") == 0)
+		return " (needs the same user, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)";
 	return " (needs the same user, or CAP_SYS_PTRACE)";
 }
 
@@ -132,7 +135,7 @@ process_file_error(const struct guardmaps_process *process, int errnum,
 		return error_create(GUARDMAPS_ERROR_ENDED,
 				    "%d (%s): ended while it was read",
 				    process->pid, process->name);
-	return error_errno_hint(errnum, advice(process, errnum),
+	return error_errno_hint(errnum, advice(process, errnum, file),
 				"%d (%s): cannot read %s/%s", process->pid,
 				process->name, process->directory, file);
 }

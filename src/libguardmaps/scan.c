@@ -31,6 +31,7 @@ struct scan {
 
 struct source {
 	enum guardmaps_source id;
+	bool needs_pagemap;
 	/* Whether it can answer. */
 	struct guardmaps_error *(*probe)(const struct scan *scan);
 	/* Add what it knows to the guard map; nothing if it cannot answer. */
@@ -156,13 +157,44 @@ static struct guardmaps_error *read_markers(const struct scan *scan)
 
 /* In the order in which they are tried. */
 static const struct source sources[] = {
-	{ GUARDMAPS_SOURCE_GUARDS, probe_guards, read_guards },
-	{ GUARDMAPS_SOURCE_SCAN, probe_scan, read_scan },
-	{ GUARDMAPS_SOURCE_PAGEMAP, probe_pagemap, read_pagemap },
-	{ GUARDMAPS_SOURCE_MARKERS, probe_markers, read_markers },
+	{ GUARDMAPS_SOURCE_GUARDS, false, probe_guards, read_guards },
+	{ GUARDMAPS_SOURCE_SCAN, true, probe_scan, read_scan },
+	{ GUARDMAPS_SOURCE_PAGEMAP, true, probe_pagemap, read_pagemap },
+	{ GUARDMAPS_SOURCE_MARKERS, true, probe_markers, read_markers },
 };
 
 #define SOURCE_COUNT (sizeof(sources) / sizeof(*sources))
+
+static struct guardmaps_error *open_maps(struct scan *scan)
+{
+	int fd = process_open_memory_file(scan->process, "maps");
+	if (fd < 0)
+		return process_file_error(scan->process, -fd, "maps");
+	scan->maps_fd = fd;
+	return NULL;
+}
+
+/*
+ * Its mode is 0400, that of maps and guards is 0444: who may read those need not
+ * be able to open this one. A recorded tree need not have one.
+ */
+static struct guardmaps_error *open_pagemap(struct scan *scan)
+{
+	if (scan->pagemap_fd >= 0)
+		return NULL;
+	int fd = process_open_memory_file(scan->process, "pagemap");
+	if (fd < 0 && !(scan->process->recorded && fd == -ENOENT))
+		return process_file_error(scan->process, -fd, "pagemap");
+	scan->pagemap_fd = fd;
+	return NULL;
+}
+
+/* To be called before a source is probed or read. */
+static struct guardmaps_error *open_for(struct scan *scan,
+					const struct source *source)
+{
+	return source->needs_pagemap ? open_pagemap(scan) : NULL;
+}
 
 static bool cannot_answer(const struct guardmaps_error *error)
 {
@@ -206,7 +238,10 @@ static struct guardmaps_error *read_first(struct scan *scan)
 	_cleanup_free_ char *reasons = NULL;
 
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
-		struct guardmaps_error *error = refuse_unasked(scan, &sources[i]);
+		struct guardmaps_error *error = open_for(scan, &sources[i]);
+		if (error)
+			return error;
+		error = refuse_unasked(scan, &sources[i]);
 		if (!error)
 			error = sources[i].read(scan);
 		if (!error)
@@ -226,8 +261,10 @@ static struct guardmaps_error *read_first(struct scan *scan)
 static struct guardmaps_error *read_named(struct scan *scan,
 					  const struct source *source)
 {
-	struct guardmaps_error *error = source->read(scan);
-
+	struct guardmaps_error *error = open_for(scan, source);
+	if (error)
+		return error;
+	error = source->read(scan);
 	scan->map->source = source->id;
 	if (!error || !cannot_answer(error))
 		return error;
@@ -238,20 +275,6 @@ static struct guardmaps_error *read_named(struct scan *scan,
 		guardmaps_error_message(error));
 	guardmaps_error_destroy(error);
 	return named;
-}
-
-static struct guardmaps_error *open_files(struct scan *scan)
-{
-	int fd = process_open_memory_file(scan->process, "maps");
-	if (fd < 0)
-		return process_file_error(scan->process, -fd, "maps");
-	scan->maps_fd = fd;
-	/* A recorded tree with a guards file needs no pagemap. */
-	fd = process_open_memory_file(scan->process, "pagemap");
-	if (fd < 0 && !(scan->process->recorded && fd == -ENOENT))
-		return process_file_error(scan->process, -fd, "pagemap");
-	scan->pagemap_fd = fd;
-	return NULL;
 }
 
 static void close_files(struct scan *scan)
@@ -265,7 +288,7 @@ static void close_files(struct scan *scan)
 static struct guardmaps_error *read_map(struct scan *scan,
 					const struct source *source)
 {
-	struct guardmaps_error *error = open_files(scan);
+	struct guardmaps_error *error = open_maps(scan);
 	if (!error)
 		error = guard_map_create(scan->process->pid,
 					 scan->process->name, "",
@@ -278,6 +301,17 @@ static struct guardmaps_error *read_map(struct scan *scan,
 }
 
 /*
+ * Whether the address space that was read last still lives. If the maps file's
+ * does, that one was read from the first to the last.
+ */
+static bool is_alive(const struct scan *scan)
+{
+	if (scan->pagemap_fd >= 0)
+		return pagemap_is_alive(scan->pagemap_fd);
+	return scan->maps_fd < 0 || mappings_are_alive(scan->maps_fd);
+}
+
+/*
  * Whether what was read may be of a dead address space, which shows nothing,
  * or of two. The maps file is opened first: so if the pagemap's address space
  * lives, it is that of the mappings or one that execve() put in its place.
@@ -287,7 +321,7 @@ static bool is_torn(const struct scan *scan)
 {
 	if (scan->process->recorded)
 		return false;
-	if (scan->pagemap_fd >= 0 && !pagemap_is_alive(scan->pagemap_fd))
+	if (!is_alive(scan))
 		return true;
 	if (!scan->map)
 		return false;
@@ -375,15 +409,21 @@ struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 				   process->pid, process->name);
 }
 
-static struct guardmaps_error *probe_sources(const struct scan *scan,
+/* @source: NULL for the first that can answer. */
+static struct guardmaps_error *probe_sources(struct scan *scan,
 					     const struct source *source)
 {
 	struct guardmaps_error *error = NULL;
 
-	if (source)
-		return source->probe(scan);
+	if (source) {
+		error = open_for(scan, source);
+		return error ? error : source->probe(scan);
+	}
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
 		guardmaps_error_destroy(error);
+		error = open_for(scan, &sources[i]);
+		if (error)
+			break;
 		error = refuse_unasked(scan, &sources[i]);
 		if (!error)
 			error = sources[i].probe(scan);
@@ -403,7 +443,7 @@ struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
 	if (!error)
 		error = find_source(id, &source);
 	if (!error)
-		error = open_files(&scan);
+		error = open_maps(&scan);
 	if (!error)
 		error = probe_sources(&scan, source);
 	close_files(&scan);

@@ -170,6 +170,19 @@ load helpers
 	same "$(as_nobody guardmaps "$TARGET_PID")" "$(guardmaps "$TARGET_PID")"
 }
 
+@test "who may trace a process reads its guards file, and is told what the pagemap needs" {
+	needs_two_users
+	start_target run:3
+	tracer() {
+		as_nobody --inh-caps=+sys_ptrace --ambient-caps=+sys_ptrace "$@"
+	}
+	if [ -e /proc/self/guards ]; then
+		same "$(tracer guardmaps "$TARGET_PID")" "$(guardmaps "$TARGET_PID")"
+	fi
+	refuses "$TARGET_PID (target): cannot read /proc/$TARGET_PID/pagemap: Permission denied (needs the same user, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)" \
+		tracer guardmaps --source scan "$TARGET_PID"
+}
+
 # ---- Columns ---------------------------------------------------------------
 
 # Compare all that a row says of its mapping with its line of /proc/PID/maps.
