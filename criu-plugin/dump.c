@@ -114,8 +114,9 @@ static bool is_streaming(void)
 /* ---- Looking ------------------------------------------------------------ */
 
 /*
- * Page tables have all guards. /proc/PID/guards misses those of a mapping whose
- * mark the kernel has lost: see guardmaps_proc(5), BUGS.
+ * Page tables have all guards, and a dump walks them anyway. /proc/PID/guards
+ * also takes the kernel's word for which mappings may have any, which 7.2 can
+ * lose where the fixes in the series were left out.
  */
 static enum guardmaps_source choose_source(struct guardmaps_process *process)
 {
