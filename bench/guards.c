@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * `guards PID REGIONS`: reads the guard regions of a process from
- * /proc/PID/guards, by PAGEMAP_SCAN, and by libguardmaps. Prints the best times
+ * /proc/PID/guards, by PAGEMAP_SCAN, and by libguardmaps; and the files that the
+ * library reads, which tell whose they are, by themselves. Prints the best times
  * of each, in milliseconds.
  */
 #include <errno.h>
@@ -38,14 +39,13 @@ static int open_in_proc(const char *name)
 	return fd;
 }
 
-/* Each of these returns how many regions it found. */
-
-static size_t read_file(void)
+/* Returns how many lines there are. */
+static size_t read_lines(const char *name)
 {
 	static char text[1 << 16];
 	size_t lines = 0;
 	ssize_t got;
-	int fd = open_in_proc("guards");
+	int fd = open_in_proc(name);
 
 	while ((got = read(fd, text, sizeof(text))) > 0) {
 		const char *end = text + got, *at = text;
@@ -54,9 +54,23 @@ static size_t read_file(void)
 			lines++;
 	}
 	if (got < 0)
-		die("cannot read guards");
+		die("cannot read a file");
 	close(fd);
 	return lines;
+}
+
+/* Each of these returns how many regions it found. */
+
+static size_t read_file(void)
+{
+	return read_lines("guards");
+}
+
+static size_t read_files(void)
+{
+	read_lines("stat");
+	read_lines("maps");
+	return read_lines("guards");
 }
 
 static size_t scanned;
@@ -112,7 +126,8 @@ static void time_once(size_t (*read_all)(void), size_t expected, double *best)
 
 int main(int argc, char **argv)
 {
-	double file = INFINITY, kernel = INFINITY, library = INFINITY;
+	double file = INFINITY, kernel = INFINITY, files = INFINITY;
+	double library = INFINITY;
 	size_t expected;
 
 	if (argc != 3) {
@@ -125,8 +140,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < ROUNDS; i++) {
 		time_once(read_file, expected, &file);
 		time_once(scan, expected, &kernel);
+		time_once(read_files, expected, &files);
 		time_once(use_library, expected, &library);
 	}
-	printf("%.3f %.3f %.3f\n", file, kernel, library);
+	printf("%.3f %.3f %.3f %.3f\n", file, kernel, files, library);
 	return EXIT_SUCCESS;
 }

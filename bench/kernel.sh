@@ -21,11 +21,13 @@ build=$1
 bench() {
 	start_target "$1" || return
 	if times=$("$build/bench/guards" "$pid" "$2"); then
-		read -r file scan library <<-END
+		read -r file scan files library <<-END
 			$times
 		END
 		print_row "$4" "$file" 'scan' "$scan" \
 			"$(divide "$file" "$scan")" "$3"
+		print_row '  with stat and maps' "$files" 'scan' "$scan" \
+			"$(divide "$files" "$scan")" -
 		print_row '  by libguardmaps' "$library" 'scan' "$scan" \
 			"$(divide "$library" "$scan")" "$3"
 	else
