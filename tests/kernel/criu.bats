@@ -48,3 +48,14 @@ keeps_by_each_source() {
 @test "guards of a threaded program with all its memory locked are kept" {
 	keeps_by_each_source threads:3 anonymous mlockall
 }
+
+# For old.bats. It has to be in the same folder there.
+@test "a threaded program with children is dumped for a kernel without guards" {
+	mkdir -p /tmp/moved/images
+	cd /tmp/moved
+	criu=/opt/criu-4.1.1/criu
+	start_subject threads:2 anonymous mlock shared-file alternate:500 children
+	note_state
+	dump
+	cp -a . /mnt/moved
+}
