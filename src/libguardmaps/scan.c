@@ -24,7 +24,9 @@
 /* One reading of one process. */
 struct scan {
 	struct guardmaps_process *process;
+	/* Negative where they were not opened, or could not be. */
 	int maps_fd;
+	int guards_fd;
 	int pagemap_fd;
 	struct guardmaps_map *map;
 };
@@ -59,12 +61,12 @@ static struct guardmaps_error *refuse_recorded(const struct scan *scan,
 
 static struct guardmaps_error *probe_guards(const struct scan *scan)
 {
-	return guards_file_probe(scan->process);
+	return guards_file_check(scan->process, scan->guards_fd);
 }
 
 static struct guardmaps_error *read_guards(const struct scan *scan)
 {
-	return guards_file_read(scan->process, scan->map);
+	return guards_file_read(scan->process, scan->guards_fd, scan->map);
 }
 
 static struct guardmaps_error *sweep_error(const struct scan *scan, int error)
@@ -165,19 +167,7 @@ static const struct source sources[] = {
 
 #define SOURCE_COUNT (sizeof(sources) / sizeof(*sources))
 
-static struct guardmaps_error *open_maps(struct scan *scan)
-{
-	int fd = process_open_memory_file(scan->process, "maps");
-	if (fd < 0)
-		return process_file_error(scan->process, -fd, "maps");
-	scan->maps_fd = fd;
-	return NULL;
-}
-
-/*
- * Its mode is 0400, that of maps and guards is 0444: who may read those need not
- * be able to open this one. A recorded tree need not have one.
- */
+/* A recorded tree need not have one. */
 static struct guardmaps_error *open_pagemap(struct scan *scan)
 {
 	if (scan->pagemap_fd >= 0)
@@ -194,6 +184,34 @@ static struct guardmaps_error *open_for(struct scan *scan,
 					const struct source *source)
 {
 	return source->needs_pagemap ? open_pagemap(scan) : NULL;
+}
+
+/*
+ * All at once: the thread that they are opened by may end before they are read.
+ * The mode of pagemap is 0400, that of the others is 0444: who may read those
+ * need not be able to open it.
+ *
+ * @source: NULL for the first that can answer.
+ */
+static struct guardmaps_error *open_files(struct scan *scan,
+					  const struct source *source)
+{
+	int fd = process_open_memory_file(scan->process, "maps");
+	if (fd < 0)
+		return process_file_error(scan->process, -fd, "maps");
+	scan->maps_fd = fd;
+	if (source && source->needs_pagemap)
+		return open_pagemap(scan);
+	scan->guards_fd = guards_file_open(scan->process);
+	return source || scan->guards_fd >= 0 ? NULL : open_pagemap(scan);
+}
+
+static void close_files(struct scan *scan)
+{
+	cleanup_close(&scan->maps_fd);
+	cleanup_close(&scan->guards_fd);
+	cleanup_close(&scan->pagemap_fd);
+	scan->maps_fd = scan->guards_fd = scan->pagemap_fd = -1;
 }
 
 static bool cannot_answer(const struct guardmaps_error *error)
@@ -277,18 +295,11 @@ static struct guardmaps_error *read_named(struct scan *scan,
 	return named;
 }
 
-static void close_files(struct scan *scan)
-{
-	cleanup_close(&scan->maps_fd);
-	cleanup_close(&scan->pagemap_fd);
-	scan->maps_fd = scan->pagemap_fd = -1;
-}
-
 /* @source: NULL for the first that can answer. */
 static struct guardmaps_error *read_map(struct scan *scan,
 					const struct source *source)
 {
-	struct guardmaps_error *error = open_maps(scan);
+	struct guardmaps_error *error = open_files(scan, source);
 	if (!error)
 		error = guard_map_create(scan->process->pid,
 					 scan->process->name, "",
@@ -388,7 +399,7 @@ struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
 				       enum guardmaps_source id,
 				       struct guardmaps_map **ret)
 {
-	struct scan scan = { process, -1, -1, NULL };
+	struct scan scan = { process, -1, -1, -1, NULL };
 	const struct source *source;
 	bool torn;
 
@@ -436,14 +447,14 @@ static struct guardmaps_error *probe_sources(struct scan *scan,
 struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
 					enum guardmaps_source id)
 {
-	struct scan scan = { process, -1, -1, NULL };
+	struct scan scan = { process, -1, -1, -1, NULL };
 	const struct source *source;
 
 	struct guardmaps_error *error = process_check_memory(process);
 	if (!error)
 		error = find_source(id, &source);
 	if (!error)
-		error = open_maps(&scan);
+		error = open_files(&scan, source);
 	if (!error)
 		error = probe_sources(&scan, source);
 	close_files(&scan);
