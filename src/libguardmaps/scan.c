@@ -179,13 +179,6 @@ static struct guardmaps_error *open_pagemap(struct scan *scan)
 	return NULL;
 }
 
-/* To be called before a source is probed or read. */
-static struct guardmaps_error *open_for(struct scan *scan,
-					const struct source *source)
-{
-	return source->needs_pagemap ? open_pagemap(scan) : NULL;
-}
-
 /*
  * All at once: the thread that they are opened by may end before they are read.
  * The mode of pagemap is 0400, that of the others is 0444: who may read those
@@ -238,12 +231,18 @@ static bool add_reason(char **reasons, const struct source *source,
 }
 
 /*
- * Whether a recorded pagemap shows guards by bit 58 or by its swap entries
- * depends on the kernel and the user that it was recorded by.
+ * Open what the source needs, if that was not expected. Whether a recorded
+ * pagemap shows guards by bit 58 or by its swap entries depends on the kernel
+ * and the user that it was recorded by.
  */
-static struct guardmaps_error *refuse_unasked(const struct scan *scan,
-					      const struct source *source)
+static struct guardmaps_error *prepare_unasked(struct scan *scan,
+					       const struct source *source)
 {
+	if (source->needs_pagemap) {
+		struct guardmaps_error *error = open_pagemap(scan);
+		if (error)
+			return error;
+	}
 	if (source->id != GUARDMAPS_SOURCE_PAGEMAP &&
 	    source->id != GUARDMAPS_SOURCE_MARKERS)
 		return NULL;
@@ -256,10 +255,8 @@ static struct guardmaps_error *read_first(struct scan *scan)
 	_cleanup_free_ char *reasons = NULL;
 
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
-		struct guardmaps_error *error = open_for(scan, &sources[i]);
-		if (error)
-			return error;
-		error = refuse_unasked(scan, &sources[i]);
+		struct guardmaps_error *error =
+			prepare_unasked(scan, &sources[i]);
 		if (!error)
 			error = sources[i].read(scan);
 		if (!error)
@@ -279,10 +276,8 @@ static struct guardmaps_error *read_first(struct scan *scan)
 static struct guardmaps_error *read_named(struct scan *scan,
 					  const struct source *source)
 {
-	struct guardmaps_error *error = open_for(scan, source);
-	if (error)
-		return error;
-	error = source->read(scan);
+	struct guardmaps_error *error = source->read(scan);
+
 	scan->map->source = source->id;
 	if (!error || !cannot_answer(error))
 		return error;
@@ -426,16 +421,11 @@ static struct guardmaps_error *probe_sources(struct scan *scan,
 {
 	struct guardmaps_error *error = NULL;
 
-	if (source) {
-		error = open_for(scan, source);
-		return error ? error : source->probe(scan);
-	}
+	if (source)
+		return source->probe(scan);
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
 		guardmaps_error_destroy(error);
-		error = open_for(scan, &sources[i]);
-		if (error)
-			break;
-		error = refuse_unasked(scan, &sources[i]);
+		error = prepare_unasked(scan, &sources[i]);
 		if (!error)
 			error = sources[i].probe(scan);
 		if (!error || !cannot_answer(error))
