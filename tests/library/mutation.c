@@ -23,6 +23,8 @@
 
 #include "check.h"
 #include "kernel_abi.h"
+#include "mapping.h"
+#include "pagemap.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -779,6 +781,70 @@ static void reused_pid(void)
 	guardmaps_process_close(process);
 }
 
+/* ---- Address spaces that end --------------------------------------------- */
+
+static void execute_when_told(int line, void *argument)
+{
+	(void)argument;
+	tell(line);
+	await(line);
+	execlp("sleep", "sleep", "60", NULL);
+}
+
+/* The files of a process that show its address space. */
+struct memory_files {
+	int maps;
+	int pagemap;
+};
+
+static void open_memory_files(pid_t pid, struct memory_files *ret)
+{
+	char *maps = format_string("/proc/%d/maps", pid);
+	char *pagemap = format_string("/proc/%d/pagemap", pid);
+
+	ret->maps = open(maps, O_RDONLY | O_CLOEXEC);
+	ret->pagemap = open(pagemap, O_RDONLY | O_CLOEXEC);
+	check_setup(ret->maps >= 0 && ret->pagemap >= 0);
+	free(maps);
+	free(pagemap);
+}
+
+static void are_alive(const struct memory_files *files, bool expected,
+		      const char *what)
+{
+	check(mappings_are_alive(files->maps) == expected, "%s: maps", what);
+	check(pagemap_is_alive(files->pagemap) == expected, "%s: pagemap", what);
+}
+
+static void close_memory_files(const struct memory_files *files)
+{
+	close(files->maps);
+	close(files->pagemap);
+}
+
+static void ended_address_spaces(void)
+{
+	struct memory_files before, after;
+	struct child child;
+	char byte;
+
+	child_start(&child, execute_when_told, NULL);
+	await(child.line);
+	open_memory_files(child.pid, &before);
+	are_alive(&before, true, "a process lives");
+	tell(child.line);
+	/* The old address space shows nothing once the new one is there. */
+	while (pread(before.maps, &byte, 1, 0) == 1)
+		usleep(100);
+	open_memory_files(child.pid, &after);
+	are_alive(&before, false, "what execve() replaced does not");
+	are_alive(&after, true, "what it put there does");
+	child_stop(&child);
+	are_alive(&after, false, "what was killed does not");
+	close_memory_files(&before);
+	close_memory_files(&after);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], turn_argument) == 0)
@@ -792,5 +858,6 @@ int main(int argc, char **argv)
 	fixed_guards();
 	relay();
 	reused_pid();
+	ended_address_spaces();
 	return check_finish();
 }
