@@ -255,6 +255,18 @@ check_images() {
 	same "$count images" "$subjects images"
 }
 
+has_no_images() {
+	! compgen -G "images/guardmaps-*.img"
+}
+
+# Dump a subject that has no guards.
+dump_without_images() {
+	try_dump "$@"
+	same "dump $status" "dump 0"
+	wait_until_gone
+	has_no_images
+}
+
 restore() {
 	try_restore "$@"
 	same "restore $status" "restore 0"

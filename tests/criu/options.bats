@@ -4,17 +4,6 @@
 
 load helpers
 
-has_no_images() {
-	! compgen -G "images/guardmaps-*.img"
-}
-
-dump_without_images() {
-	try_dump "$@"
-	same "dump $status" "dump 0"
-	wait_until_gone
-	has_no_images
-}
-
 # ---- Nothing to do -----------------------------------------------------
 
 @test "where there are no guards, a line in the log says that there is nothing to do" {
