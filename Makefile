@@ -30,15 +30,28 @@ OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 override CFLAGS += -std=gnu11 $(warnings) -fvisibility=hidden
-override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$(B) \
-	-Isrc/libguardmaps -DGUARDMAPS_VERSION='"$(version)"'
+override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-Isrc/libguardmaps/include -DGUARDMAPS_VERSION='"$(version)"'
 library_libs := -lprotobuf-c -lz
 command_libs := -lsmartcols -lcap -lelf
 
-library_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/libguardmaps/*.c)) \
+# The library's wings, and which of them each may include. An include of a wing
+# that is not listed does not compile.
+wings := base map proc remote
+base_uses := base
+map_uses := base map
+proc_uses := base map proc
+remote_uses := base map proc remote
+plugin_uses := base map proc remote
+include_wings = $(addprefix -iquote src/libguardmaps/,$1)
+wing_objects = $(patsubst src/%.c,$(B)/obj/%.o, \
+	$(wildcard $(addsuffix /*.c,$(addprefix src/libguardmaps/,$1)))) \
 	$(B)/obj/guardmaps.pb-c.o
+
+library_objects := $(call wing_objects,$(wings))
 command_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/guardmaps/*.c))
-plugin_objects := $(patsubst %.c,$(B)/obj/%.o,$(wildcard criu-plugin/*.c))
+plugin_objects := $(patsubst %.c,$(B)/obj/%.o,$(wildcard criu-plugin/*.c)) \
+	$(call wing_objects,$(plugin_uses))
 plugin := $(B)/criu-plugin/guardmaps.so
 soname := libguardmaps.so.$(soversion)
 man_pages := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
@@ -52,9 +65,13 @@ $(B)/guardmaps.pb-c.c $(B)/guardmaps.pb-c.h &: proto/guardmaps.proto
 	@mkdir -p $(B)
 	protoc-c --proto_path=proto --c_out=$(B) guardmaps.proto
 
+# The wing is the folder's name: base of base/error.c.
 $(B)/obj/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(call include_wings,$($(*D)_uses)) $(CFLAGS) -fPIC \
+		-MMD -c -o $@ $<
+
+$(B)/obj/libguardmaps/map/image.o: override CPPFLAGS += -I$(B)
 
 $(B)/obj/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)
@@ -82,11 +99,12 @@ $(B)/guardmaps: $(command_objects) $(B)/libguardmaps.a
 
 $(B)/obj/criu-plugin/%.o: criu-plugin/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(call include_wings,$(plugin_uses)) $(CFLAGS) -fPIC \
+		-MMD -c -o $@ $<
 
-# With the library's insides, and only its descriptor to be seen: criu has some
-# two thousand names of its own. Those of them that it calls criu fills in.
-$(plugin): $(plugin_objects) $(library_objects)
+# With the wings that it uses inside, and only its descriptor exported: criu has
+# some two thousand names of its own. Those that it calls are criu's.
+$(plugin): $(plugin_objects)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic \
 		-Wl,--exclude-libs,ALL -Wl,--version-script,criu-plugin/plugin.map \
@@ -114,7 +132,7 @@ install: all
 	install -m 644 $(B)/libguardmaps.a $(DESTDIR)$(libdir)
 	install -m 755 $(plugin) $(DESTDIR)$(plugindir)
 	install -m 644 $(B)/guardmaps.pc $(DESTDIR)$(libdir)/pkgconfig
-	install -m 644 src/libguardmaps/guardmaps.h $(DESTDIR)$(includedir)
+	install -m 644 src/libguardmaps/include/guardmaps.h $(DESTDIR)$(includedir)
 	for page in $(man_pages); do \
 		install -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}; \
 	done
@@ -127,4 +145,4 @@ FORCE:
 .PHONY: all man install clean FORCE
 .DELETE_ON_ERROR:
 
--include $(wildcard $(B)/obj/*/*.d)
+-include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)

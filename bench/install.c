@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 
 #include "guard_map.h"
-#include "install.h"
+#include "guards.h"
 #include "kernel_abi.h"
 #include "mapping_flags.h"
 #include "proc.h"

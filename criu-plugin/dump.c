@@ -15,7 +15,7 @@
 #include "error.h"
 #include "guard_map.h"
 #include "image.h"
-#include "install.h"
+#include "guards.h"
 #include "keeper.h"
 #include "lock.h"
 #include "log.h"

@@ -6,7 +6,8 @@
 SUITES ?=
 FUZZ_SECONDS ?= 5
 
-test_flags := $(CPPFLAGS) -Itests/support
+# Tests may look into every wing.
+test_flags := $(CPPFLAGS) $(call include_wings,$(wings)) -I$(B) -Itests/support
 test_support := $(wildcard tests/support/*.c)
 library_tests := $(patsubst tests/library/%.c,$(B)/tests/library/%, \
 	$(wildcard tests/library/*.c))
@@ -38,7 +39,7 @@ $(test_programs): $(B)/tests/%: tests/programs/%.c $(test_dependencies)
 		$(LDFLAGS) -o $@ $< tests/support/target.c -lpthread
 
 $(criu_programs): $(B)/tests/criu/%: tests/criu/programs/%.c \
-		src/libguardmaps/kernel_abi.h tests/tests.mk
+		src/libguardmaps/base/kernel_abi.h tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
 		$(LDFLAGS) -o $@ $< -lpthread
@@ -56,13 +57,13 @@ $(bench_programs): $(B)/bench/%: bench/%.c $(bench_support) $(test_dependencies)
 
 # libFuzzer is clang's, and wants the library's own objects instrumented.
 $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
-		tests/fuzz/fuzz.c $(wildcard src/libguardmaps/*.[ch]) \
+		tests/fuzz/fuzz.c $(wildcard src/libguardmaps/*/*.[ch]) \
 		$(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)
 	clang -g -O1 -std=gnu11 $(test_flags) -Itests/fuzz \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-o $@ $< tests/fuzz/fuzz.c $(test_support) \
-		$(wildcard src/libguardmaps/*.c) \
+		$(wildcard src/libguardmaps/*/*.c) \
 		$(B)/guardmaps.pb-c.c $(library_libs) -lpthread
 
 # As far as it goes without the libraries of that architecture: to objects, and

@@ -25,7 +25,7 @@
 #include "check.h"
 #include "error.h"
 #include "guard_map.h"
-#include "install.h"
+#include "guards.h"
 #include "kernel_abi.h"
 #include "mapping_flags.h"
 #include "reinstate.h"

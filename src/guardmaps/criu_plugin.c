@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plugin.h"
+#include "criu_plugin.h"
 
 #define PLUGIN_NAME "guardmaps.so"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Take guards out of a stopped task, and put them in. */
-#ifndef GUARDMAPS_INSTALL_H
-#define GUARDMAPS_INSTALL_H
+#ifndef GUARDMAPS_GUARDS_H
+#define GUARDMAPS_GUARDS_H
 
 #include "guardmaps.h"
 #include "remote.h"
@@ -73,4 +73,4 @@ struct guardmaps_error *guards_replace(struct remote_task *task,
 				       const struct guard_gap *gaps,
 				       size_t count);
 
-#endif /* GUARDMAPS_INSTALL_H */
+#endif /* GUARDMAPS_GUARDS_H */

@@ -11,7 +11,7 @@
 
 #include "command.h"
 #include "criu.h"
-#include "plugin.h"
+#include "criu_plugin.h"
 
 enum {
 	COL_ITEM,

@@ -8,7 +8,7 @@
 #include "cleanup.h"
 #include "error.h"
 #include "guard_map.h"
-#include "install.h"
+#include "guards.h"
 #include "kernel_abi.h"
 #include "lock.h"
 #include "mapping_flags.h"

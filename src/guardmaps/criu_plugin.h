@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The CRIU plugin, where criu would look for it. */
-#ifndef GUARDMAPS_COMMAND_PLUGIN_H
-#define GUARDMAPS_COMMAND_PLUGIN_H
+#ifndef GUARDMAPS_CRIU_PLUGIN_H
+#define GUARDMAPS_CRIU_PLUGIN_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -21,4 +21,4 @@ struct plugin {
 /** Look for the plugin and load it, as criu would. */
 void plugin_find(struct plugin *ret);
 
-#endif /* GUARDMAPS_COMMAND_PLUGIN_H */
+#endif /* GUARDMAPS_CRIU_PLUGIN_H */

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The library's wings are in an order, and the command sees guardmaps.h only. In
+# a copy of the sources, each include that goes against that is added to a file
+# of its own, which must then not compile.
+#
+# Prints TAP.
+#
+# Usage: wings.sh
+
+set -u
+
+cd "$(dirname "$0")/.." || exit 2
+copy=$(mktemp -d) || exit 2
+trap 'rm -rf "$copy"' EXIT
+cp -r Makefile proto src criu-plugin "$copy"
+mkdir "$copy/tests"
+cp tests/tests.mk "$copy/tests"
+library=src/libguardmaps
+
+# compiles FOLDER: whether its probe.c does. probe.d lists what it includes then.
+compiles() {
+	objects=$copy/build/obj/${1#src/}
+	rm -f "$objects"/probe.*
+	make -s -C "$copy" "${objects#"$copy/"}/probe.o" >/dev/null 2>&1
+}
+
+# refuses FOLDER WING: no header of WING can be included from FOLDER. The system
+# may have one of that name (error.h).
+refuses() {
+	local header word=ok
+	printf '' >"$copy/$1/probe.c"
+	compiles "$1" || word='not ok'
+	for header in "$copy/$library/$2"/*.h; do
+		echo "#include \"${header##*/}\"" >"$copy/$1/probe.c"
+		if compiles "$1" &&
+			grep -q "$library/$2/${header##*/}" "$objects/probe.d"; then
+			word='not ok'
+			echo "# $1 can include $2/${header##*/}"
+		fi
+	done
+	rm "$copy/$1/probe.c"
+	echo "$word - $1 cannot include headers of $2/"
+}
+
+for wing in map proc remote; do
+	refuses "$library/base" "$wing"
+	refuses src/guardmaps "$wing"
+done
+refuses src/guardmaps base
+refuses "$library/map" proc
+refuses "$library/map" remote
+refuses "$library/proc" remote
+
+# The compiler cannot tell such a path from another.
+if grep -rn '#include "\.\./' src criu-plugin | sed 's/^/# /' | grep .; then
+	printf 'not '
+fi
+echo 'ok - no include steps out of its folder'
