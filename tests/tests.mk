@@ -24,7 +24,7 @@ test_dependencies := $(test_support) $(wildcard tests/support/*.h) \
 	$(B)/libguardmaps.a Makefile tests/tests.mk
 
 tests: $(library_tests) $(test_programs) $(criu_programs) \
-	$(B)/tests/criu/greedy.so
+	$(B)/tests/criu/greedy.so $(B)/demo/threads
 
 # With the objects, for some look behind guardmaps.h.
 $(library_tests): $(B)/tests/library/%: tests/library/%.c $(test_dependencies)
@@ -123,7 +123,7 @@ demo: install-build-packages
 
 $(B)/demo/threads: demo/threads.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
+	$(CC) $(CPPFLAGS) $(call include_wings,base) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
 .PHONY: tests check check-kernel check-kernel-debug cross fuzz fuzzers bench \
 	bench-kernel demo sanitizers install-build-packages \
