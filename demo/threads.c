@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A program with threads whose stacks are guarded as glibc 2.42 and later
- * guard them: one page at the low end, turned into a guard by madvise(). Its
- * threads use their stacks more or less deeply and then wait.
+ * A program whose thread stacks are guarded as by glibc 2.42 and later: one page
+ * at the low end is made a guard by madvise(). Its threads use their stacks to
+ * different depths and then wait.
  */
 #include <err.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
 
 struct worker {
 	const char *name;
-	/* Stack to use before waiting, in bytes. */
+	/* How much stack to use before waiting, in bytes. */
 	size_t depth;
 	bool has_guard;
 	pthread_t thread;
@@ -67,7 +67,7 @@ int main(void)
 {
 	pthread_barrier_t ready;
 
-	/* Not to outlive the shell that runs the demonstration. */
+	/* Do not outlive the shell that runs the demonstration. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	pthread_barrier_init(&ready, NULL, THREADS + 1);
 	char *stacks = mmap(NULL, THREADS * STACK_SIZE, PROT_READ | PROT_WRITE,
