@@ -50,7 +50,7 @@ static bool is_of_criu(const struct guardmaps_map *map, uint64_t address)
 	static const char name[] = "/memfd:CRIUMFD";
 	uint32_t i = guardmaps_map_find_mapping(map, address);
 
-	return i != GUARDMAPS_NONE && address < map->mappings[i].end &&
+	return i != GUARDMAPS_NONE &&
 	       strncmp(map->mappings[i].name, name, strlen(name)) == 0;
 }
 

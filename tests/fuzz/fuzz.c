@@ -50,6 +50,7 @@ static void require_mapping_found(const struct guardmaps_map *map, size_t i)
 
 	require(guardmaps_map_find_mapping(map, mapping->start) == i);
 	require(guardmaps_map_find_mapping(map, mapping->end - 1) == i);
+	require(guardmaps_map_find_mapping(map, mapping->end) != i);
 	require(explain(map, mapping->start).mapping == i);
 	require(explain(map, mapping->end).mapping != i);
 	require(explain(map, mapping->start - 1).mapping != i);
@@ -61,6 +62,7 @@ static void require_region_found(const struct guardmaps_map *map, size_t i)
 	struct guardmaps_explanation last = explain(map, region->end - 1);
 
 	require(guardmaps_map_find_region(map, region->start) == i);
+	require(guardmaps_map_find_region(map, region->end) != i);
 	require(last.region == i && last.mapping == region->mapping);
 	require(last.verdict == GUARDMAPS_VERDICT_GUARD);
 	require(explain(map, region->end).region != i);

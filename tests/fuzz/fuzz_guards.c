@@ -78,10 +78,8 @@ static uint64_t guarded_bytes(const struct guardmaps_map *map)
 static bool is_guarded(const struct guardmaps_map *map,
 		       const struct guardmaps_difference *difference)
 {
-	uint32_t i = guardmaps_map_find_region(map, difference->start);
-
-	return i != GUARDMAPS_NONE &&
-	       guardmaps_map_region(map, i)->end > difference->start;
+	return guardmaps_map_find_region(map, difference->start) !=
+	       GUARDMAPS_NONE;
 }
 
 static void require_difference(const struct guardmaps_map *map,

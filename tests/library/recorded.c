@@ -441,6 +441,30 @@ static void empty_maps(void)
 	guardmaps_map_destroy(map);
 }
 
+static void neighbours_are_not_found(void)
+{
+	struct guardmaps_map *map =
+		read_files("10001000-10004000 rw-p 00000000 00:00 0 \n",
+			   "10002000-10003000 ---p 00000000 00:00 0 \n",
+			   "a mapping with a guard in its middle");
+
+	if (!map)
+		return;
+	check_number(guardmaps_map_find_mapping(map, 0x10003fff), 0,
+		     "a mapping is found by its last byte");
+	check_number(guardmaps_map_find_mapping(map, 0x10004000),
+		     GUARDMAPS_NONE, "and not by the byte after it");
+	check_number(guardmaps_map_find_mapping(map, 0x10000fff),
+		     GUARDMAPS_NONE, "nor by the byte before it");
+	check_number(guardmaps_map_find_region(map, 0x10002fff), 0,
+		     "a region is found by its last byte");
+	check_number(guardmaps_map_find_region(map, 0x10003000),
+		     GUARDMAPS_NONE, "and not by the byte after it");
+	check_number(guardmaps_map_find_region(map, 0x10001fff),
+		     GUARDMAPS_NONE, "nor by the byte before it");
+	guardmaps_map_destroy(map);
+}
+
 /* ---- Broken lines ------------------------------------------------------- */
 
 static const char *const broken_lines[] = {
@@ -753,6 +777,7 @@ int main(void)
 	overlapping_mappings();
 	without_last_newline();
 	empty_maps();
+	neighbours_are_not_found();
 	broken_lines_are_refused();
 	pagemap_guards();
 	pagemap_of_other_kernels();

@@ -353,10 +353,7 @@ char *map_fault(const struct guardmaps_map *map)
 /* Whether find_region() says that a page is guarded. */
 static bool is_guarded(const struct guardmaps_map *map, uint64_t address)
 {
-	uint32_t i = guardmaps_map_find_region(map, address);
-
-	return i != GUARDMAPS_NONE &&
-	       address < guardmaps_map_region(map, i)->end;
+	return guardmaps_map_find_region(map, address) != GUARDMAPS_NONE;
 }
 
 static char *range_fault(const struct guardmaps_map *map, size_t i,

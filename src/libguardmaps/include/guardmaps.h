@@ -294,14 +294,11 @@ guardmaps_map_owner(const struct guardmaps_map *map, size_t i);
 enum guardmaps_kind guardmaps_map_region_kind(const struct guardmaps_map *map,
 					      size_t i);
 
-/**
- * Index of the last mapping that starts at or below @address, or
- * GUARDMAPS_NONE. It holds @address if that is below its end.
- */
+/** Index of the mapping that holds @address, or GUARDMAPS_NONE. */
 uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
 				    uint64_t address);
 
-/** The same for guard regions. */
+/** Index of the guard region that holds @address, or GUARDMAPS_NONE. */
 uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
 				   uint64_t address);
 

@@ -52,16 +52,13 @@ static enum guardmaps_verdict verdict_on_mapped(const struct guardmaps_map *map,
 static void find_neighbours(const struct guardmaps_map *map,
 			    struct guardmaps_explanation *ret)
 {
-	uint32_t at_or_below = guardmaps_map_find_mapping(map, ret->address);
-	uint32_t above = at_or_below == GUARDMAPS_NONE ? 0 : at_or_below + 1;
+	uint32_t below = guard_map_mapping_at_or_below(map, ret->address);
+	uint32_t above = below == GUARDMAPS_NONE ? 0 : below + 1;
 
-	ret->mapping_below = at_or_below;
-	if (at_or_below != GUARDMAPS_NONE &&
-	    ret->address < map->mappings[at_or_below].end) {
-		ret->mapping = at_or_below;
-		ret->mapping_below = at_or_below > 0 ? at_or_below - 1
-						     : GUARDMAPS_NONE;
-	}
+	/* The one that holds the address is not below it. */
+	if (ret->mapping != GUARDMAPS_NONE)
+		below = below > 0 ? below - 1 : GUARDMAPS_NONE;
+	ret->mapping_below = below;
 	/* x86's [vsyscall] is no neighbour of anything. */
 	if (above < map->mapping_count &&
 	    map->mappings[above].start < guard_map_user_end(map))
@@ -74,15 +71,12 @@ void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
 {
 	*ret = (struct guardmaps_explanation){
 		.address = address,
-		.mapping = GUARDMAPS_NONE,
-		.region = GUARDMAPS_NONE,
+		.mapping = guardmaps_map_find_mapping(map, address),
+		.region = guardmaps_map_find_region(map, address),
 		.mapping_below = GUARDMAPS_NONE,
 		.mapping_above = GUARDMAPS_NONE,
 	};
 	find_neighbours(map, ret);
-	uint32_t region = guardmaps_map_find_region(map, address);
-	if (region != GUARDMAPS_NONE && address < map->regions[region].end)
-		ret->region = region;
 	if (ret->mapping != GUARDMAPS_NONE)
 		ret->verdict = verdict_on_mapped(map, ret, marker);
 	else

@@ -345,18 +345,36 @@ static uint32_t find_last_start(const void *array, size_t count,
 	return low == 0 ? GUARDMAPS_NONE : low - 1;
 }
 
-uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
-				    uint64_t address)
+uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
+				       uint64_t address)
 {
 	return find_last_start(map->mappings, map->mapping_count,
 			       sizeof(*map->mappings), address);
 }
 
-uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
-				   uint64_t address)
+uint32_t guard_map_region_at_or_below(const struct guardmaps_map *map,
+				      uint64_t address)
 {
 	return find_last_start(map->regions, map->region_count,
 			       sizeof(*map->regions), address);
+}
+
+uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
+				    uint64_t address)
+{
+	uint32_t i = guard_map_mapping_at_or_below(map, address);
+
+	return i != GUARDMAPS_NONE && address < map->mappings[i].end
+		       ? i : GUARDMAPS_NONE;
+}
+
+uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
+				   uint64_t address)
+{
+	uint32_t i = guard_map_region_at_or_below(map, address);
+
+	return i != GUARDMAPS_NONE && address < map->regions[i].end
+		       ? i : GUARDMAPS_NONE;
 }
 
 static bool has_prefix(const char *string, const char *prefix)

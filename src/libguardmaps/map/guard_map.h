@@ -84,6 +84,17 @@ uint64_t guard_map_user_end(const struct guardmaps_map *map);
  */
 uint64_t guard_map_guards_end(const struct guardmaps_map *map);
 
+/**
+ * Index of the last mapping that starts at or below @address, whether it holds
+ * it or not, or GUARDMAPS_NONE.
+ */
+uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
+				       uint64_t address);
+
+/** The same for guard regions. */
+uint32_t guard_map_region_at_or_below(const struct guardmaps_map *map,
+				      uint64_t address);
+
 /** Whether a mapping shows a file, so that its offset means something. */
 bool mapping_has_file(const struct guardmaps_mapping *mapping);
 

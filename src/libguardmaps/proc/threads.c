@@ -89,11 +89,9 @@ static const struct guardmaps_mapping *
 find_stack_mapping(const struct guardmaps_map *map, uint64_t address)
 {
 	uint32_t i = guardmaps_map_find_mapping(map, address);
-	uint32_t region = guardmaps_map_find_region(map, address);
 
-	if (region != GUARDMAPS_NONE && address < map->regions[region].end)
-		return NULL;
-	if (i == GUARDMAPS_NONE || address >= map->mappings[i].end)
+	if (i == GUARDMAPS_NONE ||
+	    guardmaps_map_find_region(map, address) != GUARDMAPS_NONE)
 		return NULL;
 	uint32_t permissions = map->mappings[i].permissions;
 	if (!(permissions & GUARDMAPS_WRITE) ||
@@ -181,7 +179,7 @@ static void bound_stack(const struct thread_finder *finder, uint64_t inside,
 {
 	const struct guardmaps_map *map = finder->map;
 	const struct guardmaps_mapping *mapping = find_stack_mapping(map, inside);
-	uint32_t region = guardmaps_map_find_region(map, inside);
+	uint32_t region = guard_map_region_at_or_below(map, inside);
 
 	if (!mapping)
 		return;

@@ -191,7 +191,7 @@ add_missing(const struct guardmaps_map *now,
 
 	while (address < range->end) {
 		uint32_t i = guardmaps_map_find_mapping(now, address);
-		if (i == GUARDMAPS_NONE || address >= now->mappings[i].end)
+		if (i == GUARDMAPS_NONE)
 			return refuse(now, range, "nothing is mapped there");
 		const struct guardmaps_mapping *mapping = &now->mappings[i];
 		if (mapping->flags & MAPPING_TAKES_NO_GUARDS)
@@ -234,7 +234,7 @@ static bool add_protected(const struct guardmaps_map *wanted, size_t region,
 {
 	const struct guardmaps_region *guard = &wanted->regions[region];
 	uint32_t permissions = wanted->mappings[guard->mapping].permissions;
-	uint32_t i = guardmaps_map_find_mapping(now, guard->start);
+	uint32_t i = guard_map_mapping_at_or_below(now, guard->start);
 
 	for (i = i == GUARDMAPS_NONE ? 0 : i;
 	     i < now->mapping_count && now->mappings[i].start < guard->end;

@@ -66,7 +66,7 @@ static bool is_covered(const struct guardmaps_map *now,
 
 	while (address < wanted->end) {
 		uint32_t i = guardmaps_map_find_mapping(now, address);
-		if (i == GUARDMAPS_NONE || address >= now->mappings[i].end ||
+		if (i == GUARDMAPS_NONE ||
 		    !shows_same(&now->mappings[i], wanted, address))
 			return false;
 		address = now->mappings[i].end;
