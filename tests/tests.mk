@@ -7,8 +7,11 @@ SUITES ?=
 FUZZ_SECONDS ?= 5
 
 # Tests may look into every wing.
-test_flags := $(CPPFLAGS) $(call include_wings,$(wings)) -I$(B) -Itests/support
-test_support := $(wildcard tests/support/*.c)
+test_flags := $(CPPFLAGS) $(call include_wings,$(wings)) -iquote tests/support \
+	-I$(B)
+# What is looked at is never instrumented: that would change its memory.
+plain_flags := $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS))
+test_headers := $(wildcard tests/support/*.h src/libguardmaps/*/*.h)
 library_tests := $(patsubst tests/library/%.c,$(B)/tests/library/%, \
 	$(wildcard tests/library/*.c))
 criu_programs := $(patsubst tests/criu/programs/%.c,$(B)/tests/criu/%, \
@@ -20,49 +23,73 @@ bench_support := $(wildcard bench/support/*.[ch])
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
 	$(wildcard tests/fuzz/fuzz_*.c))
-test_dependencies := $(test_support) $(wildcard tests/support/*.h) \
-	$(B)/libguardmaps.a Makefile tests/tests.mk
+# Objects of tests/support, of which each program links what it uses; and those
+# that build layouts, as programs to look at have them.
+test_support := $(B)/tests/support.a
+layout_support := $(B)/tests/layouts.a
+support_objects := $(patsubst tests/%.c,$(B)/obj/tests/%.o, \
+	$(wildcard tests/support/*.c))
+layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
+	builder layout layout_threads target)
 
 tests: $(library_tests) $(test_programs) $(criu_programs) \
 	$(B)/tests/criu/greedy.so $(B)/demo/threads
 
-# With the objects, for some look behind guardmaps.h.
-$(library_tests): $(B)/tests/library/%: tests/library/%.c $(test_dependencies)
+$(B)/obj/tests/support/%.o: tests/support/%.c Makefile tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(CFLAGS) -MMD -c -o $@ $<
+
+$(B)/obj/tests/layouts/%.o: tests/support/%.c Makefile tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(plain_flags) -MMD -c -o $@ $<
+
+$(test_support): $(support_objects)
+$(layout_support): $(layout_objects)
+$(test_support) $(layout_support):
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# With the objects, because some look behind guardmaps.h.
+$(library_tests): $(B)/tests/library/%: tests/library/%.c $(test_headers) \
+		$(test_support) $(library_objects) Makefile tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(test_support) \
 		$(library_objects) $(library_libs) -lpthread
 
-# What is looked at is never instrumented: that would change its memory.
-$(test_programs): $(B)/tests/%: tests/programs/%.c $(test_dependencies)
+$(test_programs): $(B)/tests/%: tests/programs/%.c $(test_headers) \
+		$(layout_support) Makefile tests/tests.mk
 	@mkdir -p $(@D)
-	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
-		$(LDFLAGS) -o $@ $< tests/support/target.c -lpthread
+	$(CC) $(test_flags) $(plain_flags) $(LDFLAGS) -o $@ $< \
+		$(layout_support) -lpthread
 
-$(criu_programs): $(B)/tests/criu/%: tests/criu/programs/%.c \
-		src/libguardmaps/base/kernel_abi.h tests/tests.mk
+$(criu_programs): $(B)/tests/criu/%: tests/criu/programs/%.c $(test_headers) \
+		tests/tests.mk
 	@mkdir -p $(@D)
-	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
-		$(LDFLAGS) -o $@ $< -lpthread
+	$(CC) $(test_flags) $(plain_flags) $(LDFLAGS) -o $@ $< -lpthread
 
 # Another plugin of criu's, that wants all tasks for itself.
 $(B)/tests/criu/greedy.so: tests/criu/programs/greedy.c tests/tests.mk
 	@mkdir -p $(@D)
-	$(CC) $(test_flags) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
-		-fPIC -shared $(LDFLAGS) -o $@ $<
+	$(CC) $(test_flags) $(plain_flags) -fPIC -shared $(LDFLAGS) -o $@ $<
 
-$(bench_programs): $(B)/bench/%: bench/%.c $(bench_support) $(test_dependencies)
+$(bench_programs): $(B)/bench/%: bench/%.c $(bench_support) $(library_objects) \
+		Makefile tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter %.c,$(bench_support)) \
 		$(library_objects) $(library_libs) -lm
 
+fuzz_support := $(patsubst %,tests/support/%.c,check files guard_maps recorded)
+
 # libFuzzer is clang's, and wants the library's own objects instrumented.
 $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
-		tests/fuzz/fuzz.c $(wildcard src/libguardmaps/*/*.[ch]) \
+		tests/fuzz/fuzz.c $(fuzz_support) \
+		$(wildcard src/libguardmaps/*/*.[ch]) \
 		$(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)
 	clang -g -O1 -std=gnu11 $(test_flags) -Itests/fuzz \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< tests/fuzz/fuzz.c $(test_support) \
+		-o $@ $< tests/fuzz/fuzz.c $(fuzz_support) \
 		$(wildcard src/libguardmaps/*/*.c) \
 		$(B)/guardmaps.pb-c.c $(library_libs) -lpthread
 

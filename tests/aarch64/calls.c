@@ -31,6 +31,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "child.h"
+#include "needs.h"
+#include "pid.h"
 #include "remote.h"
 #include "seize.h"
 
@@ -388,7 +391,7 @@ static void registers_are_kept(void (*act)(struct subject *),
 	struct trial trial;
 
 	trial_begin(&trial, act, with_journal);
-	check_setup(target_changes(&trial.subject->count));
+	check_setup(number_changes(&trial.subject->count));
 	hold(&trial);
 	if (is_branching)
 		set_branch_type(trial.child.pid);
@@ -399,7 +402,7 @@ static void registers_are_kept(void (*act)(struct subject *),
 	registers_free(&after);
 	registers_free(&before);
 	let_go(&trial);
-	check(target_changes(&trial.subject->count), "%s: it goes on", what);
+	check(number_changes(&trial.subject->count), "%s: it goes on", what);
 	trial_end(&trial);
 	free(what);
 }
@@ -458,7 +461,7 @@ static void wait_lasts_no_longer(const struct wait *wait, enum manner manner)
 	struct trial trial;
 
 	trial_begin(&trial, wait->act, manner == WITH_JOURNAL);
-	check_setup(target_sleeps_in(trial.child.pid, wait->number));
+	check_setup(pid_sleeps_in(trial.child.pid, wait->number));
 	let_time_pass(SLEEP_SECONDS * 0.7);
 	hold(&trial);
 	if (manner != ONLY_HELD)
@@ -484,7 +487,7 @@ static void signal_ends_wait(const struct wait *wait, enum manner manner)
 	struct trial trial;
 
 	trial_begin(&trial, wait->act, manner == WITH_JOURNAL);
-	check_setup(target_sleeps_in(trial.child.pid, wait->number));
+	check_setup(pid_sleeps_in(trial.child.pid, wait->number));
 	hold(&trial);
 	if (manner == ONLY_HELD)
 		kill(trial.child.pid, SIGUSR1);

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "fuzz.h"
+#include "guard_maps.h"
 #include "image.h"
 
 void require_at(const char *file, int line, const char *condition, bool holds)

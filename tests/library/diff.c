@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Two guard maps differ where one guards a page and the other does not. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
+#include "guard_maps.h"
 #include "kernel_abi.h"
+#include "layout.h"
+#include "needs.h"
 #include "recorded.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define PAGE UINT64_C(0x1000)
 
@@ -192,12 +194,6 @@ static void parts_of_regions(void)
 /* ---- Differences counted page by page ----------------------------------- */
 
 enum { RANDOM_PAIRS = 300, RANDOM_PAGES = 16 };
-
-static uint32_t next_random(uint32_t *state)
-{
-	*state = *state * 1664525 + 1013904223;
-	return *state >> 8;
-}
 
 /* A guards file with a line for each page that is set. */
 static char *random_guards(uint32_t *state, bool guarded[RANDOM_PAGES])

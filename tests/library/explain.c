@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Each verdict, on real addresses of a real process where that can be had. */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/userfaultfd.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
+#include "guard_maps.h"
 #include "kernel_abi.h"
+#include "layout.h"
+#include "needs.h"
 #include "recorded.h"
 
 /* Linux 6.4 and 6.6; Debian 12's headers lack them. */
@@ -55,11 +57,6 @@ struct scene {
 };
 
 static struct scene *scene;
-
-static uint64_t page_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
 
 static uint64_t page_address(int page)
 {

@@ -17,23 +17,23 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
+#include "files.h"
 #include "guard_map.h"
+#include "guard_maps.h"
+#include "layout.h"
 #include "mapping_flags.h"
+#include "needs.h"
 #include "recorded.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#include "target.h"
 
 #define UNTOUCHED ((void *)(uintptr_t)0xdead)
 
 enum { CAPABILITY_SETUID = 7 };
 
 /* ---- Files in the scratch directory ------------------------------------- */
-
-static char *scratch_path(const char *name)
-{
-	return format_string("%s/%s", scratch_directory(), name);
-}
 
 /* Entries of a directory, without "." and "..". */
 static size_t count_entries(const char *path)

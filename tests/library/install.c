@@ -26,7 +26,6 @@
 #include <sys/resource.h>
 #include <sys/rseq.h>
 #include <sys/select.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -34,20 +33,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
+#include "files.h"
+#include "guard_maps.h"
 #include "kernel_abi.h"
+#include "layout.h"
+#include "needs.h"
+#include "pid.h"
 #include "recorded.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#include "target.h"
 
 #define UNTOUCHED 4242
 
 enum {
-	PATIENCE_SECONDS = 60,
 	MAXIMUM_GUARDS = 100000,
 	/* Pages that are written, so many at most. */
 	MAXIMUM_WRITTEN = 2000,
-	CAPABILITY_SYS_ADMIN = 21,
 };
 
 /* What a case and its child share. */
@@ -70,19 +73,6 @@ struct subject {
 	uint64_t written[MAXIMUM_WRITTEN];
 	struct range guards[MAXIMUM_GUARDS];
 };
-
-static size_t page_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
-
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
 
 /* ---- Subjects ----------------------------------------------------------- */
 
@@ -266,16 +256,6 @@ static uint8_t *read_written(const struct trial *trial)
 	return bytes;
 }
 
-static char *read_proc(pid_t pid, const char *file)
-{
-	char *path = format_string("/proc/%d/%s", pid, file);
-	size_t size;
-	char *text = read_file(path, &size);
-
-	free(path);
-	return text;
-}
-
 /* A line of /proc/PID/status, or of the mapping that holds @address in smaps. */
 static char *copy_line(const char *text, const char *key)
 {
@@ -287,7 +267,7 @@ static char *copy_line(const char *text, const char *key)
 
 static char *status_line(pid_t pid, const char *key)
 {
-	char *text = read_proc(pid, "status");
+	char *text = pid_read(pid, "status");
 	char *line = copy_line(text, key);
 
 	free(text);
@@ -296,7 +276,7 @@ static char *status_line(pid_t pid, const char *key)
 
 static char *mapping_line(pid_t pid, uint64_t address, const char *key)
 {
-	char *text = read_proc(pid, "smaps");
+	char *text = pid_read(pid, "smaps");
 	char *position = text, *found = NULL;
 	uint64_t start, end;
 
@@ -313,76 +293,6 @@ static char *mapping_line(pid_t pid, uint64_t address, const char *key)
 	return found;
 }
 
-static char read_state(pid_t pid)
-{
-	char *text = read_proc(pid, "stat");
-	char *name_end = strrchr(text, ')');
-	char state = name_end ? name_end[2] : '?';
-
-	free(text);
-	return state;
-}
-
-static bool reaches_state(pid_t pid, char state)
-{
-	double end = now_seconds() + PATIENCE_SECONDS;
-
-	while (read_state(pid) != state) {
-		if (now_seconds() > end)
-			return false;
-		sched_yield();
-	}
-	return true;
-}
-
-/* It sleeps in this system call. */
-static void await_call(pid_t pid, long number)
-{
-	double end = now_seconds() + PATIENCE_SECONDS;
-	long current = -1;
-
-	while (current != number) {
-		char *text = read_proc(pid, "syscall");
-
-		if (sscanf(text, "%ld", &current) != 1)
-			current = -1;
-		free(text);
-		check_setup(now_seconds() < end);
-		sched_yield();
-	}
-}
-
-static bool grows(volatile uint64_t *count)
-{
-	uint64_t before = *count;
-	double end = now_seconds() + 10;
-
-	while (*count == before)
-		if (now_seconds() > end)
-			return false;
-	return true;
-}
-
-static bool becomes_set(volatile int *flag)
-{
-	double end = now_seconds() + 20;
-
-	while (!*flag)
-		if (now_seconds() > end)
-			return false;
-	return true;
-}
-
-/* Whether the child tells within the patience. */
-static bool tells_in_time(const struct child *child)
-{
-	struct pollfd poll_line = { .fd = child->line, .events = POLLIN };
-	char byte;
-
-	return poll(&poll_line, 1, 20 * 1000) == 1 &&
-	       recv(child->line, &byte, 1, 0) == 1;
-}
-
 /* Traced by nobody, and not stopped by us. */
 static void is_released(const struct trial *trial, const char *what)
 {
@@ -390,7 +300,7 @@ static void is_released(const struct trial *trial, const char *what)
 
 	check_string(line, "TracerPid:\t0", "%s: nobody traces it", what);
 	free(line);
-	check(read_state(trial->child.pid) != 't', "%s: it is not stopped",
+	check(pid_state(trial->child.pid) != 't', "%s: it is not stopped",
 	      what);
 }
 
@@ -847,9 +757,9 @@ static void registers_are_kept(void)
 	struct trial trial;
 
 	trial_begin(&trial, build_anonymous, 1500, hold_registers);
-	check_setup(grows(&trial.subject->count));
+	check_setup(number_changes(&trial.subject->count));
 	puts_back(&trial, what);
-	check(grows(&trial.subject->count), "%s: it spins on", what);
+	check(number_changes(&trial.subject->count), "%s: it spins on", what);
 	trial.subject->go = 1;
 	check(becomes_set(&trial.subject->error), "%s: it goes on", what);
 	check_number(trial.subject->result, 0,
@@ -924,7 +834,7 @@ static bool is_aborted_by_signal(struct trial *trial)
 	uint64_t aborts = counts[1];
 
 	kill(trial->child.pid, SIGUSR1);
-	return grows(&counts[2]) && grows(&counts[0]) && counts[1] > aborts;
+	return number_changes(&counts[2]) && number_changes(&counts[0]) && counts[1] > aborts;
 }
 
 static void sequence_is_kept(void)
@@ -938,11 +848,11 @@ static void sequence_is_kept(void)
 		return;
 	}
 	trial_begin(&trial, build_anonymous, 3, run_sequence);
-	check_setup(grows(&trial.subject->counts[0]));
+	check_setup(number_changes(&trial.subject->counts[0]));
 	check_setup(is_aborted_by_signal(&trial));
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
-	check(grows(&trial.subject->counts[0]), "%s: it goes on", what);
+	check(number_changes(&trial.subject->counts[0]), "%s: it goes on", what);
 	check(is_aborted_by_signal(&trial),
 	      "%s: the kernel still knows of the sequence", what);
 	trial.subject->go = 1;
@@ -1140,11 +1050,11 @@ static void wait_goes_on(const struct wait *wait)
 	struct trial trial;
 
 	trial_begin(&trial, build_anonymous, 5, wait->act);
-	await_call(trial.child.pid, wait->number);
+	check_setup(pid_sleeps_in(trial.child.pid, wait->number));
 	puts_back(&trial, wait->name);
 	guards_are_back(&trial, wait->name);
 	if (wait->wake != wake_nothing)
-		await_call(trial.child.pid, wait->number);
+		check_setup(pid_sleeps_in(trial.child.pid, wait->number));
 	wait->wake(&trial);
 	if (check(tells_in_time(&trial.child), "%s: it ends", wait->name)) {
 		check_note("result %d, errno %d, %" PRIu64 " us",
@@ -1233,7 +1143,7 @@ static void pending_signals_stay(void)
 
 	trial_begin(&trial, build_anonymous, 5, wait_with_pending);
 	check_setup(becomes_set(&trial.subject->go));
-	check_setup(reaches_state(trial.child.pid, 'S'));
+	check_setup(pid_reaches(trial.child.pid, 'S'));
 	before = signal_state(trial.child.pid);
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
@@ -1284,7 +1194,7 @@ static void trap_is_kept(enum kind_of_trap kind)
 	trial.subject->counts[3] = kind;
 	trial_start(&trial);
 	check_setup(becomes_set(&trial.subject->go));
-	check_setup(reaches_state(trial.child.pid, 'S'));
+	check_setup(pid_reaches(trial.child.pid, 'S'));
 	before = signal_state(trial.child.pid);
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
@@ -1360,7 +1270,7 @@ static void signals_come_meanwhile(void)
 	check_number(failed, 0, "%s: its guards can be put back 20 times",
 		     what);
 	guards_are_back(&trial, what);
-	check(grows(&trial.subject->count), "%s: they go on coming", what);
+	check(number_changes(&trial.subject->count), "%s: they go on coming", what);
 	trial.subject->go = 1;
 	check(tells_in_time(&trial.child), "%s: it goes on", what);
 	trial_end(&trial);
@@ -1375,12 +1285,12 @@ static void stopped_stays_stopped(void)
 
 	trial_begin(&trial, build_anonymous, 5, try_guards);
 	kill(trial.child.pid, SIGSTOP);
-	check_setup(reaches_state(trial.child.pid, 'T'));
+	check_setup(pid_reaches(trial.child.pid, 'T'));
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
-	check(reaches_state(trial.child.pid, 'T'), "%s: it is stopped", what);
+	check(pid_reaches(trial.child.pid, 'T'), "%s: it is stopped", what);
 	tell(trial.child.line);
-	check_number(read_state(trial.child.pid), 'T',
+	check_number(pid_state(trial.child.pid), 'T',
 		     "%s: it stays stopped whatever it is told", what);
 	kill(trial.child.pid, SIGCONT);
 	check(tells_in_time(&trial.child), "%s: SIGCONT continues it", what);
@@ -1427,7 +1337,7 @@ static bool stop_round(struct trial *trial, struct stopper *stopper,
 	guardmaps_error_destroy(error);
 	while (stopper->go)
 		sched_yield();
-	if (!reaches_state(trial->child.pid, 'T'))
+	if (!pid_reaches(trial->child.pid, 'T'))
 		failed = true;
 	kill(trial->child.pid, SIGCONT);
 	return !failed;
@@ -1558,12 +1468,12 @@ static void dispatching_process(void)
 	struct trial trial;
 
 	trial_begin(&trial, build_anonymous, 3, live_with_dispatch);
-	check_setup(grows(&trial.subject->count) || trial.subject->error);
+	check_setup(number_changes(&trial.subject->count) || trial.subject->error);
 	if (trial.subject->error) {
 		check_skip("this kernel has none", "%s: gets its guards", what);
 	} else {
 		puts_back(&trial, what);
-		check(grows(&trial.subject->count), "%s: it runs on", what);
+		check(number_changes(&trial.subject->count), "%s: it runs on", what);
 		trial.subject->go = 1;
 		check(tells_in_time(&trial.child), "%s: it goes on", what);
 		check_number(trial.subject->counts[1], 0,
@@ -1659,7 +1569,7 @@ static void threads_come_and_go(void)
 	double end;
 
 	trial_begin(&trial, build_anonymous, 200, live_with_threads);
-	check_setup(grows(&trial.subject->count));
+	check_setup(number_changes(&trial.subject->count));
 	end = now_seconds() + 4;
 	for (; rounds < 100 && now_seconds() < end; rounds++) {
 		size_t missing = UNTOUCHED;
@@ -1675,7 +1585,7 @@ static void threads_come_and_go(void)
 	}
 	check_number(failed, 0, "%s: its guards are put back each of %zu times",
 		     what, rounds);
-	check(grows(&trial.subject->count), "%s: they go on", what);
+	check(number_changes(&trial.subject->count), "%s: they go on", what);
 	trial.subject->go = 1;
 	check(tells_in_time(&trial.child), "%s: it goes on", what);
 	trial_end(&trial);
@@ -1704,10 +1614,10 @@ static void first_thread_has_ended(void)
 	struct trial trial;
 
 	trial_begin(&trial, build_anonymous, 5, end_first_thread);
-	check_setup(reaches_state(trial.child.pid, 'Z'));
+	check_setup(pid_reaches(trial.child.pid, 'Z'));
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
-	check(grows(&trial.subject->count), "%s: the others go on", what);
+	check(number_changes(&trial.subject->count), "%s: the others go on", what);
 	trial_end(&trial);
 }
 
@@ -1804,7 +1714,7 @@ static void await_name(pid_t pid, const char *name)
 	bool is_it = false;
 
 	while (!is_it) {
-		char *text = read_proc(pid, "comm");
+		char *text = pid_read(pid, "comm");
 
 		is_it = strcmp(text, name) == 0;
 		free(text);
@@ -1953,7 +1863,7 @@ static void no_memory_is_refused(void)
 
 	if (pid == 0)
 		_exit(0);
-	check_setup(pid > 0 && reaches_state(pid, 'Z'));
+	check_setup(pid > 0 && pid_reaches(pid, 'Z'));
 	check_error(install_map(pid, map, false, &missing),
 		    GUARDMAPS_ERROR_NO_ADDRESS_SPACE, "zombie",
 		    "a zombie is refused");

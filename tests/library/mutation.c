@@ -21,12 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
+#include "guard_maps.h"
 #include "kernel_abi.h"
+#include "layout.h"
 #include "mapping.h"
+#include "needs.h"
 #include "pagemap.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
 	DEFAULT_SECONDS = 10,
@@ -57,11 +60,6 @@ static uint64_t share_milliseconds(void)
 	uint64_t seconds = text ? strtoul(text, NULL, 10) : 0;
 
 	return (seconds ? seconds : DEFAULT_SECONDS) * 1000 / SHARES;
-}
-
-static size_t page_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
 }
 
 /* ---- What was seen of a process that changes ----------------------------- */
@@ -530,22 +528,6 @@ static void run_changing(int line, void *argument)
 		pause();
 }
 
-static bool is_guarded(const struct guardmaps_map *map, uint64_t address)
-{
-	uint32_t i = guardmaps_map_find_region(map, address);
-
-	return i != GUARDMAPS_NONE &&
-	       address < guardmaps_map_region(map, i)->end;
-}
-
-static bool is_mapped(const struct guardmaps_map *map, uint64_t address)
-{
-	uint32_t i = guardmaps_map_find_mapping(map, address);
-
-	return i != GUARDMAPS_NONE &&
-	       address < guardmaps_map_mapping(map, i)->end;
-}
-
 /* What a guard map says wrong of the pages that never change. */
 static char *fixed_fault(const struct guardmaps_map *map, uint64_t start)
 {
@@ -554,10 +536,10 @@ static char *fixed_fault(const struct guardmaps_map *map, uint64_t start)
 		uint64_t address = start + (block * BLOCK_PAGES +
 					    BESIDE_PAGES + page) * page_size();
 
-		if (!is_mapped(map, address))
+		if (!map_has_mapping(map, address))
 			return format_string("block %zu: page %zu is lost",
 					     block, page);
-		if (is_guarded(map, address) != is_fixed_guard(page))
+		if (map_has_guard(map, address) != is_fixed_guard(page))
 			return format_string("block %zu: page %zu is %s", block,
 					     page, is_fixed_guard(page) ?
 					     "no guard" : "a guard");
@@ -658,7 +640,7 @@ static char *scan_relay(pid_t pid, enum guardmaps_source source,
 	}
 	fault = map_fault(map);
 	for (size_t i = 0; i < RELAY_GUARDS && !fault; i++)
-		if (!is_guarded(map, guards[i].start))
+		if (!map_has_guard(map, guards[i].start))
 			fault = format_string("guard %zu is lost", i);
 	guardmaps_map_destroy(map);
 	return fault;
@@ -698,25 +680,11 @@ static void hold_guards(int line, void *argument)
 	await(line);
 }
 
-/* Ask for the pid that the next process shall have. */
-static bool ask_for_pid(pid_t pid)
-{
-	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-	char *text = format_string("%d", pid - 1);
-	bool done = fd >= 0 &&
-		    write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	free(text);
-	return done;
-}
-
 /* Start a child that has this pid. Others may be faster: try some times. */
 static bool start_child_with_pid(struct child *child, pid_t pid)
 {
 	for (int i = 0; i < PID_ATTEMPTS; i++) {
-		if (!ask_for_pid(pid))
+		if (!choose_next_pid(pid))
 			return false;
 		child_start(child, hold_guards, NULL);
 		if (child->pid == pid) {

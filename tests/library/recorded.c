@@ -4,15 +4,15 @@
  * produce, what a process that changed in mid-read leaves, and what is broken.
  */
 #include <inttypes.h>
-#include <stdio.h>
+#include <linux/userfaultfd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "guard_maps.h"
 #include "recorded.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define UNTOUCHED ((void *)(uintptr_t)0xdead)
 

@@ -3,11 +3,7 @@
  * What cannot be read is refused with the right code and a message that names
  * the process or the file, never answered with an empty guard map.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
+#include "files.h"
+#include "guard_maps.h"
 #include "kernel_abi.h"
+#include "layout.h"
+#include "needs.h"
 #include "recorded.h"
 
 enum { CAPABILITY_SETUID = 7, KTHREADD = 2 };
@@ -26,8 +28,6 @@ static const enum guardmaps_source all_sources[] = {
 	GUARDMAPS_SOURCE_AUTO, GUARDMAPS_SOURCE_SCAN,
 	GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
 };
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A guard map or process that no function may have touched. */
 #define UNTOUCHED ((void *)(uintptr_t)0xdead)

@@ -12,27 +12,29 @@
 #include <linux/aio_abi.h>
 #include <linux/capability.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
 #include "error.h"
 #include "guard_map.h"
+#include "guard_maps.h"
 #include "guards.h"
 #include "kernel_abi.h"
+#include "layout.h"
 #include "mapping_flags.h"
+#include "needs.h"
+#include "pid.h"
 #include "reinstate.h"
 #include "remote.h"
 #include "seize.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define ALL_ACCESS (GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE)
 #define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
@@ -49,11 +51,6 @@ enum {
 	RANDOM_DEATHS = 25,
 	LONGEST_LIFE_MICROSECONDS = 40000,
 };
-
-static size_t page_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
 
 /* ---- Subjects ----------------------------------------------------------- */
 
@@ -1059,7 +1056,7 @@ static void killed_before(void)
 	trial_begin(&trial, build_pieces, 0, NULL);
 	task = take_over(&trial);
 	kill(trial.child.pid, SIGKILL);
-	check_setup(target_reaches(trial.child.pid, 'Z'));
+	check_setup(pid_reaches(trial.child.pid, 'Z'));
 	check_error(guards_take(task, trial.wanted, 0, &taken),
 		    GUARDMAPS_ERROR_ENDED, NULL,
 		    "guards cannot be taken out of a process that was killed");
@@ -1069,14 +1066,6 @@ static void killed_before(void)
 	check_error(try(&trial, 0, &done), GUARDMAPS_ERROR_ENDED, NULL,
 		    "nor reinstated");
 	trial_end(&trial);
-}
-
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 /* Kill a process some time after being told to. */

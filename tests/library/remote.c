@@ -24,7 +24,6 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/rseq.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -32,20 +31,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
 #include "error.h"
 #include "guard_map.h"
 #include "guards.h"
 #include "kernel_abi.h"
+#include "layout.h"
 #include "mapping_flags.h"
+#include "needs.h"
+#include "pid.h"
 #include "reinstate.h"
 #include "remote.h"
 #include "seize.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 enum {
-	PATIENCE_SECONDS = 20,
 	/* Each of a subject's naps lasts so long. */
 	NAP_MILLISECONDS = 10,
 	/* Tracers that are killed at moments nobody has chosen. */
@@ -53,19 +54,6 @@ enum {
 	LONGEST_LIFE_MICROSECONDS = 1500,
 	SCRATCH_SIZE = 16384,
 };
-
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
-static size_t page_size(void)
-{
-	return sysconf(_SC_PAGESIZE);
-}
 
 /* ---- Dying in time ------------------------------------------------------ */
 
@@ -100,7 +88,7 @@ long ptrace(enum __ptrace_request request, ...)
 	/* It dies when the other has stopped again, before it is told so. */
 	if (moments_left == 1 &&
 	    (request == PTRACE_SYSCALL || request == PTRACE_CONT))
-		target_reaches(pid, 't');
+		pid_reaches(pid, 't');
 	pass_moment();
 	errno = error;
 	return ret;
@@ -429,13 +417,13 @@ static void await_activity(const struct trial *trial)
 	pid_t pid = trial->child.pid;
 
 	if (activity->manner == SLEEPS)
-		check_setup(target_sleeps_in(pid, activity->call));
+		check_setup(pid_sleeps_in(pid, activity->call));
 	else
 		check_setup(trial->subject->count ||
-			    target_changes(&trial->subject->count));
+			    number_changes(&trial->subject->count));
 	if (activity->manner == STOPPED)
 		check_setup(kill(pid, SIGSTOP) == 0 &&
-			    target_reaches(pid, 'T'));
+			    pid_reaches(pid, 'T'));
 }
 
 static void trial_begin(struct trial *trial, const struct activity *activity)
@@ -453,16 +441,6 @@ static void trial_begin(struct trial *trial, const struct activity *activity)
 	await_activity(trial);
 }
 
-/* Whether a child tells within the patience; false where it dies. */
-static bool tells_in_time(const struct child *child)
-{
-	struct pollfd poll_line = { .fd = child->line, .events = POLLIN };
-	char byte;
-
-	return poll(&poll_line, 1, PATIENCE_SECONDS * 1000) == 1 &&
-	       recv(child->line, &byte, 1, 0) == 1;
-}
-
 /* What it did goes on, and ends as if nothing had been. */
 static void goes_on(struct trial *trial, const char *what)
 {
@@ -470,14 +448,14 @@ static void goes_on(struct trial *trial, const char *what)
 	pid_t pid = trial->child.pid;
 
 	if (activity->manner == STOPPED) {
-		check(target_reaches(pid, 'T'), "%s: it is stopped", what);
+		check(pid_reaches(pid, 'T'), "%s: it is stopped", what);
 		kill(pid, SIGCONT);
 	}
 	if (activity->manner == SLEEPS)
-		check(target_sleeps_in(pid, activity->call), "%s: it sleeps on",
+		check(pid_sleeps_in(pid, activity->call), "%s: it sleeps on",
 		      what);
 	else
-		check(target_changes(&trial->subject->count),
+		check(number_changes(&trial->subject->count),
 		      "%s: it goes on", what);
 	trial->subject->go = 1;
 	if (activity->wake)
@@ -579,7 +557,7 @@ static char *read_signals(pid_t pid)
 	static const char *const keys[] = {
 		"SigPnd:", "ShdPnd:", "SigIgn:", "SigCgt:",
 	};
-	char *status = target_read(pid, "status");
+	char *status = pid_read(pid, "status");
 	char *ret = format_string("%s", "");
 
 	for (size_t i = 0; i < LENGTH(keys); i++) {
@@ -597,7 +575,7 @@ static char *read_signals(pid_t pid)
 static void state_read(pid_t pid, struct state *ret)
 {
 	*ret = (struct state){ 0 };
-	ret->maps = target_read(pid, "maps");
+	ret->maps = pid_read(pid, "maps");
 	check_setup(ret->maps != NULL);
 	ret->signals = read_signals(pid);
 	ret->registers_size = read_registers(pid, NT_PRSTATUS, ret->registers,
@@ -791,15 +769,6 @@ static struct guardmaps_error *call(struct remote_task *task, long number,
 	const uint64_t arguments[6] = { first, second };
 
 	return remote_call(task, number, arguments, ret);
-}
-
-static char *error_fault(struct guardmaps_error *error, const char *what)
-{
-	char *fault = format_string("%s: %s", what,
-				    guardmaps_error_message(error));
-
-	guardmaps_error_destroy(error);
-	return fault;
 }
 
 /* ---- Calls that nothing disturbs ---------------------------------------- */
@@ -1144,7 +1113,7 @@ static char *each_moment_fault(struct tracing *tracing,
 /* Nanoseconds on a processor; 0 if this kernel does not tell. */
 static uint64_t run_time(pid_t pid)
 {
-	char *text = target_read(pid, "schedstat");
+	char *text = pid_read(pid, "schedstat");
 	uint64_t time = text ? strtoull(text, NULL, 10) : 0;
 
 	free(text);
@@ -1162,7 +1131,7 @@ static void let_it_run(const struct trial *trial)
 		return;
 	/* A stopped one goes nowhere. */
 	while (before && run_time(pid) == before && now_seconds() < end &&
-	       target_state(pid) != 'T')
+	       pid_state(pid) != 'T')
 		sched_yield();
 }
 
@@ -1211,7 +1180,7 @@ static char *sequence_fault(struct trial *trial)
 		sched_yield();
 	}
 	/* The sequence is aborted before the handler runs, and goes on after. */
-	if (!target_changes(&subject->count))
+	if (!number_changes(&subject->count))
 		return format_string("its sequence does not go on");
 	return subject->aborts > aborts
 		       ? NULL : format_string("its sequence is lost");
@@ -1225,11 +1194,11 @@ static char *progress_fault(struct trial *trial)
 	pid_t pid = trial->child.pid;
 
 	if (activity->manner == STOPPED)
-		return target_reaches(pid, 'T')
+		return pid_reaches(pid, 'T')
 			       ? NULL : format_string("it is not stopped");
 	if (!(activity->manner == SLEEPS
-		      ? target_sleeps_in(pid, activity->call)
-		      : target_changes(&trial->subject->count)))
+		      ? pid_sleeps_in(pid, activity->call)
+		      : number_changes(&trial->subject->count)))
 		return format_string("it does not go on");
 #if defined(__x86_64__)
 	if (activity->act == run_sequence)
@@ -1284,15 +1253,6 @@ static bool death_at_each_moment(struct tracing *tracing, const char *what)
 			      what, moments);
 }
 
-/* Not by a nap: that is never short. */
-static void let_time_pass(uint64_t microseconds)
-{
-	double end = now_seconds() + microseconds / 1e6;
-
-	while (now_seconds() < end)
-		continue;
-}
-
 static bool death_at_some_time(struct tracing *tracing, size_t count,
 			       const char *what)
 {
@@ -1306,7 +1266,7 @@ static bool death_at_some_time(struct tracing *tracing, size_t count,
 		random = random * 1664525 + 1013904223;
 		tracer_start(&tracer, tracing);
 		check_setup(tells_in_time(&tracer));
-		let_time_pass((random >> 8) % LONGEST_LIFE_MICROSECONDS);
+		spin_for((random >> 8) % LONGEST_LIFE_MICROSECONDS / 1e6);
 		child_stop(&tracer);
 		fault = recovery_fault(tracing);
 	}
@@ -1343,7 +1303,7 @@ static char *stop_fault(struct tracing *tracing)
 	/* Among its signals is one that was not there before. */
 	free(recover(tracing->trial, &tracing->before));
 	if (tracing->has_sent) {
-		if (!target_reaches(tracing->pid, 'T'))
+		if (!pid_reaches(tracing->pid, 'T'))
 			return format_string("it is not stopped");
 		kill(tracing->pid, SIGCONT);
 	}
@@ -1406,12 +1366,12 @@ static void stop_that_comes_meanwhile(bool is_continued)
 	check_success(remote_end(task), "%s: it can be given back", what);
 	hold_end(&hold);
 	if (is_continued) {
-		check(target_changes(&trial.subject->count),
+		check(number_changes(&trial.subject->count),
 		      "%s: it goes on", what);
 		check_number(trial.subject->handled, 1,
 			     "%s: SIGCONT is handled once", what);
 	} else {
-		check(target_reaches(hold.pid, 'T'), "%s: it is stopped", what);
+		check(pid_reaches(hold.pid, 'T'), "%s: it is stopped", what);
 	}
 	kill(hold.pid, SIGCONT);
 	goes_on(&trial, what);
@@ -1434,7 +1394,7 @@ static const char *find_mapping(const char *maps, uint64_t start)
 
 static bool is_mapped(pid_t pid, uint64_t address, uint64_t size)
 {
-	char *maps = target_read(pid, "maps");
+	char *maps = pid_read(pid, "maps");
 	const char *line = find_mapping(maps, address);
 	char *expected = format_string("%" PRIx64 "-%" PRIx64 " rw-p", address,
 				       address + size);
@@ -1706,7 +1666,7 @@ static void take_over_and_kill(struct hold *hold, struct trial *trial,
 	hold_it(hold, trial);
 	check_setup(!take_over(hold, trial->journal, ret));
 	kill(hold->pid, SIGKILL);
-	check_setup(target_reaches(hold->pid, 'Z'));
+	check_setup(pid_reaches(hold->pid, 'Z'));
 }
 
 static void killed_subjects(void)
@@ -1719,7 +1679,7 @@ static void killed_subjects(void)
 	trial_begin(&trial, &activities[0]);
 	hold_it(&hold, &trial);
 	kill(hold.pid, SIGKILL);
-	check_setup(target_reaches(hold.pid, 'Z'));
+	check_setup(pid_reaches(hold.pid, 'Z'));
 	check_error(take_over(&hold, trial.journal, &task),
 		    GUARDMAPS_ERROR_ENDED, NULL,
 		    "a process that was killed cannot be taken over");
@@ -1806,7 +1766,7 @@ static void is_refused(const struct activity *activity, const char *fragment)
 	state_free(&after);
 	state_free(&before);
 	hold_end(&hold);
-	check(target_reaches(hold.pid, 'R'), "%s: it goes on", activity->name);
+	check(pid_reaches(hold.pid, 'R'), "%s: it goes on", activity->name);
 	trial_end(&trial);
 }
 

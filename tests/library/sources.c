@@ -9,8 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "files.h"
+#include "guard_maps.h"
+#include "layout.h"
+#include "needs.h"
 #include "recorded.h"
+#include "target.h"
 
 static const char *const layouts[] = {
 	"none", "alternate:1", "alternate:511", "alternate:512",
@@ -24,8 +30,6 @@ static const enum guardmaps_source live_sources[] = {
 	GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
 	GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
 };
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- Mappings, read a second time and by other means ------------------- */
 

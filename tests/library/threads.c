@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <gnu/libc-version.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,16 +17,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
+#include "files.h"
+#include "guard_maps.h"
+#include "layout.h"
+#include "needs.h"
 #include "recorded.h"
+#include "target.h"
 
 #define KIB ((uint64_t)1 << 10)
 
 /* tests/support/target.c */
 #define WORKER_STACK_SIZE (256 * KIB)
 #define WORKER_DEPTH_STEP (32 * KIB)
-
-enum { PATIENCE_SECONDS = 60 };
 
 /* A process, what was read of it, and its threads. */
 struct view {

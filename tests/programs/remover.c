@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "kernel_abi.h"
-#include "../support/target.h"
+#include "target.h"
 
 static sigjmp_buf after_fault;
 

@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "../support/target.h"
+#include "target.h"
 
 enum { EXIT_USAGE = 2 };
 

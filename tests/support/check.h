@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Statements that a test checks, in TAP, and what the tests of the library
- * have in common.
+ * Statements that a test checks, in TAP.
  *
  * A statement is a sentence that says what holds. Each check prints a line,
  * "ok N - sentence" or "not ok N - sentence" with the place and what was
@@ -15,11 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "guardmaps.h"
-
-#include "target.h"
 
 #define CHECK_PRINTF(string, first) \
 	__attribute__((format(printf, string, first)))
@@ -92,97 +88,16 @@ bool check_error_at(const char *file, int line, struct guardmaps_error *error,
 void check_setup_at(const char *file, int line, const char *condition,
 		    bool holds);
 
+/** Print the message of an error as a note and free it; false if there is none. */
+bool check_note_error(struct guardmaps_error *error);
+
+/** What a failed function of the library says. Frees the error. */
+char *error_fault(struct guardmaps_error *error, const char *what);
+
 /** Name of an error code, for messages. */
 const char *error_code_name(enum guardmaps_error_code code);
 
 /** asprintf() that ends the program where memory is short. */
 char *format_string(const char *format, ...) CHECK_PRINTF(1, 2);
-
-/**
- * What is wrong with a guard map, whatever it was read from: mappings or
- * regions that overlap or descend, a region outside its mapping, two regions
- * that are one. NULL if nothing; the caller frees it.
- */
-char *map_fault(const struct guardmaps_map *map);
-
-/**
- * How the regions of a guard map differ from the truth, region by region and
- * page by page. NULL if they do not; the caller frees it.
- */
-char *truth_fault(const struct guardmaps_map *map, const struct range *guards,
-		  size_t guard_count);
-
-/** How two guard maps differ in anything at all. As above. */
-char *maps_fault(const struct guardmaps_map *first,
-		 const struct guardmaps_map *second);
-
-/** Open a live process and read its guard map. */
-struct guardmaps_error *scan_pid(pid_t pid, enum guardmaps_source source,
-				 struct guardmaps_map **ret);
-
-/** Whether this kernel has guard regions at all. */
-bool kernel_has_guards(void);
-
-/**
- * Why a source cannot be tried on live processes here, found out without the
- * library; NULL if it can.
- */
-const char *source_missing(enum guardmaps_source source);
-
-/** Whether this process has a capability, by its number. */
-bool has_capability(int capability);
-
-/** Whether valgrind runs this program: it moves stacks and signal stacks. */
-bool under_valgrind(void);
-
-/**
- * Why a layout cannot be built here, found out in a child; NULL if it can.
- * target_start() would end the program.
- */
-const char *layout_missing(const char *layout);
-
-/** Become the user nobody, for good; only for children. */
-void become_nobody(void);
-
-/**
- * A directory for this test's files, mode 0700, made under TMPDIR or /tmp when
- * first asked for and removed with all that is in it when the test ends.
- */
-const char *scratch_directory(void);
-
-/** Remove a file, or a directory with all that is in it. */
-void remove_tree(const char *path);
-
-/** Write a whole file, or read one; the caller frees what was read. */
-void write_file(const char *path, const void *bytes, size_t size);
-void *read_file(const char *path, size_t *ret_size);
-
-/** Memory that this process and its children share. */
-void *shared_memory(size_t size);
-
-/** A child process that runs a part of a test, and a line to it. */
-struct child {
-	pid_t pid;
-	int line;
-};
-
-/**
- * Run @body in a child, which ends when @body returns, when child_stop() is
- * called or when this process ends.
- *
- * @argument: handed to @body. Memory that both shall see is shared_memory().
- */
-void child_start(struct child *child, void (*body)(int line, void *argument),
-		 void *argument);
-
-/** Kill the child and reap it. */
-void child_stop(struct child *child);
-
-/** Start a child and wait until it ended; it must end well. */
-void child_run(void (*body)(int line, void *argument), void *argument);
-
-/** Tell the other end of a line to go on; wait until it tells. */
-void tell(int line);
-void await(int line);
 
 #endif /* GUARDMAPS_TEST_CHECK_H */

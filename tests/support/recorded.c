@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "files.h"
+#include "layout.h"
 #include "recorded.h"
 
 static void make_directory(const char *parent, const char *name)

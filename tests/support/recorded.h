@@ -11,7 +11,7 @@
 
 #include "guardmaps.h"
 
-#include "target.h"
+#include "layout.h"
 
 /** One recorded process in a tree of its own. */
 struct recorded {

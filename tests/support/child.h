@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Children that run a part of a test, what is shared with them, and waiting for
+ * them.
+ */
+#ifndef GUARDMAPS_TEST_CHILD_H
+#define GUARDMAPS_TEST_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** Memory that this process and its children share. */
+void *shared_memory(size_t size);
+
+/** A child process that runs a part of a test, and a line to it. */
+struct child {
+	pid_t pid;
+	int line;
+};
+
+/**
+ * Run @body in a child, which ends when @body returns, when child_stop() is
+ * called or when this process ends.
+ *
+ * @argument: handed to @body. Memory that both shall see is shared_memory().
+ */
+void child_start(struct child *child, void (*body)(int line, void *argument),
+		 void *argument);
+
+/** Kill the child and reap it. */
+void child_stop(struct child *child);
+
+/** Start a child and wait until it ended; it must end well. */
+void child_run(void (*body)(int line, void *argument), void *argument);
+
+/** Tell the other end of a line to go on; wait until it tells. */
+void tell(int line);
+void await(int line);
+
+/** Whether a child tells within PATIENCE_SECONDS; false where it dies. */
+bool tells_in_time(const struct child *child);
+
+/** Wait until another process has changed a number; false if it takes too long. */
+bool number_changes(volatile uint64_t *number);
+
+/** Wait until another process has set a flag; false as above. */
+bool becomes_set(volatile int *flag);
+
+/** Ask for the pid that the next process shall have; false where nobody can. */
+bool choose_next_pid(pid_t pid);
+
+#endif /* GUARDMAPS_TEST_CHILD_H */

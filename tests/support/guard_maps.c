@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <string.h>
+
+#include "check.h"
+#include "guard_maps.h"
+#include "layout.h"
+
+static bool is_page_aligned(const struct guardmaps_map *map, uint64_t address)
+{
+	return address % guardmaps_map_page_size(map) == 0;
+}
+
+static char *mapping_fault(const struct guardmaps_map *map, size_t i)
+{
+	const struct guardmaps_mapping *mapping =
+		guardmaps_map_mapping(map, i);
+
+	if (!is_page_aligned(map, mapping->start) ||
+	    !is_page_aligned(map, mapping->end))
+		return format_string("mapping %zu is no whole pages", i);
+	if (mapping->start >= mapping->end)
+		return format_string("mapping %zu is empty", i);
+	if (!mapping->name)
+		return format_string("mapping %zu has no name", i);
+	if (i && guardmaps_map_mapping(map, i - 1)->end > mapping->start)
+		return format_string("mapping %zu at %#" PRIx64
+				     " is not above the one before it", i,
+				     mapping->start);
+	return NULL;
+}
+
+static bool is_one_run(const struct guardmaps_region *first,
+		       const struct guardmaps_region *second)
+{
+	return first->end == second->start && first->mapping == second->mapping;
+}
+
+static char *neighbour_fault(const struct guardmaps_map *map, size_t i)
+{
+	const struct guardmaps_region *region = guardmaps_map_region(map, i);
+	const struct guardmaps_region *before;
+
+	if (!i)
+		return NULL;
+	before = guardmaps_map_region(map, i - 1);
+	if (before->end > region->start)
+		return format_string("region %zu at %#" PRIx64
+				     " is not above the one before it", i,
+				     region->start);
+	if (is_one_run(before, region))
+		return format_string("regions %zu and %zu are one", i - 1, i);
+	return NULL;
+}
+
+static char *region_fault(const struct guardmaps_map *map, size_t i)
+{
+	const struct guardmaps_region *region = guardmaps_map_region(map, i);
+	const struct guardmaps_mapping *mapping;
+
+	if (!is_page_aligned(map, region->start) ||
+	    !is_page_aligned(map, region->end))
+		return format_string("region %zu is no whole pages", i);
+	if (region->start >= region->end)
+		return format_string("region %zu is empty", i);
+	if (region->mapping >= guardmaps_map_mapping_count(map))
+		return format_string("region %zu is in no mapping", i);
+	mapping = guardmaps_map_mapping(map, region->mapping);
+	if (region->start < mapping->start || region->end > mapping->end)
+		return format_string("region %zu at %#" PRIx64
+				     " is not inside its mapping", i,
+				     region->start);
+	if (region->owner != GUARDMAPS_NONE &&
+	    region->owner >= guardmaps_map_owner_count(map))
+		return format_string("region %zu has no such owner", i);
+	return neighbour_fault(map, i);
+}
+
+char *map_fault(const struct guardmaps_map *map)
+{
+	size_t mappings = guardmaps_map_mapping_count(map);
+	size_t regions = guardmaps_map_region_count(map);
+	char *fault = NULL;
+
+	for (size_t i = 0; i < mappings && !fault; i++)
+		fault = mapping_fault(map, i);
+	for (size_t i = 0; i < regions && !fault; i++)
+		fault = region_fault(map, i);
+	return fault;
+}
+
+bool map_has_guard(const struct guardmaps_map *map, uint64_t address)
+{
+	return guardmaps_map_find_region(map, address) != GUARDMAPS_NONE;
+}
+
+bool map_has_mapping(const struct guardmaps_map *map, uint64_t address)
+{
+	return guardmaps_map_find_mapping(map, address) != GUARDMAPS_NONE;
+}
+
+static char *range_fault(const struct guardmaps_map *map, size_t i,
+			 const struct range *guards, size_t guard_count)
+{
+	const struct guardmaps_region *region = guardmaps_map_region(map, i);
+	const struct range *guard = &guards[i];
+	uint64_t page_size = guardmaps_map_page_size(map);
+	bool more = i + 1 < guard_count;
+
+	if (region->start != guard->start || region->end != guard->end)
+		return format_string(
+			"region %zu is %#" PRIx64 "-%#" PRIx64
+			", in truth %#" PRIx64 "-%#" PRIx64, i,
+			region->start, region->end, guard->start, guard->end);
+	for (uint64_t at = guard->start; at < guard->end; at += page_size)
+		if (!map_has_guard(map, at))
+			return format_string("%#" PRIx64 " is not found", at);
+	if (map_has_guard(map, guard->end) &&
+	    !(more && guards[i + 1].start == guard->end))
+		return format_string("%#" PRIx64 " is no guard", guard->end);
+	return NULL;
+}
+
+char *truth_fault(const struct guardmaps_map *map, const struct range *guards,
+		  size_t guard_count)
+{
+	size_t count = guardmaps_map_region_count(map);
+	char *fault = map_fault(map);
+
+	for (size_t i = 0; i < count && i < guard_count && !fault; i++)
+		fault = range_fault(map, i, guards, guard_count);
+	if (!fault && count != guard_count)
+		fault = format_string("%zu regions, in truth %zu", count,
+				      guard_count);
+	return fault;
+}
+
+static bool is_same_mapping(const struct guardmaps_mapping *first,
+			    const struct guardmaps_mapping *second)
+{
+	return first->start == second->start && first->end == second->end &&
+	       first->offset == second->offset &&
+	       first->inode == second->inode &&
+	       first->dev_major == second->dev_major &&
+	       first->dev_minor == second->dev_minor &&
+	       first->permissions == second->permissions &&
+	       first->is_program == second->is_program &&
+	       strcmp(first->name, second->name) == 0;
+}
+
+static bool is_same_region(const struct guardmaps_region *first,
+			   const struct guardmaps_region *second)
+{
+	return first->start == second->start && first->end == second->end &&
+	       first->mapping == second->mapping &&
+	       first->owner == second->owner;
+}
+
+static bool is_same_owner(const struct guardmaps_owner *first,
+			  const struct guardmaps_owner *second)
+{
+	return first->tid == second->tid &&
+	       strcmp(first->name, second->name) == 0;
+}
+
+static bool is_same_marker_run(const struct guardmaps_marker_run *first,
+			       const struct guardmaps_marker_run *second)
+{
+	return first->start == second->start && first->end == second->end &&
+	       first->mapping == second->mapping &&
+	       first->marker == second->marker;
+}
+
+static bool is_same_process(const struct guardmaps_map *first,
+			    const struct guardmaps_map *second)
+{
+	return guardmaps_map_pid(first) == guardmaps_map_pid(second) &&
+	       guardmaps_map_source(first) == guardmaps_map_source(second) &&
+	       guardmaps_map_page_size(first) ==
+		       guardmaps_map_page_size(second) &&
+	       strcmp(guardmaps_map_process_name(first),
+		      guardmaps_map_process_name(second)) == 0 &&
+	       strcmp(guardmaps_map_executable(first),
+		      guardmaps_map_executable(second)) == 0;
+}
+
+/* Compare one list of two guard maps; `thing` is mapping, region, ... */
+#define LIST_FAULT(thing, first, second)				\
+({									\
+	size_t _count = guardmaps_map_##thing##_count(first);		\
+	size_t _other = guardmaps_map_##thing##_count(second);		\
+	char *_fault = NULL;						\
+									\
+	if (_count != _other)						\
+		_fault = format_string("%zu against %zu " #thing "s",	\
+				       _count, _other);			\
+	for (size_t _i = 0; _i < _count && !_fault; _i++)		\
+		if (!is_same_##thing(guardmaps_map_##thing(first, _i),	\
+				     guardmaps_map_##thing(second, _i)))\
+			_fault = format_string(#thing " %zu differs",	\
+					       _i);			\
+	_fault;								\
+})
+
+char *maps_fault(const struct guardmaps_map *first,
+		 const struct guardmaps_map *second)
+{
+	char *fault = NULL;
+
+	if (!is_same_process(first, second))
+		return format_string("process, source or page size differ");
+	fault = LIST_FAULT(mapping, first, second);
+	if (!fault)
+		fault = LIST_FAULT(region, first, second);
+	if (!fault)
+		fault = LIST_FAULT(owner, first, second);
+	if (!fault)
+		fault = LIST_FAULT(marker_run, first, second);
+	return fault;
+}
+
+struct guardmaps_error *scan_pid(pid_t pid, enum guardmaps_source source,
+				 struct guardmaps_map **ret)
+{
+	struct guardmaps_process *process;
+	struct guardmaps_error *error;
+
+	error = guardmaps_process_open(pid, NULL, &process);
+	if (error)
+		return error;
+	error = guardmaps_scan(process, source, ret);
+	guardmaps_process_close(process);
+	return error;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What can be tried here: by this kernel, by this user, under this tool.
+ */
+#ifndef GUARDMAPS_TEST_NEEDS_H
+#define GUARDMAPS_TEST_NEEDS_H
+
+#include <stdbool.h>
+
+#include "guardmaps.h"
+
+/** Whether this kernel has guard regions at all. */
+bool kernel_has_guards(void);
+
+/**
+ * Why a source cannot be tried on live processes here, found out without the
+ * library; NULL if it can.
+ */
+const char *source_missing(enum guardmaps_source source);
+
+/**
+ * Why a layout cannot be built here, found out in a child; NULL if it can.
+ * target_start() would end the program.
+ */
+const char *layout_missing(const char *layout);
+
+enum { CAPABILITY_SYS_ADMIN = 21 };
+
+/** Whether this process has a capability, by its number. */
+bool has_capability(int capability);
+
+/** Whether valgrind runs this program: it moves stacks and signal stacks. */
+bool under_valgrind(void);
+
+/** Become the user nobody, for good; only for children. */
+void become_nobody(void);
+
+#endif /* GUARDMAPS_TEST_NEEDS_H */

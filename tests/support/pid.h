@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Looking at a process by its id.
+ */
+#ifndef GUARDMAPS_TEST_PID_H
+#define GUARDMAPS_TEST_PID_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * A file of /proc/PID as a string that the caller frees; NULL if the process is
+ * gone.
+ */
+char *pid_read(pid_t pid, const char *file);
+
+/** State of a process as in proc_pid_stat(5); 'X' if it is gone. */
+char pid_state(pid_t pid);
+
+/** Wait until a process is in a state; false if that takes too long. */
+bool pid_reaches(pid_t pid, char state);
+
+/** Wait until a process sleeps in a system call; false as above. */
+bool pid_sleeps_in(pid_t pid, long number);
+
+#endif /* GUARDMAPS_TEST_PID_H */
