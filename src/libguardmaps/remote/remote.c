@@ -16,13 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "cleanup.h"
 #include "error.h"
 #include "guard_map.h"
 #include "kernel_abi.h"
 #include "proc.h"
 #include "remote.h"
-#include "remote_arch.h"
 
 /* A vDSO has two or three pages. */
 #define MAXIMUM_VDSO_SIZE (64 * 1024)
@@ -34,9 +34,6 @@
 #define ROOM_SIZE 64
 
 #define MAXIMUM_RESTARTS 1000
-
-/* As much as PTRACE_POKEDATA writes. */
-#define WAITING_CALL_SIZE 8
 
 /* As they read back: these two cannot be blocked. */
 #define ALL_SIGNALS                                                   \
@@ -207,7 +204,7 @@ static struct guardmaps_error *find_instruction(struct remote_task *task,
 	task->saved->waiting_call =
 		task->saved != &task->own ? find_room_behind(vdso, code, size) : 0;
 	for (size_t i = 0; i + SYSCALL_INSTRUCTION_SIZE <= size;
-	     i += SYSCALL_INSTRUCTION_STEP) {
+	     i += SYSCALL_ALIGNMENT) {
 		if (memcmp(code + i, SYSCALL_INSTRUCTION,
 			   SYSCALL_INSTRUCTION_SIZE) != 0)
 			continue;
@@ -288,7 +285,7 @@ static bool find_call(const struct remote_task *task)
 	char code[SYSCALL_INSTRUCTION_SIZE + 1];
 
 	return !RESTARTS_ARE_IN_REGISTERS &&
-	       !remote_read(task, program_counter(&task->saved->registers),
+	       !remote_read(task, arch_program_counter(&task->saved->registers),
 			    code, SYSCALL_INSTRUCTION_SIZE) &&
 	       memcmp(code, SYSCALL_INSTRUCTION, SYSCALL_INSTRUCTION_SIZE) == 0;
 }
@@ -308,7 +305,7 @@ static void suspend_filters(const struct remote_task *task, bool suspend)
  */
 static struct guardmaps_error *settle(struct remote_task *task)
 {
-	if (!task->is_at_call || !goes_on_otherwise(&task->saved->registers))
+	if (!task->is_at_call || !arch_has_restart_block(&task->saved->registers))
 		return NULL;
 	suspend_filters(task, false);
 	struct guardmaps_error *error = move_to_call(task);
@@ -337,9 +334,10 @@ static struct guardmaps_error *save_state(struct remote_task *task,
 		return errno == ENOEXEC
 			       ? refuse(task, "it is a 32-bit task")
 			       : task_error(task, errno, "read the registers");
-	if (!is_native(&task->saved->registers))
-		return refuse(task, "it is a 32-bit task");
-	save_vectors(task->tid, &task->saved->vectors);
+	const char *refusal = arch_refusal(&task->saved->registers);
+	if (refusal)
+		return refuse(task, refusal);
+	arch_save_vectors(task->tid, &task->saved->vectors);
 	task->is_at_call = find_call(task);
 	error = find_instruction(task, map);
 	if (!error)
@@ -428,7 +426,7 @@ static struct guardmaps_error *put_back(struct remote_task *task, bool is_away)
 	int failed = is_away ? restore_rseq(task) : 0;
 	if (failed)
 		return task_error(task, -failed, "restore the rseq area");
-	if (is_away && !restore_vectors(task->tid, &saved->vectors))
+	if (is_away && !arch_restore_vectors(task->tid, &saved->vectors))
 		return task_error(task, errno, "restore the vectors");
 	if (is_away && !set_registers(task, &saved->registers))
 		return task_error(task, errno, "restore the registers");
@@ -459,17 +457,12 @@ remote_begin(const struct guardmaps_process *process,
 	     struct remote_journal *journal, struct remote_task **ret)
 {
 	struct remote_task *task = calloc(1, sizeof(*task));
-	struct guardmaps_error *error = NULL;
 
 	if (!task)
 		return &error_no_memory;
 	name_task(task, process, tid);
 	task->saved = journal ? journal : &task->own;
-#ifdef REMOTE_UNSUPPORTED
-	error = refuse(task, "this architecture is not supported");
-#endif
-	if (!error)
-		error = save_state(task, map);
+	struct guardmaps_error *error = save_state(task, map);
 	if (!error) {
 		error = take_over(task);
 		if (error)
@@ -607,13 +600,13 @@ struct guardmaps_error *remote_call(struct remote_task *task, long number,
 
 	for (int i = 0; i < MAXIMUM_RESTARTS; i++) {
 		registers regs = task->saved->registers;
-		set_call(&regs, task->instruction, number, arguments);
+		arch_set_call(&regs, task->instruction, number, arguments);
 		if (!set_registers(task, &regs))
 			return task_error(task, errno, "write the registers");
 		struct guardmaps_error *error = run_call(task, &regs);
 		if (error)
 			return error;
-		result = call_result(&regs);
+		result = arch_call_result(&regs);
 		if (!is_to_be_restarted(result))
 			break;
 	}
@@ -699,7 +692,7 @@ struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
 static struct guardmaps_error *put_back_into_call(struct remote_task *task)
 {
 	suspend_filters(task, false);
-	if (!restore_vectors(task->tid, &task->saved->vectors) ||
+	if (!arch_restore_vectors(task->tid, &task->saved->vectors) ||
 	    !set_registers(task, &task->saved->registers))
 		return task_error(task, errno, "restore the registers");
 	struct guardmaps_error *error = move_to_call(task);
@@ -751,7 +744,7 @@ uint64_t remote_program_counter(pid_t tid)
 	const struct remote_task task = { .tid = tid };
 	registers now = {};
 
-	return get_registers(&task, &now) ? program_counter(&now) : 0;
+	return get_registers(&task, &now) ? arch_program_counter(&now) : 0;
 }
 
 bool remote_journal_has_memory(const struct remote_journal *journal)
@@ -779,6 +772,6 @@ struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
 		journal->signal_mask = signal_mask;
 	return put_back(&task,
 			journal->waiting_call &&
-				program_counter(&now) - journal->waiting_call <
+				arch_program_counter(&now) - journal->waiting_call <
 					WAITING_CALL_SIZE);
 }
