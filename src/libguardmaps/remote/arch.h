@@ -10,6 +10,7 @@
 #define GUARDMAPS_ARCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 

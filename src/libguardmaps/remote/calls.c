@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* System calls in a task that is taken over, and what is made of them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "calls.h"
+#include "error.h"
+#include "stops.h"
+
+#define MAXIMUM_RESTARTS 1000
+
+/*
+ * ERESTARTSYS and the like (include/linux/errno.h): the kernel wants the call
+ * made again, which happens unseen in a task that is not traced. Installing
+ * guards while page tables change returns these.
+ */
+static bool must_be_restarted(int64_t result)
+{
+	return result <= -512 && result >= -516;
+}
+
+struct guardmaps_error *remote_call(struct remote_task *task, long number,
+				    const uint64_t arguments[6], int64_t *ret)
+{
+	int64_t result = 0;
+
+	for (int i = 0; i < MAXIMUM_RESTARTS; i++) {
+		registers regs = task->saved->registers;
+		arch_set_call(&regs, task->instruction, number, arguments);
+		if (!task_set_registers(task, &regs))
+			return task_error(task, errno,
+					  "write the registers of");
+		struct guardmaps_error *error = stops_run_call(task, &regs);
+		if (error)
+			return error;
+		result = arch_call_result(&regs);
+		if (!must_be_restarted(result))
+			break;
+	}
+	*ret = must_be_restarted(result) ? -EAGAIN : result;
+	return NULL;
+}
+
+struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
+					  uint64_t start, uint64_t end,
+					  int argument, int tolerated,
+					  const char *what)
+{
+	const uint64_t arguments[6] = { start, end - start, argument };
+	int64_t result;
+
+	struct guardmaps_error *error =
+		remote_call(task, number, arguments, &result);
+	if (error || result >= 0 || result == -tolerated)
+		return error;
+	return error_errno(-result, "%d (%s): cannot %s 0x%" PRIx64 "-0x%" PRIx64,
+			   task->pid, task->name, what, start, end);
+}
+
+void remote_raise_lock_limit(struct remote_task *task)
+{
+	struct rlimit raised = { RLIM_INFINITY, RLIM_INFINITY };
+	struct remote_journal *saved = task->saved;
+
+	if (saved->lock_limit_was_raised ||
+	    prlimit(task->pid, RLIMIT_MEMLOCK, NULL, &saved->lock_limit))
+		return;
+	saved->lock_limit_was_raised = true;
+	if (!prlimit(task->pid, RLIMIT_MEMLOCK, &raised, NULL))
+		return;
+	raised.rlim_cur = raised.rlim_max = saved->lock_limit.rlim_max;
+	prlimit(task->pid, RLIMIT_MEMLOCK, &raised, NULL);
+}
+
+struct guardmaps_error *calls_unmap_scratch(struct remote_task *task)
+{
+	uint64_t scratch = task->saved->scratch;
+
+	if (!scratch)
+		return NULL;
+	/* First: memory left behind does less harm than unmapping twice. */
+	task->saved->scratch = 0;
+	return remote_range_call(task, SYS_munmap, scratch,
+				 scratch + task->saved->scratch_size, 0, 0,
+				 "unmap");
+}
+
+struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
+				   uint64_t *ret)
+{
+	const uint64_t arguments[6] = {
+		0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0,
+	};
+	int64_t result = 0;
+
+	*ret = 0;
+	/* Left by a process that was killed. */
+	struct guardmaps_error *error = calls_unmap_scratch(task);
+	if (!error)
+		error = remote_call(task, SYS_mmap, arguments, &result);
+	if (error || result <= 0)
+		return error;
+	task->saved->scratch_size = size;
+	task->saved->scratch = *ret = result;
+	return NULL;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "saved_state.h"
+#include "task.h"
+
+struct remote_journal *remote_journal_create(void)
+{
+	void *memory = mmap(NULL, sizeof(struct remote_journal),
+			    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void remote_journal_destroy(struct remote_journal *journal)
+{
+	if (journal)
+		munmap(journal, sizeof(*journal));
+}
+
+pid_t remote_journal_thread(const struct remote_journal *journal)
+{
+	return atomic_load(&journal->active) ? journal->tid : 0;
+}
+
+bool remote_journal_has_memory(const struct remote_journal *journal)
+{
+	return journal->scratch != 0;
+}
+
+static bool is_in_waiting_call(const struct remote_journal *journal,
+			       const registers *now)
+{
+	return journal->waiting_call &&
+	       arch_program_counter(now) - journal->waiting_call <
+		       WAITING_CALL_SIZE;
+}
+
+/*
+ * It may have been left before anything was changed, or after all but the last
+ * step of restoring it: what is its own by now is kept.
+ */
+struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
+				       struct remote_journal *journal)
+{
+	struct remote_task task = {};
+	uint64_t signal_mask;
+	registers now = {};
+
+	task_init(&task, process, journal->tid, journal);
+	if (!task_get_registers(&task, &now))
+		return task_error(&task, errno, "read the registers of");
+	if (!task_get_signal_mask(&task, &signal_mask))
+		return task_error(&task, errno, "read the signal mask of");
+	if (signal_mask != ALL_SIGNALS)
+		journal->signal_mask = signal_mask;
+	return state_restore(&task, is_in_waiting_call(journal, &now));
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A task that is taken over: what the files behind remote.h and journal.h share.
+ *
+ * remote.c takes it over and gives it back, calls.c runs system calls in it,
+ * stops.c lets it run from stop to stop, saved_state.c saves and restores it,
+ * restart.c does so for a system call that was interrupted, vdso.c finds the
+ * instruction to run, and task.c reads and writes its registers and memory.
+ */
+#ifndef GUARDMAPS_TASK_H
+#define GUARDMAPS_TASK_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+
+#include "arch.h"
+#include "kernel_abi.h"
+#include "proc.h"
+#include "remote.h"
+
+/* What PTRACE_GETSIGMASK reads when all are blocked: these two cannot be. */
+#define ALL_SIGNALS                                                   \
+	(~(UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1)))
+
+/* Whoever restores the task reads it: this process, or one that outlives it. */
+struct remote_journal {
+	/* Set last and cleared last: while it is set, the rest is valid. */
+	atomic_bool active;
+	pid_t tid;
+	/* Address of WAITING_CALL, after the vDSO's code; 0 if not written. */
+	uint64_t waiting_call;
+	registers registers;
+	struct vectors vectors;
+	uint64_t signal_mask;
+	/* Address of the thread's struct rseq, and the sequence it was in. */
+	uint64_t rseq;
+	uint64_t rseq_critical_section;
+	/* Syscall user dispatch (Linux 5.11), if it is on. */
+	struct syscall_dispatch dispatch;
+	/* A SIGSTOP was pending and must be sent again. */
+	bool stop_was_queued;
+	/* RLIMIT_MEMLOCK of its process, if it was raised. */
+	bool lock_limit_was_raised;
+	struct rlimit lock_limit;
+	/* Memory that was mapped into it and must be unmapped; 0 for none. */
+	uint64_t scratch;
+	uint64_t scratch_size;
+};
+
+struct remote_task {
+	/* Of its first thread, and its own. */
+	pid_t pid;
+	pid_t tid;
+	/* For messages. */
+	char name[PROCESS_NAME_SIZE];
+	/* Address of the system call instruction. */
+	uint64_t instruction;
+	/* The caller's journal, or @own. */
+	struct remote_journal *saved;
+	struct remote_journal own;
+	/* It was stopped where it makes a system call, or makes one again. */
+	bool is_at_call;
+	/* It has made a call and is no longer where it was stopped. */
+	bool has_moved;
+};
+
+void task_init(struct remote_task *task,
+	       const struct guardmaps_process *process, pid_t tid,
+	       struct remote_journal *saved);
+
+/** "cannot WHAT thread TID", or ENDED for ESRCH. */
+struct guardmaps_error *task_error(const struct remote_task *task, int errnum,
+				   const char *what);
+
+/** UNSUPPORTED: no call can be run in it. */
+struct guardmaps_error *task_refuse(const struct remote_task *task,
+				    const char *why);
+
+/* These return false, with errno set, on failure; ENOEXEC for a 32-bit task. */
+bool task_get_registers(const struct remote_task *task, registers *ret);
+bool task_set_registers(const struct remote_task *task, registers *regs);
+bool task_get_signal_mask(const struct remote_task *task, uint64_t *ret);
+bool task_set_signal_mask(const struct remote_task *task, uint64_t mask);
+
+#endif /* GUARDMAPS_TASK_H */
