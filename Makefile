@@ -28,7 +28,8 @@ B ?= build
 CC ?= cc
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
-warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Werror=switch
 override CFLAGS += -std=gnu11 $(warnings) -fvisibility=hidden
 override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-Isrc/libguardmaps/include -DGUARDMAPS_VERSION='"$(version)"'

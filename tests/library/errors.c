@@ -85,6 +85,29 @@ static void sources_have_names(void)
 	}
 }
 
+static void sources_are_listed(void)
+{
+	static const enum guardmaps_source order[] = {
+		GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
+		GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
+	};
+	size_t count = sizeof(order) / sizeof(order[0]);
+
+	check_number(guardmaps_source_count(), count, "all sources are listed");
+	for (size_t i = 0; i < count && i < guardmaps_source_count(); i++) {
+		enum guardmaps_source source = guardmaps_source_at(i);
+		const char *name = guardmaps_source_name(source);
+
+		check_number(source, order[i], "%s is tried at its turn", name);
+		check(strcmp(guardmaps_source_description(source), "unknown"),
+		      "%s says what it reads", name);
+		check(*guardmaps_source_needs(source), "%s says what it needs",
+		      name);
+	}
+	check_string(guardmaps_source_description((enum guardmaps_source)99),
+		     "unknown", "an unknown source has no description");
+}
+
 static void unknown_source_lists_names(const char *name)
 {
 	static const char *const names[] = { "auto", "guards", "scan",
@@ -173,6 +196,7 @@ int main(void)
 	errno_is_zero();
 	nothing_is_destroyed();
 	sources_have_names();
+	sources_are_listed();
 	unknown_source_lists_names("smaps");
 	unknown_source_lists_names("");
 	kinds_have_names();

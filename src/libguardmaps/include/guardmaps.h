@@ -82,23 +82,33 @@ void guardmaps_error_destroy(struct guardmaps_error *error);
 
 /** The kernel interface that a guard map was read from. */
 enum guardmaps_source {
-	/** Let the library take the first of those below that can answer. */
-	GUARDMAPS_SOURCE_AUTO,
+	/** Take the first source that can answer. */
+	GUARDMAPS_SOURCE_AUTO = 0,
 	/** /proc/PID/guards (a kernel with the guardmaps series). */
-	GUARDMAPS_SOURCE_GUARDS,
+	GUARDMAPS_SOURCE_GUARDS = 1,
 	/** ioctl(PAGEMAP_SCAN) with PAGE_IS_GUARD (Linux 6.16). */
-	GUARDMAPS_SOURCE_SCAN,
+	GUARDMAPS_SOURCE_SCAN = 2,
 	/** Bit 58 of /proc/PID/pagemap (Linux 6.15). */
-	GUARDMAPS_SOURCE_PAGEMAP,
+	GUARDMAPS_SOURCE_PAGEMAP = 3,
 	/**
 	 * Swap type and offset in /proc/PID/pagemap (Linux 6.13). Needs
-	 * CAP_SYS_ADMIN. The only source that tells other markers too.
+	 * CAP_SYS_ADMIN. The only source that shows other markers as well.
 	 */
-	GUARDMAPS_SOURCE_MARKERS,
+	GUARDMAPS_SOURCE_MARKERS = 4,
 };
+
+/** Sources besides AUTO, in the order in which AUTO tries them. */
+size_t guardmaps_source_count(void);
+enum guardmaps_source guardmaps_source_at(size_t i);
 
 /** "auto", "guards", "scan", "pagemap" or "markers". Static. */
 const char *guardmaps_source_name(enum guardmaps_source source);
+
+/** What it reads: "bit 58 of /proc/PID/pagemap", for example. Static. */
+const char *guardmaps_source_description(enum guardmaps_source source);
+
+/** What it needs: "Linux 6.15", for example; "" for AUTO. Static. */
+const char *guardmaps_source_needs(enum guardmaps_source source);
 
 /**
  * Find a source by its name.

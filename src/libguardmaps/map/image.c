@@ -9,6 +9,7 @@
 #include "guard_map.h"
 #include "guardmaps.pb-c.h"
 #include "image.h"
+#include "source.h"
 
 #define MAGIC "GUARDMAP"
 #define MAGIC_SIZE 8
@@ -29,6 +30,36 @@
 #define NAMES_PER_RECORD (1024 * 1024)
 
 #define ALL_PERMISSIONS (ALL_ACCESS | GUARDMAPS_SHARED)
+
+/* ---- Sources ---------------------------------------------------------- */
+
+/* A source that has no row in GUARD_SOURCES does not compile here. */
+static Guardmaps__Source source_number(enum guardmaps_source source)
+{
+#define ROW(name, ID, ...)                                                   \
+	case GUARDMAPS_SOURCE_##ID:                                          \
+		return GUARDMAPS__SOURCE__SOURCE_##ID;
+	switch (source) {
+	GUARD_SOURCES(ROW)
+	case GUARDMAPS_SOURCE_AUTO:
+		break;
+	}
+#undef ROW
+	return GUARDMAPS__SOURCE__SOURCE_UNKNOWN;
+}
+
+/* AUTO, which no guard map is from, if the number is unknown. */
+static enum guardmaps_source source_of_number(Guardmaps__Source number)
+{
+#define ROW(name, ID, ...)                                                   \
+	case GUARDMAPS__SOURCE__SOURCE_##ID:                                 \
+		return GUARDMAPS_SOURCE_##ID;
+	switch ((int)number) {
+	GUARD_SOURCES(ROW)
+	}
+#undef ROW
+	return GUARDMAPS_SOURCE_AUTO;
+}
 
 /* ---- Encoding --------------------------------------------------------- */
 
@@ -84,7 +115,7 @@ static bool encode_header(const struct guardmaps_map *map,
 	header.innermost_pid = map->innermost_pid;
 	header.process_name = text_field(map->process_name);
 	header.executable = text_field(map->executable);
-	header.source = (Guardmaps__Source)map->source;
+	header.source = source_number(map->source);
 	header.mapping_count = map->mapping_count;
 	header.region_count = map->region_count;
 	record.content_case = GUARDMAPS__RECORD__CONTENT_HEADER;
@@ -318,8 +349,7 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 		return refuse(decoder, "it has two headers");
 	if (!is_page_size(header->page_size))
 		return refuse(decoder, "its page size makes no sense");
-	if (header->source < GUARDMAPS__SOURCE__SOURCE_GUARDS ||
-	    header->source > GUARDMAPS__SOURCE__SOURCE_MARKERS)
+	if (source_of_number(header->source) == GUARDMAPS_SOURCE_AUTO)
 		return refuse(decoder, "its source is not known");
 	if (header->pid > INT32_MAX || header->innermost_pid > INT32_MAX)
 		return refuse(decoder, "its process id makes no sense");
@@ -334,7 +364,7 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 				 header->page_size, &decoder->map);
 	if (error)
 		return error;
-	decoder->map->source = (enum guardmaps_source)header->source;
+	decoder->map->source = source_of_number(header->source);
 	decoder->map->innermost_pid = header->innermost_pid;
 	return NULL;
 }
