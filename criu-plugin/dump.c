@@ -47,15 +47,21 @@ static struct {
 
 /* ---- What criu can do --------------------------------------------------- */
 
-/* criu since 4.2, where the kernel has PAGE_IS_GUARD (Linux 6.16). */
-static bool criu_keeps_guards(struct guardmaps_process *process)
+/* Whether the kernel has PAGE_IS_GUARD (Linux 6.16). */
+static bool can_scan(struct guardmaps_process *process)
 {
-	if (!dlsym(RTLD_DEFAULT, "collect_madv_guards"))
-		return false;
 	struct guardmaps_error *error =
 		guardmaps_probe(process, GUARDMAPS_SOURCE_SCAN);
+	bool ret = !error;
+
 	guardmaps_error_destroy(error);
-	return !error;
+	return ret;
+}
+
+/* criu does since 4.2, where the kernel can be scanned. */
+static bool criu_keeps_guards(struct guardmaps_process *process)
+{
+	return dlsym(RTLD_DEFAULT, "collect_madv_guards") && can_scan(process);
 }
 
 /* Locks of the mappings whose guards are ours to keep; 0 for any. */
@@ -120,12 +126,8 @@ static bool is_streaming(void)
  */
 static enum guardmaps_source choose_source(struct guardmaps_process *process)
 {
-	struct guardmaps_error *error =
-		guardmaps_probe(process, GUARDMAPS_SOURCE_SCAN);
-	bool can_scan = !error;
-
-	guardmaps_error_destroy(error);
-	return can_scan ? GUARDMAPS_SOURCE_SCAN : GUARDMAPS_SOURCE_AUTO;
+	return can_scan(process) ? GUARDMAPS_SOURCE_SCAN :
+				   GUARDMAPS_SOURCE_AUTO;
 }
 
 static struct guardmaps_error *look(struct guardmaps_process *process,
@@ -354,14 +356,25 @@ static int check_markers(const struct session *session,
 	return ret;
 }
 
-static int add_task(int pid, struct task **ret)
+/* The dump owns it; NULL if there is no memory. */
+static struct task *create_task(void)
 {
 	struct task *task = calloc(1, sizeof(*task));
 
+	if (task && array_append(dump.tasks, dump.count, dump.capacity, task))
+		return task;
+	free(task);
+	return NULL;
+}
+
+static int add_task(int pid, struct task **ret)
+{
+	struct task *task = create_task();
+
+	if (!task)
+		return log_failure(&error_no_memory, ADVICE);
 	struct guardmaps_error *error =
-		task && array_append(dump.tasks, dump.count, dump.capacity, task)
-			? guardmaps_process_open(pid, NULL, &task->process)
-			: &error_no_memory;
+		guardmaps_process_open(pid, NULL, &task->process);
 	if (!error)
 		error = look(task->process, &task->map);
 	if (error)
