@@ -154,8 +154,8 @@ struct maps_reader {
 
 static void maps_reader_init(struct maps_reader *reader, uint64_t page_size)
 {
-	*reader = (struct maps_reader){ .page_size = page_size,
-					.digits = "00000000" };
+	*reader = (struct maps_reader){ .page_size = page_size };
+	memset(reader->digits, '0', sizeof(reader->digits));
 }
 
 static bool read_address(struct maps_reader *reader, const char **text,
