@@ -93,7 +93,9 @@ static bool add_guards(void *context, uint64_t start, uint64_t end)
 
 static bool ignore_range(void *context, uint64_t start, uint64_t end)
 {
-	(void)context, (void)start, (void)end;
+	(void)context;
+	(void)start;
+	(void)end;
 	return true;
 }
 

@@ -21,7 +21,10 @@ static inline const char *arch_refusal(const registers *regs)
 static inline void arch_set_call(registers *regs, uint64_t instruction,
 				 long number, const uint64_t arguments[6])
 {
-	(void)regs, (void)instruction, (void)number, (void)arguments;
+	(void)regs;
+	(void)instruction;
+	(void)number;
+	(void)arguments;
 }
 
 static inline int64_t arch_call_result(const registers *regs)
@@ -44,11 +47,13 @@ static inline bool arch_has_restart_block(const registers *regs)
 
 static inline void arch_save_vectors(pid_t tid, struct vectors *ret)
 {
-	(void)tid, (void)ret;
+	(void)tid;
+	(void)ret;
 }
 
 static inline bool arch_restore_vectors(pid_t tid, struct vectors *saved)
 {
-	(void)tid, (void)saved;
+	(void)tid;
+	(void)saved;
 	return true;
 }

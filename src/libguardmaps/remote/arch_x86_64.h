@@ -52,11 +52,13 @@ static inline bool arch_has_restart_block(const registers *regs)
 
 static inline void arch_save_vectors(pid_t tid, struct vectors *ret)
 {
-	(void)tid, (void)ret;
+	(void)tid;
+	(void)ret;
 }
 
 static inline bool arch_restore_vectors(pid_t tid, struct vectors *saved)
 {
-	(void)tid, (void)saved;
+	(void)tid;
+	(void)saved;
 	return true;
 }
