@@ -299,7 +299,7 @@ static void hammer_all(void)
 
 	if (!check(program != NULL, "there is a program that changes itself"))
 		return;
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (size_t i = 0; i < LENGTH(modes); i++)
 		hammer(program, modes[i]);
 	free(program);
