@@ -546,6 +546,8 @@ static const char *const lock_names[] = {
 	"a mapping locked before RLIMIT_MEMLOCK was lowered",
 };
 
+enum { LOCKED_PAGES = 64 };
+
 static void lock_memory(enum kind_of_lock kind, char *memory, size_t size)
 {
 	/*
@@ -583,10 +585,10 @@ static void lower_limit(void)
 
 static void build_locked(struct subject *subject, struct layout *layout)
 {
-	size_t size = 64 * page_size();
+	size_t size = LOCKED_PAGES * page_size();
 	char *memory = map_memory(size, PROT_READ | PROT_WRITE);
 
-	guard_alternate(subject, layout, memory, 32, true);
+	guard_alternate(subject, layout, memory, LOCKED_PAGES / 2, true);
 	if (subject->number == LOCK_PROT_NONE)
 		check_setup(mprotect(memory, size, PROT_NONE) == 0);
 	if (subject->number == LOCK_PROT_NONE)
@@ -634,6 +636,21 @@ static void locked_under_limit(struct trial *trial, const char *what)
 		guards_are_back(trial, what);
 }
 
+/* Whether RLIMIT_MEMLOCK allows what a subject does; this process is as big. */
+static bool can_lock(enum kind_of_lock kind)
+{
+	size_t size = LOCKED_PAGES * page_size();
+	void *memory = map_memory(size, PROT_READ | PROT_WRITE);
+	bool is_locked = kind == LOCK_ALL || kind == LOCK_ALL_AND_FUTURE ?
+				 syscall(SYS_mlockall, MCL_CURRENT) == 0 :
+				 syscall(SYS_mlock, memory, size) == 0;
+
+	if (is_locked)
+		syscall(SYS_munlockall);
+	munmap(memory, size);
+	return is_locked;
+}
+
 /* Why a kind of lock cannot be tried here, or NULL. */
 static const char *lock_missing(enum kind_of_lock kind)
 {
@@ -641,7 +658,9 @@ static const char *lock_missing(enum kind_of_lock kind)
 	if (kind == LOCK_ALL || kind == LOCK_ALL_AND_FUTURE)
 		return "AddressSanitizer has terabytes to lock";
 #endif
-	return kind == LOCK_UNDER_LIMIT && getuid() != 0 ? "needs root" : NULL;
+	if (kind == LOCK_UNDER_LIMIT && getuid() != 0)
+		return "needs root";
+	return can_lock(kind) ? NULL : "RLIMIT_MEMLOCK is too low";
 }
 
 static void locked_mappings(void)
