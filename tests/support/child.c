@@ -34,7 +34,6 @@ static void run_child(int line, void (*body)(int line, void *argument),
 	if (getppid() != parent)
 		_exit(1);
 	body(line, argument);
-	_exit(0);
 }
 
 void child_start(struct child *child, void (*body)(int line, void *argument),
@@ -50,7 +49,12 @@ void child_start(struct child *child, void (*body)(int line, void *argument),
 	check_setup(child->pid >= 0);
 	if (child->pid == 0) {
 		close(ends[0]);
+		/*
+		 * It returns: in a function that does not, gcc 15 keeps none of
+		 * the caller's registers, and valgrind finds leaks.
+		 */
 		run_child(ends[1], body, argument, parent);
+		_exit(0);
 	}
 	close(ends[1]);
 	child->line = ends[0];
