@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Installing into a process that gets signals: pending ones stay pending, those
+ * that arrive meanwhile are handled, and dispositions do not change.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "child.h"
+#include "pid.h"
+#include "subject.h"
+#include "trial.h"
+
+/* Not SigQ: it counts the signals of all processes of the user. */
+static const char *const signal_keys[] = {
+	"SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:", NULL,
+};
+
+static void count_of_signal(int number)
+{
+	self->counts[number == SIGUSR1 ? 0 : number == SIGTRAP ? 1 : 2]++;
+}
+
+static void block_signal(int number)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, number);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
+/* Then as many signals come as were sent, no more and no fewer. */
+static void wait_with_pending(struct subject *subject)
+{
+	sigset_t mask;
+
+	signal(SIGUSR1, count_of_signal);
+	signal(SIGRTMIN + 3, count_of_signal);
+	signal(SIGHUP, SIG_IGN);
+	block_signal(SIGUSR1);
+	block_signal(SIGRTMIN + 3);
+	raise(SIGUSR1);
+	kill(getpid(), SIGRTMIN + 3);
+	kill(getpid(), SIGRTMIN + 3);
+	raise(SIGRTMIN + 3);
+	subject->go = 1;
+	await(subject->line);
+	sigemptyset(&mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+static void pending_signals_stay(void)
+{
+	const char *what = "a process with pending signals";
+	char *before, *after;
+	struct trial trial;
+
+	trial_begin(&trial, build_anonymous, 5, wait_with_pending);
+	check_setup(becomes_set(&trial.subject->go));
+	check_setup(pid_reaches(trial.child.pid, 'S'));
+	before = pid_status_lines(trial.child.pid, signal_keys);
+	puts_back(&trial, what);
+	guards_are_back(&trial, what);
+	after = pid_status_lines(trial.child.pid, signal_keys);
+	check_string(after, before,
+		     "%s: pending, blocked and handled are what they were",
+		     what);
+	tell(trial.child.line);
+	check(tells_in_time(&trial.child), "%s: it goes on", what);
+	check_number(trial.subject->counts[0], 1, "%s: each is delivered once",
+		     what);
+	check_number(trial.subject->counts[2], 3,
+		     "%s: each that queues is delivered", what);
+	free(after);
+	free(before);
+	trial_end(&trial);
+}
+
+enum kind_of_trap { HANDLED, IGNORED, BLOCKED, PENDING };
+
+static const char *const trap_names[] = {
+	"a process that handles SIGTRAP", "a process that ignores SIGTRAP",
+	"a process that handles SIGTRAP, but blocks it",
+	"a process with a SIGTRAP that is pending",
+};
+
+static void wait_with_trap(struct subject *subject)
+{
+	signal(SIGTRAP, subject->counts[3] == IGNORED ? SIG_IGN
+						      : count_of_signal);
+	if (subject->counts[3] >= BLOCKED)
+		block_signal(SIGTRAP);
+	if (subject->counts[3] == PENDING)
+		raise(SIGTRAP);
+	subject->go = 1;
+	await(subject->line);
+}
+
+/* A step over an instruction is told by SIGTRAP: whose? */
+static void trap_is_kept(enum kind_of_trap kind)
+{
+	const char *what = trap_names[kind];
+	char *before, *after;
+	struct trial trial;
+
+	trial_create(&trial, build_anonymous, 5, wait_with_trap);
+	trial.subject->counts[3] = kind;
+	trial_start(&trial);
+	check_setup(becomes_set(&trial.subject->go));
+	check_setup(pid_reaches(trial.child.pid, 'S'));
+	before = pid_status_lines(trial.child.pid, signal_keys);
+	puts_back(&trial, what);
+	guards_are_back(&trial, what);
+	after = pid_status_lines(trial.child.pid, signal_keys);
+	check_string(after, before, "%s: so it does afterwards", what);
+	free(after);
+	free(before);
+	trial_end(&trial);
+}
+
+static void traps_are_kept(void)
+{
+	trap_is_kept(HANDLED);
+	trap_is_kept(IGNORED);
+	trap_is_kept(BLOCKED);
+	trap_is_kept(PENDING);
+}
+
+/* Signals come all the time: its guards can be put back again and again. */
+static void signals_come_meanwhile(void)
+{
+	const char *what = "a process that gets signals all the time";
+	size_t failed = 0;
+	struct trial trial;
+
+	trial_begin(&trial, build_anonymous, 2000, live_with_alarms);
+	for (size_t i = 0; i < 20 && !failed; i++) {
+		if (i > 0)
+			await_removal(trial.subject);
+		failed += !puts_all_back(&trial);
+	}
+	check_number(failed, 0, "%s: its guards can be put back 20 times",
+		     what);
+	guards_are_back(&trial, what);
+	check(number_changes(&trial.subject->count), "%s: they go on coming",
+	      what);
+	trial.subject->go = 1;
+	check(tells_in_time(&trial.child), "%s: it goes on", what);
+	trial_end(&trial);
+}
+
+int main(void)
+{
+	check_begin();
+	trial_check_needs();
+	pending_signals_stay();
+	traps_are_kept();
+	signals_come_meanwhile();
+	return check_finish();
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Installing into a process that sleeps in a system call: the call goes on
+ * undisturbed.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basics.h"
+#include "check.h"
+#include "child.h"
+#include "pid.h"
+#include "subject.h"
+#include "trial.h"
+
+#define SLEEP_SECONDS 1.0
+
+static const struct timespec sleep_time = { 1, 0 };
+
+static void note_result(struct subject *subject, double start, int result)
+{
+	subject->error = result < 0 ? errno : 0;
+	subject->result = result;
+	subject->elapsed = (now_seconds() - start) * 1e6;
+}
+
+static void do_nanosleep(struct subject *subject)
+{
+	double start = now_seconds();
+
+	note_result(subject, start, syscall(SYS_nanosleep, &sleep_time, NULL));
+}
+
+static void do_clock_nanosleep(struct subject *subject)
+{
+	double start = now_seconds();
+
+	note_result(subject, start, syscall(SYS_clock_nanosleep,
+					    CLOCK_MONOTONIC, 0, &sleep_time,
+					    NULL));
+}
+
+static void do_sleep_until(struct subject *subject)
+{
+	double start = now_seconds();
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	note_result(subject, start, syscall(SYS_clock_nanosleep,
+					    CLOCK_MONOTONIC, TIMER_ABSTIME,
+					    &until, NULL));
+}
+
+#ifdef SYS_poll
+static void do_poll(struct subject *subject)
+{
+	struct pollfd end = { .fd = subject->ends[0], .events = POLLIN };
+	double start = now_seconds();
+
+	note_result(subject, start, syscall(SYS_poll, &end, 1, 1000));
+}
+#endif
+
+static void do_ppoll(struct subject *subject)
+{
+	struct pollfd end = { .fd = subject->ends[0], .events = POLLIN };
+	struct timespec timeout = sleep_time;
+	double start = now_seconds();
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR2);
+	note_result(subject, start, syscall(SYS_ppoll, &end, 1, &timeout,
+					    &mask, 8));
+}
+
+#ifdef SYS_select
+static void do_select(struct subject *subject)
+{
+	struct timeval timeout = { 1, 0 };
+	double start = now_seconds();
+
+	note_result(subject, start, syscall(SYS_select, 0, NULL, NULL, NULL,
+					    &timeout));
+}
+#endif
+
+static void do_futex_timeout(struct subject *subject)
+{
+	double start = now_seconds();
+	int result = syscall(SYS_futex, &subject->go, FUTEX_WAIT, 0,
+			     &sleep_time, NULL, 0);
+
+	note_result(subject, start, result);
+	if (result < 0 && subject->error == ETIMEDOUT)
+		subject->result = 0;
+}
+
+static void do_futex(struct subject *subject)
+{
+	double start = now_seconds();
+
+	note_result(subject, start, syscall(SYS_futex, &subject->go, FUTEX_WAIT,
+					    0, NULL, NULL, 0));
+}
+
+static void do_read(struct subject *subject)
+{
+	double start = now_seconds();
+	char bytes[4];
+	int result = syscall(SYS_read, subject->ends[0], bytes, sizeof(bytes));
+
+	note_result(subject, start, result == 4 ? 0 : -1);
+}
+
+static void ignore_signal(int number)
+{
+	(void)number;
+}
+
+static void do_sigsuspend(struct subject *subject)
+{
+	double start = now_seconds();
+	sigset_t mask, old;
+
+	signal(SIGUSR1, ignore_signal);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	sigemptyset(&mask);
+	sigsuspend(&mask);
+	note_result(subject, start, 0);
+	/* The mask of before is back. */
+	sigprocmask(SIG_SETMASK, NULL, &old);
+	subject->result = sigismember(&old, SIGUSR1) ? 0 : -1;
+}
+
+static void wake_nothing(struct trial *trial)
+{
+	(void)trial;
+}
+
+static void wake_futex(struct trial *trial)
+{
+	trial->subject->go = 1;
+	syscall(SYS_futex, &trial->subject->go, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void wake_reader(struct trial *trial)
+{
+	check_setup(write(trial->subject->ends[1], "four", 4) == 4);
+}
+
+static void wake_by_signal(struct trial *trial)
+{
+	kill(trial->child.pid, SIGUSR1);
+}
+
+static const struct wait {
+	const char *name;
+	long number;
+	void (*act)(struct subject *subject);
+	void (*wake)(struct trial *trial);
+} waits[] = {
+	{ "nanosleep()", SYS_nanosleep, do_nanosleep, wake_nothing },
+	{ "clock_nanosleep()", SYS_clock_nanosleep, do_clock_nanosleep,
+	  wake_nothing },
+	{ "clock_nanosleep(TIMER_ABSTIME)", SYS_clock_nanosleep, do_sleep_until,
+	  wake_nothing },
+#ifdef SYS_poll
+	{ "poll() with a timeout", SYS_poll, do_poll, wake_nothing },
+#endif
+	{ "ppoll() with a mask", SYS_ppoll, do_ppoll, wake_nothing },
+#ifdef SYS_select
+	{ "select() with a timeout", SYS_select, do_select, wake_nothing },
+#endif
+	{ "futex() with a timeout", SYS_futex, do_futex_timeout, wake_nothing },
+	{ "futex()", SYS_futex, do_futex, wake_futex },
+	{ "read()", SYS_read, do_read, wake_reader },
+	{ "sigsuspend()", SYS_rt_sigsuspend, do_sigsuspend, wake_by_signal },
+};
+
+static void wait_goes_on(const struct wait *wait)
+{
+	struct trial trial;
+
+	trial_begin(&trial, build_anonymous, 5, wait->act);
+	check_setup(pid_sleeps_in(trial.child.pid, wait->number));
+	puts_back(&trial, wait->name);
+	guards_are_back(&trial, wait->name);
+	if (wait->wake != wake_nothing)
+		check_setup(pid_sleeps_in(trial.child.pid, wait->number));
+	wait->wake(&trial);
+	if (check(tells_in_time(&trial.child), "%s: it ends", wait->name)) {
+		check_note("result %d, errno %d, %" PRIu64 " us",
+			   trial.subject->result, trial.subject->error,
+			   trial.subject->elapsed);
+		check_number(trial.subject->result, 0,
+			     "%s: it ends as if nothing had been", wait->name);
+		if (wait->wake == wake_nothing)
+			check(trial.subject->elapsed >= SLEEP_SECONDS * 1e6 &&
+			      trial.subject->elapsed < 5e6,
+			      "%s: it lasts as long as it was asked for",
+			      wait->name);
+	}
+	trial_end(&trial);
+}
+
+static void waits_go_on(void)
+{
+	for (size_t i = 0; i < LENGTH(waits); i++)
+		wait_goes_on(&waits[i]);
+}
+
+int main(void)
+{
+	check_begin();
+	trial_check_needs();
+	waits_go_on();
+	return check_finish();
+}
