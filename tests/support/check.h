@@ -88,7 +88,7 @@ bool check_error_at(const char *file, int line, struct guardmaps_error *error,
 void check_setup_at(const char *file, int line, const char *condition,
 		    bool holds);
 
-/** Print the message of an error as a note and free it; false if there is none. */
+/** Print what an error says and free it; false if there is none. */
 bool check_note_error(struct guardmaps_error *error);
 
 /** What a failed function of the library says. Frees the error. */

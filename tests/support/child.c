@@ -105,10 +105,9 @@ bool tells_in_time(const struct child *child)
 	       recv(child->line, &byte, 1, 0) == 1;
 }
 
-bool number_changes(volatile uint64_t *number)
+bool number_differs(volatile uint64_t *number, uint64_t before)
 {
 	double end = now_seconds() + PATIENCE_SECONDS;
-	uint64_t before = *number;
 
 	while (*number == before) {
 		if (now_seconds() > end)
@@ -116,6 +115,11 @@ bool number_changes(volatile uint64_t *number)
 		sched_yield();
 	}
 	return true;
+}
+
+bool number_changes(volatile uint64_t *number)
+{
+	return number_differs(number, *number);
 }
 
 bool becomes_set(volatile int *flag)

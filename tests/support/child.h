@@ -42,8 +42,12 @@ void await(int line);
 /** Whether a child tells within PATIENCE_SECONDS; false where it dies. */
 bool tells_in_time(const struct child *child);
 
-/** Wait until another process has changed a number; false if it takes too long. */
+/**
+ * Wait until another process has changed a number from what it is, or was;
+ * false if that takes too long.
+ */
 bool number_changes(volatile uint64_t *number);
+bool number_differs(volatile uint64_t *number, uint64_t before);
 
 /** Wait until another process has set a flag; false as above. */
 bool becomes_set(volatile int *flag);

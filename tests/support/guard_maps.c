@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "guard_maps.h"
+#include "mapping_flags.h"
 #include "layout.h"
 
 static bool is_page_aligned(const struct guardmaps_map *map, uint64_t address)
@@ -231,4 +232,13 @@ struct guardmaps_error *scan_pid(pid_t pid, enum guardmaps_source source,
 	error = guardmaps_scan(process, source, ret);
 	guardmaps_process_close(process);
 	return error;
+}
+
+struct guardmaps_error *scan_with_flags(struct guardmaps_process *process,
+					struct guardmaps_map **ret)
+{
+	struct guardmaps_error *error =
+		guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, ret);
+
+	return error ? error : mapping_flags_read(process, *ret);
 }

@@ -40,4 +40,8 @@ bool map_has_mapping(const struct guardmaps_map *map, uint64_t address);
 struct guardmaps_error *scan_pid(pid_t pid, enum guardmaps_source source,
 				 struct guardmaps_map **ret);
 
+/** Read the guard map of a process, and the flags of its mappings as well. */
+struct guardmaps_error *scan_with_flags(struct guardmaps_process *process,
+					struct guardmaps_map **ret);
+
 #endif /* GUARDMAPS_TEST_GUARD_MAPS_H */

@@ -81,7 +81,6 @@ bool is_aborted_by_signal(struct subject *subject, pid_t pid)
 
 	kill(pid, SIGUSR1);
 	/* The sequence is aborted before the handler runs, and goes on after. */
-	return (subject->handled != handled ||
-		number_changes(&subject->handled)) &&
+	return number_differs(&subject->handled, handled) &&
 	       number_changes(&subject->count) && subject->aborts > aborts;
 }

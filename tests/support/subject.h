@@ -72,7 +72,7 @@ uint8_t *subject_contents(const struct subject *subject, pid_t pid);
 /** Fill a page, and note that it was. */
 void write_page(struct subject *subject, char *page);
 
-/** Guards on alternate pages of memory; @write: contents between some of them. */
+/** Guards on alternate pages of memory, and contents between some of them. */
 void guard_alternate(struct subject *subject, struct layout *layout,
 		     char *memory, size_t count, bool write);
 
