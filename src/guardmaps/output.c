@@ -71,13 +71,29 @@ unknown_column(const struct output *output, const char *name, size_t length)
 	exit(EXIT_TROUBLE);
 }
 
+static char ascii_lower(char letter)
+{
+	return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
+}
+
+/* In every locale: in a Turkish one strncasecmp() tells I from i. */
+static bool is_column_name(const char *known, const char *name, size_t length)
+{
+	if (strlen(known) != length)
+		return false;
+	while (length && ascii_lower(*known) == ascii_lower(*name)) {
+		known++;
+		name++;
+		length--;
+	}
+	return !length;
+}
+
 static void show_named_column(struct output *output, const char *name,
 			      size_t length)
 {
 	for (size_t i = 0; i < output->column_count; i++) {
-		const char *known = output->columns[i].name;
-		if (strlen(known) != length ||
-		    strncasecmp(known, name, length) != 0)
+		if (!is_column_name(output->columns[i].name, name, length))
 			continue;
 		if (output->shown_count == OUTPUT_MAXIMUM_COLUMNS)
 			errx(EXIT_TROUBLE, "too many columns (at most %d)",

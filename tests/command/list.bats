@@ -287,6 +287,17 @@ check_mappings() {
 	same "$output" $'KIND KIND\nanon anon'
 }
 
+# There, i is not the small letter of I.
+@test "columns have the same names in a Turkish locale" {
+	localedef -i tr_TR -f UTF-8 ./tr_TR.UTF-8 2>/dev/null ||
+		skip "no Turkish locale (package locales)"
+	start_target run:1
+	local -x LOCPATH=$PWD LC_ALL=tr_TR.UTF-8
+	same "$(guardmaps -n -r -o pid "$TARGET_PID")" "$TARGET_PID"
+	try guardmaps -J -o PID "$TARGET_PID"
+	same "$(json '.guards[].pid')" "$TARGET_PID"
+}
+
 @test "an unknown column is refused, and the known ones are listed" {
 	local known="PID COMMAND START END SIZE PAGES KIND OWNER TID MARKER SOURCE PERM OFFSET DEV INODE MAPSTART MAPEND MAPPING"
 	start_target run:1
