@@ -429,7 +429,7 @@ static void put_back(struct task *task)
 	struct guardmaps_error *error =
 		reinstate(task->process, map->pid, task->journal, map,
 			  REINSTATE_EXACTLY, &done);
-	if (!error || process_is_gone(task->process)) {
+	if (!error || process_has_ended(task->process)) {
 		if (error)
 			log_info("%d (%s): has ended", map->pid,
 				 map->process_name);

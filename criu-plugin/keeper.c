@@ -132,7 +132,7 @@ static void put_right_patiently(const struct charge *charge)
 		struct guardmaps_error *error = put_right(
 			charge, waited < PARASITE_MILLISECONDS, &done);
 		/* A thread that ends, or another tracer, makes errors too. */
-		if (done || (error && process_is_gone(charge->process)))
+		if (done || (error && process_has_ended(charge->process)))
 			return;
 		if (error && waited > PATIENCE_MILLISECONDS) {
 			syslog(LOG_CRIT, "criu was killed, and a process has lost its guards: %s",

@@ -24,12 +24,13 @@
 #include "basics.h"
 #include "check.h"
 #include "child.h"
+#include "guard_map.h"
 #include "guard_maps.h"
 #include "kernel_abi.h"
 #include "layout.h"
 #include "mapping.h"
+#include "memory.h"
 #include "needs.h"
-#include "pagemap.h"
 
 enum {
 	DEFAULT_SECONDS = 10,
@@ -761,58 +762,130 @@ static void execute_when_told(int line, void *argument)
 	execlp("sleep", "sleep", "60", NULL);
 }
 
-/* The files of a process that show its address space. */
-struct memory_files {
-	int maps;
-	int pagemap;
-};
-
-static void open_memory_files(pid_t pid, struct memory_files *ret)
-{
-	char *maps = format_string("/proc/%d/maps", pid);
-	char *pagemap = format_string("/proc/%d/pagemap", pid);
-
-	ret->maps = open(maps, O_RDONLY | O_CLOEXEC);
-	ret->pagemap = open(pagemap, O_RDONLY | O_CLOEXEC);
-	check_setup(ret->maps >= 0 && ret->pagemap >= 0);
-	free(maps);
-	free(pagemap);
-}
-
-static void are_alive(const struct memory_files *files, bool expected,
+/* Read the mappings of a process by what is open already. */
+static void memory_is(struct process_memory *memory, enum memory_state expected,
 		      const char *what)
 {
-	check(mappings_are_alive(files->maps) == expected, "%s: maps", what);
-	check(pagemap_is_alive(files->pagemap) == expected, "%s: pagemap", what);
+	struct guardmaps_error *failure;
+	struct guardmaps_map *map;
+	enum memory_state state;
+
+	check_setup(!guard_map_create(1, "", "", page_size(), &map));
+	failure = memory_open(memory, MEMORY_MAPS);
+	if (!failure)
+		failure = mappings_read(memory->process,
+					memory->fds[MEMORY_MAPS], map);
+	if (check_success(memory_check(memory, map, failure, &state),
+			  "%s: can be asked", what))
+		check_number(state, expected, "%s: what became of it", what);
+	guardmaps_error_destroy(failure);
+	guardmaps_map_destroy(map);
 }
 
-static void close_memory_files(const struct memory_files *files)
+static void open_memory(struct process_memory *memory,
+			struct guardmaps_process *process, bool with_pagemap)
 {
-	close(files->maps);
-	close(files->pagemap);
+	memory_init(memory, process);
+	check_setup(!memory_open(memory, MEMORY_MAPS));
+	if (with_pagemap)
+		check_setup(!memory_open(memory, MEMORY_PAGEMAP));
 }
 
-static void ended_address_spaces(void)
+static void replaced_memory(bool with_pagemap)
 {
-	struct memory_files before, after;
+	struct process_memory before, after;
+	struct guardmaps_process *process;
 	struct child child;
 	char byte;
 
 	child_start(&child, execute_when_told, NULL);
 	await(child.line);
-	open_memory_files(child.pid, &before);
-	are_alive(&before, true, "a process lives");
+	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
+	open_memory(&before, process, with_pagemap);
+	memory_is(&before, MEMORY_ALIVE, "a process lives");
 	tell(child.line);
 	/* The old address space shows nothing once the new one is there. */
-	while (pread(before.maps, &byte, 1, 0) == 1)
+	while (pread(before.fds[MEMORY_MAPS], &byte, 1, 0) == 1)
 		usleep(100);
-	open_memory_files(child.pid, &after);
-	are_alive(&before, false, "what execve() replaced does not");
-	are_alive(&after, true, "what it put there does");
+	memory_is(&before, MEMORY_REPLACED, "it has called execve()");
+	open_memory(&after, process, with_pagemap);
+	memory_is(&after, MEMORY_ALIVE, "the new program lives");
 	child_stop(&child);
-	are_alive(&after, false, "what was killed does not");
-	close_memory_files(&before);
-	close_memory_files(&after);
+	memory_is(&after, MEMORY_ENDED, "it was killed");
+	memory_is(&before, MEMORY_ENDED, "and so was what was replaced");
+	memory_deinit(&before);
+	memory_deinit(&after);
+	guardmaps_process_close(process);
+}
+
+static void *live_on(void *argument)
+{
+	pause();
+	return argument;
+}
+
+static void leave_when_told(int line, void *argument)
+{
+	pthread_t thread;
+
+	(void)argument;
+	check_setup(pthread_create(&thread, NULL, live_on, NULL) == 0);
+	tell(line);
+	await(line);
+	pthread_exit(NULL);
+}
+
+/* Wait until the first thread of a process is a zombie. */
+static void await_first_thread_end(pid_t pid)
+{
+	char *path = format_string("/proc/%d/stat", pid);
+	char state = '?';
+
+	while (state != 'Z') {
+		FILE *stat = fopen(path, "re");
+
+		check_setup(stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1);
+		fclose(stat);
+		usleep(100);
+	}
+	free(path);
+}
+
+static void memory_of_ended_thread(void)
+{
+	struct guardmaps_process *process;
+	struct process_memory memory;
+	struct child child;
+
+	child_start(&child, leave_when_told, NULL);
+	await(child.line);
+	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
+	tell(child.line);
+	await_first_thread_end(child.pid);
+	memory_init(&memory, process);
+	memory_is(&memory, MEMORY_THREAD_ENDED, "the first thread has ended");
+	memory_deinit(&memory);
+	memory_init(&memory, process);
+	memory_is(&memory, MEMORY_ALIVE, "another thread lives");
+	memory_deinit(&memory);
+	child_stop(&child);
+	guardmaps_process_close(process);
+}
+
+static void kernel_thread_never_had_memory(void)
+{
+	const char *what = "a kernel thread never had memory";
+	struct guardmaps_process *process = NULL;
+	enum memory_state state;
+
+	/* It is process 2 in the first pid namespace. */
+	guardmaps_error_destroy(guardmaps_process_open(2, NULL, &process));
+	if (!process || strcmp(guardmaps_process_name(process), "kthreadd"))
+		check_skip("kthreadd is not process 2 here", "%s", what);
+	else if (check_success(process_refresh_memory(process, &state),
+			       "a kernel thread can be asked"))
+		check_number(state, MEMORY_NEVER, "%s", what);
+	guardmaps_process_close(process);
 }
 
 int main(int argc, char **argv)
@@ -828,6 +901,9 @@ int main(int argc, char **argv)
 	fixed_guards();
 	relay();
 	reused_pid();
-	ended_address_spaces();
+	replaced_memory(true);
+	replaced_memory(false);
+	memory_of_ended_thread();
+	kernel_thread_never_had_memory();
 	return check_finish();
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <errno.h>
 #include <unistd.h>
 
 #include "guard_map.h"
-#include "kernel_abi.h"
 #include "mapping.h"
 #include "maps_line.h"
+#include "memory.h"
 
 static bool add_mapping(void *context, const struct guardmaps_mapping *line)
 {
@@ -19,16 +18,33 @@ struct guardmaps_error *mappings_read(const struct guardmaps_process *process,
 			       add_mapping, map);
 }
 
-bool mappings_are_alive(int maps_fd)
+static struct guardmaps_error *read_alone(struct process_memory *memory,
+					  struct guardmaps_map **ret)
 {
-	struct procmap_query query = {
-		.size = sizeof(query),
-		.query_flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA,
-	};
-	char byte;
+	const struct guardmaps_process *process = memory->process;
+	struct guardmaps_map *map;
 
-	/* It takes longer to have the file made. */
-	if (ioctl(maps_fd, PROCMAP_QUERY, &query) == 0)
-		return true;
-	return errno != ESRCH && pread(maps_fd, &byte, 1, 0) == 1;
+	struct guardmaps_error *error = memory_open(memory, MEMORY_MAPS);
+	if (!error)
+		error = guard_map_create(process->pid, process->name, "",
+					 sysconf(_SC_PAGESIZE), &map);
+	if (error)
+		return error;
+	error = mappings_read(process, memory->fds[MEMORY_MAPS], map);
+	if (error)
+		guardmaps_map_destroy(map);
+	else
+		*ret = map;
+	return error;
+}
+
+struct guardmaps_error *mappings_read_alone(struct guardmaps_process *process,
+					    struct guardmaps_map **ret)
+{
+	struct process_memory memory;
+
+	memory_init(&memory, process);
+	struct guardmaps_error *error = read_alone(&memory, ret);
+	memory_deinit(&memory);
+	return error;
 }

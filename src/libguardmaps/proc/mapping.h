@@ -14,7 +14,13 @@
 struct guardmaps_error *mappings_read(const struct guardmaps_process *process,
 				      int maps_fd, struct guardmaps_map *map);
 
-/** Whether the address space that a maps file was opened on still exists. */
-bool mappings_are_alive(int maps_fd);
+/**
+ * Read the mappings of a process into a guard map that has no guard regions: for
+ * a kernel without guards, and so without a source.
+ *
+ * Errors: ENDED, PERMISSION, FORMAT, OS, NO_MEMORY.
+ */
+struct guardmaps_error *mappings_read_alone(struct guardmaps_process *process,
+					    struct guardmaps_map **ret);
 
 #endif /* GUARDMAPS_MAPPING_H */

@@ -3,13 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "error.h"
 #include "guard_map.h"
 #include "lines.h"
 #include "mapping_flags.h"
 #include "maps_line.h"
-#include "proc.h"
+#include "memory.h"
 
 static uint8_t flag_of_word(const char *word)
 {
@@ -59,9 +57,8 @@ static bool take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
 	return false;
 }
 
-struct guardmaps_error *
-mapping_flags_read(const struct guardmaps_process *process,
-		   struct guardmaps_map *map)
+static struct guardmaps_error *read_flags(struct process_memory *memory,
+					  struct guardmaps_map *map)
 {
 	uint32_t mapping = GUARDMAPS_NONE;
 	struct line_reader reader;
@@ -69,16 +66,27 @@ mapping_flags_read(const struct guardmaps_process *process,
 	char *line;
 	int got;
 
-	_cleanup_close_ int fd = process_open_memory_file(process, "smaps");
-	if (fd < 0)
-		return process_file_error(process, -fd, "smaps");
-	line_reader_init(&reader, fd);
+	struct guardmaps_error *error = memory_open(memory, MEMORY_SMAPS);
+	if (error)
+		return error;
+	line_reader_init(&reader, memory->fds[MEMORY_SMAPS]);
 	while ((got = line_reader_next(&reader, &line, &length)) > 0)
 		count += take_line(line, map, &mapping);
 	line_reader_deinit(&reader);
 	if (got < 0)
-		return process_file_error(process, -got, "smaps");
+		return memory_error(memory, MEMORY_SMAPS, -got);
 	/* It is stopped: if mappings are gone, so is it. */
 	return count < map->mapping_count
-		       ? process_file_error(process, ESRCH, "smaps") : NULL;
+		       ? memory_error(memory, MEMORY_SMAPS, ESRCH) : NULL;
+}
+
+struct guardmaps_error *mapping_flags_read(struct guardmaps_process *process,
+					   struct guardmaps_map *map)
+{
+	struct process_memory memory;
+
+	memory_init(&memory, process);
+	struct guardmaps_error *error = read_flags(&memory, map);
+	memory_deinit(&memory);
+	return error;
 }

@@ -8,7 +8,6 @@
 #include "guard_map.h"
 #include "kernel_abi.h"
 #include "pagemap.h"
-#include "proc.h"
 
 /*
  * The kernel's own buffer holds as many (fs/proc/task_mmu.c,
@@ -18,24 +17,6 @@
 #define REGIONS_PER_CALL 512
 
 #define ENTRIES_PER_READ 8192
-
-struct guardmaps_error *pagemap_open(const struct guardmaps_process *process,
-				     int *ret)
-{
-	int fd = process_open_memory_file(process, "pagemap");
-	if (fd < 0)
-		return process_file_error(process, -fd, "pagemap");
-	*ret = fd;
-	return NULL;
-}
-
-bool pagemap_is_alive(int fd)
-{
-	uint64_t entry;
-
-	/* It reads as empty once the last user of the address space is gone. */
-	return pread(fd, &entry, sizeof(entry), 0) == sizeof(entry);
-}
 
 int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 		  bool (*take)(void *context, uint64_t start, uint64_t end),
@@ -70,12 +51,6 @@ int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 	return 0;
 }
 
-enum guardmaps_marker pagemap_decode_guard_bit(uint64_t entry)
-{
-	return entry & PAGEMAP_ENTRY_GUARD ? GUARDMAPS_MARKER_GUARD
-					   : GUARDMAPS_MARKER_NONE;
-}
-
 enum guardmaps_marker pagemap_decode_swap_entry(uint64_t entry)
 {
 	if ((entry & PAGEMAP_ENTRY_PRESENT) ||
@@ -94,13 +69,13 @@ enum guardmaps_marker pagemap_decode_swap_entry(uint64_t entry)
 
 /* Reading entries, range by range. */
 struct entry_walk {
-	const struct guardmaps_process *process;
+	const struct process_memory *memory;
 	int fd;
 	pagemap_decoder decode;
 	struct guardmaps_map *map;
 	uint64_t *entries;
-	/* Outcome: a negative errno, 0 so far. */
-	int error;
+	/* A negative errno, or 0 if nothing has failed so far. */
+	int err;
 };
 
 /* Returns how many entries were read, or a negative errno. */
@@ -143,7 +118,7 @@ static uint64_t skip_hole(const struct entry_walk *walk, uint64_t address,
 {
 	uint64_t page_size = walk->map->page_size;
 
-	if (!walk->process->recorded)
+	if (!walk->memory->process->recorded)
 		return address;
 	off_t from = address / page_size * sizeof(uint64_t);
 	off_t next = lseek(walk->fd, from, SEEK_DATA);
@@ -167,19 +142,19 @@ static bool read_range(void *context, uint64_t start, uint64_t end)
 	struct entry_walk *walk = context;
 	uint64_t page_size = walk->map->page_size;
 
-	if (walk->process->recorded && !has_entry_before(walk, end))
-		walk->error = -ENODATA;
-	while (!walk->error && (start = skip_hole(walk, start, end)) < end) {
+	if (walk->memory->process->recorded && !has_entry_before(walk, end))
+		walk->err = -ENODATA;
+	while (!walk->err && (start = skip_hole(walk, start, end)) < end) {
 		ssize_t count = read_entries(walk->fd, start, end, page_size,
 					     walk->entries);
 		if (count <= 0)
-			walk->error = count ? count : -ESRCH;
+			walk->err = count ? count : -ESRCH;
 		else if (!add_entries(walk, start, count))
-			walk->error = -ENOMEM;
+			walk->err = -ENOMEM;
 		else
 			start += count * page_size;
 	}
-	return walk->error == 0;
+	return walk->err == 0;
 }
 
 static void read_each_mapping(struct entry_walk *walk)
@@ -187,7 +162,7 @@ static void read_each_mapping(struct entry_walk *walk)
 	const struct guardmaps_map *map = walk->map;
 	uint64_t end = guard_map_guards_end(map);
 
-	for (size_t i = 0; i < map->mapping_count && !walk->error; i++)
+	for (size_t i = 0; i < map->mapping_count && !walk->err; i++)
 		if (map->mappings[i].end <= end)
 			read_range(walk, map->mappings[i].start,
 				   map->mappings[i].end);
@@ -199,34 +174,40 @@ static void read_each_mapping(struct entry_walk *walk)
  */
 static void read_swapped(struct entry_walk *walk)
 {
-	int error = pagemap_sweep(walk->fd, 0, guard_map_guards_end(walk->map),
-				  PAGE_IS_SWAPPED, read_range, walk);
-	if (error == -ENOTTY || error == -EINVAL)
+	int err = pagemap_sweep(walk->fd, 0, guard_map_guards_end(walk->map),
+				PAGE_IS_SWAPPED, read_range, walk);
+	if (err == -ENOTTY || err == -EINVAL)
 		read_each_mapping(walk);
-	else if (error && !walk->error)
-		walk->error = error;
+	else if (err && !walk->err)
+		walk->err = err;
 }
 
 static struct guardmaps_error *walk_error(const struct entry_walk *walk)
 {
-	if (!walk->error)
+	if (!walk->err)
 		return NULL;
-	if (walk->error == -ENODATA)
+	if (walk->err == -ENODATA)
 		return error_create(GUARDMAPS_ERROR_FORMAT,
 				    "%s/pagemap ends before the mappings do",
-				    walk->process->directory);
-	return process_file_error(walk->process, -walk->error, "pagemap");
+				    walk->memory->process->directory);
+	return memory_error(walk->memory, MEMORY_PAGEMAP, -walk->err);
 }
 
 struct guardmaps_error *
-pagemap_read_markers(const struct guardmaps_process *process, int fd,
+pagemap_read_markers(const struct process_memory *memory,
 		     pagemap_decoder decode, struct guardmaps_map *map)
 {
 	_cleanup_free_ uint64_t *entries =
 		calloc(ENTRIES_PER_READ, sizeof(*entries));
 	if (!entries)
 		return &error_no_memory;
-	struct entry_walk walk = { process, fd, decode, map, entries, 0 };
+	struct entry_walk walk = {
+		.memory = memory,
+		.fd = memory->fds[MEMORY_PAGEMAP],
+		.decode = decode,
+		.map = map,
+		.entries = entries,
+	};
 
 	read_swapped(&walk);
 	return walk_error(&walk);
@@ -281,42 +262,32 @@ static struct guardmaps_error *read_own_entry(void *page, uint64_t page_size,
 		open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(errno, "cannot open /proc/self/pagemap");
-	int error = pagemap_read_entry(fd, (uintptr_t)page, page_size, ret);
-	if (error)
-		return error_errno(-error, "cannot read /proc/self/pagemap");
+	int err = pagemap_read_entry(fd, (uintptr_t)page, page_size, ret);
+	if (err)
+		return error_errno(-err, "cannot read /proc/self/pagemap");
 	return NULL;
 }
 
-static struct guardmaps_error *probe_page(void *page, uint64_t page_size,
-					  pagemap_decoder decode)
+/* Guard a page of this process and read its entry. */
+static struct guardmaps_error *guard_and_read(void *page, uint64_t page_size,
+					      uint64_t *ret)
 {
-	uint64_t entry;
-
 	/* After mlockall(MCL_FUTURE) a new page is locked and takes no guard. */
 	munlock(page, page_size);
 	if (madvise(page, page_size, MADV_GUARD_INSTALL))
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
 				    "this kernel has no guard regions (Linux 6.13 has)");
-	struct guardmaps_error *error = read_own_entry(page, page_size, &entry);
-	if (error)
-		return error;
-	if (decode(entry) == GUARDMAPS_MARKER_GUARD)
-		return NULL;
-	if (decode == pagemap_decode_guard_bit)
-		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "this kernel's pagemap has no guard bit (Linux 6.15 has)");
-	return error_create(GUARDMAPS_ERROR_PERMISSION,
-			    "swap entries in pagemap are hidden (needs CAP_SYS_ADMIN)");
+	return read_own_entry(page, page_size, ret);
 }
 
-struct guardmaps_error *pagemap_probe_self(pagemap_decoder decode)
+struct guardmaps_error *pagemap_read_own_guard(uint64_t *ret)
 {
 	uint64_t page_size = sysconf(_SC_PAGESIZE);
 	void *page = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return error_errno(errno, "cannot map a page");
-	struct guardmaps_error *error = probe_page(page, page_size, decode);
+	struct guardmaps_error *error = guard_and_read(page, page_size, ret);
 	munmap(page, page_size);
 	return error;
 }

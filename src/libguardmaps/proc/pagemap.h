@@ -4,13 +4,7 @@
 #define GUARDMAPS_PAGEMAP_H
 
 #include "guardmaps.h"
-
-/** Open the pagemap of a process. Errors: ENDED, PERMISSION, OS. */
-struct guardmaps_error *pagemap_open(const struct guardmaps_process *process,
-				     int *ret);
-
-/** Whether the address space that a pagemap was opened on still exists. */
-bool pagemap_is_alive(int fd);
+#include "memory.h"
 
 /**
  * Sweep a range for pages of one category (PAGE_IS_*), ascending.
@@ -28,9 +22,6 @@ int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 /** What a pagemap entry says about markers. */
 typedef enum guardmaps_marker (*pagemap_decoder)(uint64_t entry);
 
-/** By bit 58: guards only (Linux 6.15). */
-enum guardmaps_marker pagemap_decode_guard_bit(uint64_t entry);
-
 /** By swap type and offset: all markers, with CAP_SYS_ADMIN (Linux 6.13). */
 enum guardmaps_marker pagemap_decode_swap_entry(uint64_t entry);
 
@@ -42,7 +33,7 @@ enum guardmaps_marker pagemap_decode_swap_entry(uint64_t entry);
  * NO_MEMORY.
  */
 struct guardmaps_error *
-pagemap_read_markers(const struct guardmaps_process *process, int fd,
+pagemap_read_markers(const struct process_memory *memory,
 		     pagemap_decoder decode, struct guardmaps_map *map);
 
 /** Read the entry of one page. Returns 0 or a negative errno. */
@@ -60,11 +51,11 @@ int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 			 uint64_t page_size, uint64_t *ret);
 
 /**
- * Find out whether this kernel shows guards to @decode, with a guard of our
- * own in a page of our own. It is gone again on return.
+ * Read how this kernel shows a guard to us: the entry of a page of our own that
+ * has one. It is gone again on return.
  *
- * Returns NULL if so; otherwise UNSUPPORTED or PERMISSION, or OS.
+ * Errors: UNSUPPORTED (this kernel has no guards), OS, PERMISSION.
  */
-struct guardmaps_error *pagemap_probe_self(pagemap_decoder decode);
+struct guardmaps_error *pagemap_read_own_guard(uint64_t *ret);
 
 #endif /* GUARDMAPS_PAGEMAP_H */

@@ -7,9 +7,20 @@
 #define GUARDMAPS_PROC_H
 
 #include "guardmaps.h"
+#include "stat.h"
 
-/* The kernel's names of kernel threads are the longest. */
-#define PROCESS_NAME_SIZE 64
+/** What has become of the memory of a process. */
+enum memory_state {
+	MEMORY_ALIVE,
+	/** execve() has put another address space in its place. */
+	MEMORY_REPLACED,
+	/** The thread that it was read through has ended, others live. */
+	MEMORY_THREAD_ENDED,
+	/** The process has ended, or is about to. */
+	MEMORY_ENDED,
+	/** A kernel thread never had any. */
+	MEMORY_NEVER,
+};
 
 struct guardmaps_process {
 	pid_t pid;
@@ -20,13 +31,12 @@ struct guardmaps_process {
 	char *directory;
 	/* Below a sysroot: no system call may ask about a live process. */
 	bool recorded;
+
+	/* The rest is as of process_refresh(). */
 	char name[PROCESS_NAME_SIZE];
-	/* From /proc/PID/stat, as of process_refresh(). */
-	char state;
-	unsigned int flags;
-	unsigned int thread_count;
-	/* Changes with execve(): tells one address space from the next. */
-	uint64_t stack_address;
+	struct task_stat stat;
+	/* ALIVE, ENDED or NEVER. */
+	enum memory_state memory;
 	/*
 	 * Where the files of its memory are: "", or "task/TID/" of a thread
 	 * that lives when the first one has ended.
@@ -34,8 +44,42 @@ struct guardmaps_process {
 	char memory_directory[32];
 };
 
-/** Copy a task's name, with a question mark for each control character. */
-void process_copy_name(char *ret, const char *name, size_t length);
+/* ---- The process (proc.c) --------------------------------------------- */
+
+/**
+ * Read again what may change: name, memory, and where that is found.
+ *
+ * Errors: ENDED, FORMAT, OS. A process without memory is no error.
+ */
+struct guardmaps_error *process_refresh(struct guardmaps_process *process);
+
+/**
+ * Refresh it and find out what has become of its memory: ALIVE, ENDED or NEVER.
+ * A process that is no longer there is no error.
+ *
+ * Errors: FORMAT, OS.
+ */
+struct guardmaps_error *process_refresh_memory(struct guardmaps_process *process,
+					       enum memory_state *ret);
+
+/** Refresh it; whether it is known to have ended. */
+bool process_has_ended(struct guardmaps_process *process);
+
+/** NO_ADDRESS_SPACE for a kernel thread or a zombie, else NULL. */
+struct guardmaps_error *
+process_check_memory(const struct guardmaps_process *process);
+
+/** The id of the first thread, by whatever thread the process was opened. */
+pid_t process_first_thread(const struct guardmaps_process *process);
+
+/**
+ * Its pid in the innermost pid namespace that it is in, which outlives its
+ * restore from a checkpoint (NSpid, proc_pid_status(5), Linux 4.1).
+ * Returns a negative errno on failure.
+ */
+pid_t process_innermost_pid(const struct guardmaps_process *process);
+
+/* ---- Its files (files.c) ---------------------------------------------- */
 
 /**
  * Open a file of the process for reading, or with @flags (O_DIRECTORY).
@@ -44,20 +88,19 @@ void process_copy_name(char *ret, const char *name, size_t length);
 int process_open_file(const struct guardmaps_process *process,
 		      const char *file, int flags);
 
-/** Open a file that tells of its memory: maps, pagemap, guards. */
-int process_open_memory_file(const struct guardmaps_process *process,
-			     const char *file);
-
 /**
- * Read a small file whole, with a zero byte behind it.
- * Returns its length, at most @size - 1, or a negative errno.
+ * Read a small file whole from its start, with a zero byte after it. Returns its
+ * length, at most @size - 1, or a negative errno.
  */
+ssize_t read_small_file(int fd, char *ret, size_t size);
+
+/** The same by name. */
 ssize_t process_read_file(const struct guardmaps_process *process,
 			  const char *file, char *ret, size_t size);
 
 /**
- * Read what stands behind the name of a line in /proc/PID/status, cut off where
- * @ret is too short. Returns 0, or a negative errno; -ENODATA if there is none.
+ * Read what follows the name of a line in /proc/PID/status, cut off where @ret
+ * is too short. Returns 0, or a negative errno; -ENODATA if there is none.
  */
 int process_read_status(const struct guardmaps_process *process,
 			const char *name, char *ret, size_t size);
@@ -70,7 +113,18 @@ uint64_t process_read_limit(const struct guardmaps_process *process,
 			    const char *name);
 
 /**
- * Read where a symbolic link points to, with a zero byte behind it.
+ * Read the name of a task from its comm file.
+ *
+ * @directory: of the task, with a slash, below that of the process; or "".
+ * @ret: of PROCESS_NAME_SIZE bytes.
+ *
+ * Returns 0 or a negative errno.
+ */
+int process_read_name(const struct guardmaps_process *process,
+		      const char *directory, char *ret);
+
+/**
+ * Read where a symbolic link points to, with a zero byte after it.
  * Returns its length, at most @size - 1, or a negative errno.
  */
 ssize_t process_read_link(const struct guardmaps_process *process,
@@ -84,45 +138,7 @@ struct guardmaps_error *
 process_file_error(const struct guardmaps_process *process, int errnum,
 		   const char *file);
 
-/**
- * Read again what may change: name, state, address space.
- *
- * Errors: ENDED, OS. Does not say that there is no address space.
- */
-struct guardmaps_error *process_refresh(struct guardmaps_process *process);
-
-/** Whether it called execve() since process_refresh(), or has ended. */
-bool process_has_changed(const struct guardmaps_process *process);
-
-/** The id of the first thread, by whatever thread the process was opened. */
-pid_t process_first_thread(const struct guardmaps_process *process);
-
-/**
- * Its pid in the innermost pid namespace that it is in, which outlives its
- * restore from a checkpoint (NSpid, proc_pid_status(5), Linux 4.1).
- * Returns a negative errno on failure.
- */
-pid_t process_innermost_pid(const struct guardmaps_process *process);
-
-/** Whether a thread of the process is there and not about to end. */
-bool process_has_living_thread(const struct guardmaps_process *process,
-			       pid_t tid);
-
-/**
- * Whether the thread that its memory was to be read through has ended since
- * process_refresh(). The process may live on in others.
- */
-bool process_memory_is_gone(const struct guardmaps_process *process);
-
-/** A zombie, or about to be one, whose other threads have ended too. */
-bool process_has_ended(const struct guardmaps_process *process);
-
-/** Whether it is gone, whatever another call made of that. Asks the kernel. */
-bool process_is_gone(struct guardmaps_process *process);
-
-/** NO_ADDRESS_SPACE for a kernel thread or a zombie, else NULL. */
-struct guardmaps_error *
-process_check_memory(const struct guardmaps_process *process);
+/* ---- Its threads (tasks.c) -------------------------------------------- */
 
 /**
  * The thread ids of the process, ascending. The caller frees the array.
@@ -131,5 +147,13 @@ process_check_memory(const struct guardmaps_process *process);
 struct guardmaps_error *
 process_list_threads(const struct guardmaps_process *process, pid_t **ret,
 		     size_t *ret_count);
+
+/** Whether a thread of the process is there and not about to end. */
+bool process_has_living_thread(const struct guardmaps_process *process,
+			       pid_t tid);
+
+/** The same by its directory, with a slash, below that of the process. */
+bool process_is_living_thread(const struct guardmaps_process *process,
+			      const char *directory);
 
 #endif /* GUARDMAPS_PROC_H */

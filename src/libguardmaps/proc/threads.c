@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "error.h"
 #include "guard_map.h"
+#include "memory.h"
 #include "pagemap.h"
 #include "proc.h"
 
@@ -20,7 +21,7 @@
 struct thread_finder {
 	const struct guardmaps_process *process;
 	const struct guardmaps_map *map;
-	/* -1 where the pagemap is not there to read. */
+	/* Negative where the pagemap cannot be read. */
 	int pagemap_fd;
 	/* Ends of the stacks that thread descriptors were found in; sorted. */
 	uint64_t *stack_ends;
@@ -35,16 +36,10 @@ struct guardmaps_threads {
 static bool read_thread_name(const struct guardmaps_process *process, pid_t tid,
 			     char *ret)
 {
-	char file[64], name[PROCESS_NAME_SIZE];
+	char directory[32];
 
-	snprintf(file, sizeof(file), "task/%d/comm", tid);
-	ssize_t length = process_read_file(process, file, name, sizeof(name));
-	if (length < 0)
-		return false;
-	if (length > 0 && name[length - 1] == '\n')
-		length--;
-	process_copy_name(ret, name, length);
-	return true;
+	snprintf(directory, sizeof(directory), "task/%d/", tid);
+	return process_read_name(process, directory, ret) == 0;
 }
 
 /*
@@ -353,13 +348,17 @@ struct guardmaps_error *guardmaps_threads_create(
 	struct guardmaps_threads **ret)
 {
 	struct thread_finder finder = { .process = process, .map = map };
+	struct process_memory memory;
 	struct guardmaps_threads *threads = calloc(1, sizeof(*threads));
 	if (!threads)
 		return &error_no_memory;
 
-	finder.pagemap_fd = process_open_memory_file(process, "pagemap");
+	memory_init(&memory, process);
+	/* Without it, all but the deepest touched page can be found. */
+	guardmaps_error_destroy(memory_open(&memory, MEMORY_PAGEMAP));
+	finder.pagemap_fd = memory.fds[MEMORY_PAGEMAP];
 	struct guardmaps_error *error = find_threads(&finder, threads);
-	cleanup_close(&finder.pagemap_fd);
+	memory_deinit(&memory);
 	free(finder.stack_ends);
 	if (error) {
 		guardmaps_threads_destroy(threads);

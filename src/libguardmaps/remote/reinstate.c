@@ -124,26 +124,11 @@ struct reinstatement {
 	size_t count;
 };
 
-/* Without guards: for a kernel that has none, and so no source. */
-static struct guardmaps_error *read_mappings(struct guardmaps_process *process,
-					     struct guardmaps_map **ret)
-{
-	_cleanup_close_ int fd = process_open_memory_file(process, "maps");
-	if (fd < 0)
-		return process_file_error(process, -fd, "maps");
-	struct guardmaps_error *error =
-		guard_map_create(process->pid, process->name, "",
-				 sysconf(_SC_PAGESIZE), ret);
-	if (!error)
-		error = mappings_read(process, fd, *ret);
-	return error;
-}
-
 static struct guardmaps_error *look(struct reinstatement *all)
 {
 	struct guardmaps_error *error =
 		all->flags & REINSTATE_PROT_NONE
-			? read_mappings(all->process, &all->now)
+			? mappings_read_alone(all->process, &all->now)
 			: guardmaps_scan(all->process, GUARDMAPS_SOURCE_AUTO,
 					 &all->now);
 	if (!error)

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The files of a process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "lines.h"
+#include "proc.h"
+
+int process_open_file(const struct guardmaps_process *process,
+		      const char *file, int flags)
+{
+	int fd = openat(process->dirfd, file, O_RDONLY | O_CLOEXEC | flags);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * The kernel hands out the files that are read so whole, if there is room,
+ * and makes them anew for each read from their beginning.
+ */
+ssize_t read_small_file(int fd, char *ret, size_t size)
+{
+	ssize_t length;
+
+	do {
+		length = pread(fd, ret, size - 1, 0);
+	} while (length < 0 && errno == EINTR);
+	if (length < 0)
+		return -errno;
+	ret[length] = '\0';
+	return length;
+}
+
+ssize_t process_read_file(const struct guardmaps_process *process,
+			  const char *file, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = process_open_file(process, file, 0);
+	if (fd < 0)
+		return fd;
+	return read_small_file(fd, ret, size);
+}
+
+/* Line by line: that of the groups can be longer than all the others. */
+int process_read_status(const struct guardmaps_process *process,
+			const char *name, char *ret, size_t size)
+{
+	struct line_reader reader;
+	size_t length, name_length = strlen(name);
+	char *line;
+	int got;
+
+	_cleanup_close_ int fd = process_open_file(process, "status", 0);
+	if (fd < 0)
+		return fd;
+	line_reader_init(&reader, fd);
+	while ((got = line_reader_next(&reader, &line, &length)) > 0)
+		if (strncmp(line, name, name_length) == 0 &&
+		    line[name_length] == ':')
+			break;
+	if (got > 0)
+		snprintf(ret, size, "%s", line + name_length + 1);
+	line_reader_deinit(&reader);
+	return got > 0 ? 0 : got < 0 ? got : -ENODATA;
+}
+
+uint64_t process_read_limit(const struct guardmaps_process *process,
+			    const char *name)
+{
+	char limits[4096];
+	uint64_t limit;
+
+	if (process_read_file(process, "limits", limits, sizeof(limits)) < 0)
+		return UINT64_MAX;
+	const char *line = strstr(limits, name);
+	return line && sscanf(line + strlen(name), "%" SCNu64, &limit) == 1
+		       ? limit
+		       : UINT64_MAX;
+}
+
+int process_read_name(const struct guardmaps_process *process,
+		      const char *directory, char *ret)
+{
+	char file[64], name[PROCESS_NAME_SIZE];
+
+	snprintf(file, sizeof(file), "%scomm", directory);
+	ssize_t length = process_read_file(process, file, name, sizeof(name));
+	if (length < 0)
+		return length;
+	if (length > 0 && name[length - 1] == '\n')
+		length--;
+	task_copy_name(ret, name, length);
+	return 0;
+}
+
+ssize_t process_read_link(const struct guardmaps_process *process,
+			  const char *link, char *ret, size_t size)
+{
+	ssize_t length = readlinkat(process->dirfd, link, ret, size - 1);
+	if (length < 0)
+		return -errno;
+	ret[length] = '\0';
+	return length;
+}
+
+/* What would help; "" where that is not known. Other files have mode 0444. */
+static const char *advice(const struct guardmaps_process *process, int errnum,
+			  const char *file)
+{
+	if (process->recorded || (errnum != EACCES && errnum != EPERM))
+		return "";
+	if (strcmp(file, "pagemap") == 0)
+		return " (needs the same user, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)";
+	return " (needs the same user, or CAP_SYS_PTRACE)";
+}
+
+struct guardmaps_error *
+process_file_error(const struct guardmaps_process *process, int errnum,
+		   const char *file)
+{
+	if (!process->recorded && (errnum == ESRCH || errnum == ENOENT))
+		return error_create(GUARDMAPS_ERROR_ENDED,
+				    "%d (%s): ended while it was read",
+				    process->pid, process->name);
+	return error_errno_hint(errnum, advice(process, errnum, file),
+				"%d (%s): cannot read %s/%s", process->pid,
+				process->name, process->directory, file);
+}

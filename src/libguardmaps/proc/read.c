@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Reads guard maps: picks the source, and reads anew what changed meanwhile. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "guard_map.h"
+#include "mapping.h"
+#include "memory.h"
+#include "proc_source.h"
+#include "source.h"
+
+/*
+ * A process that calls execve() in mid-read is read anew, and so is one whose
+ * first thread has ended when the thread that it was read through ends too.
+ * One that does so all the time is given up.
+ */
+#define MAXIMUM_ATTEMPTS 256
+
+/* ---- The sources ------------------------------------------------------ */
+
+struct source_row {
+	enum guardmaps_source id;
+	const struct guard_source *source;
+};
+
+#define DECLARATION(name, ...) extern const struct guard_source source_##name;
+#define ROW(name, ID, ...) { GUARDMAPS_SOURCE_##ID, &source_##name },
+GUARD_SOURCES(DECLARATION)
+static const struct source_row rows[] = { GUARD_SOURCES(ROW) };
+#undef ROW
+#undef DECLARATION
+
+#define SOURCE_COUNT (sizeof(rows) / sizeof(*rows))
+
+/* NULL for AUTO. Errors: INVALID. */
+static struct guardmaps_error *find_row(enum guardmaps_source id,
+					const struct source_row **ret)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < SOURCE_COUNT; i++)
+		if (rows[i].id == id)
+			*ret = &rows[i];
+	if (*ret || id == GUARDMAPS_SOURCE_AUTO)
+		return NULL;
+	return error_create(GUARDMAPS_ERROR_INVALID, "unknown source: %d", id);
+}
+
+/*
+ * Open what the source reads, or what the first one does that can be opened. All
+ * at once: the thread that the files are opened by may end before they are read.
+ * The mode of pagemap is 0400, that of the others is 0444: who may read those
+ * need not be able to open it.
+ *
+ * @named: NULL for the first that can answer.
+ */
+static struct guardmaps_error *open_files(struct process_memory *memory,
+					  const struct source_row *named)
+{
+	struct guardmaps_error *error = memory_open(memory, MEMORY_MAPS);
+
+	if (error || named)
+		return error ? error : memory_open(memory, named->source->file);
+	for (size_t i = 0; i < SOURCE_COUNT && !error; i++) {
+		error = memory_open(memory, rows[i].source->file);
+		if (memory->fds[rows[i].source->file] >= 0)
+			break;
+	}
+	return error;
+}
+
+static struct guardmaps_error *check_recorded(const struct process_memory *memory,
+					      const struct guard_source *source,
+					      bool is_named)
+{
+	const char *directory = memory->process->directory;
+
+	if (!memory->process->recorded || !source->recorded_refusal)
+		return NULL;
+	if (memory->fds[source->file] < 0)
+		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+				    "there is no %s/pagemap", directory);
+	if (is_named && source->recorded_if_named)
+		return NULL;
+	return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+			    "%s/pagemap is recorded: %s", directory,
+			    source->recorded_refusal);
+}
+
+/*
+ * Read a source, or without a guard map only probe it. Its file is opened here
+ * if that was not expected.
+ */
+static struct guardmaps_error *ask(struct process_memory *memory,
+				   const struct guard_source *source,
+				   bool is_named, struct guardmaps_map *map)
+{
+	struct guardmaps_error *error = memory_open(memory, source->file);
+
+	if (!error)
+		error = check_recorded(memory, source, is_named);
+	if (error)
+		return error;
+	return map ? source->read(memory, map) : source->probe(memory);
+}
+
+static bool cannot_answer(const struct guardmaps_error *error)
+{
+	enum guardmaps_error_code code = guardmaps_error_code(error);
+
+	return code == GUARDMAPS_ERROR_UNSUPPORTED ||
+	       code == GUARDMAPS_ERROR_PERMISSION;
+}
+
+/* ---- Reading ---------------------------------------------------------- */
+
+/* Put "name: reason" after what is in @reasons. */
+static bool add_reason(char **reasons, enum guardmaps_source source,
+		       const struct guardmaps_error *error)
+{
+	char *joined;
+
+	if (asprintf(&joined, "%s%s%s: %s", *reasons ? *reasons : "",
+		     *reasons ? "; " : "", guardmaps_source_name(source),
+		     guardmaps_error_message(error)) < 0)
+		return false;
+	free(*reasons);
+	*reasons = joined;
+	return true;
+}
+
+static struct guardmaps_error *read_first(struct process_memory *memory,
+					  struct guardmaps_map *map)
+{
+	_cleanup_free_ char *reasons = NULL;
+
+	for (size_t i = 0; i < SOURCE_COUNT; i++) {
+		struct guardmaps_error *error =
+			ask(memory, rows[i].source, false, map);
+		if (!error)
+			map->source = rows[i].id;
+		if (!error || !cannot_answer(error))
+			return error;
+		bool added = add_reason(&reasons, rows[i].id, error);
+		guardmaps_error_destroy(error);
+		if (!added)
+			return &error_no_memory;
+	}
+	return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
+			    "%d (%s): no source shows guard regions: %s",
+			    map->pid, map->process_name, reasons);
+}
+
+static struct guardmaps_error *read_named(struct process_memory *memory,
+					  const struct source_row *row,
+					  struct guardmaps_map *map)
+{
+	struct guardmaps_error *error = ask(memory, row->source, true, map);
+
+	map->source = row->id;
+	if (!error || !cannot_answer(error))
+		return error;
+	struct guardmaps_error *named = error_create(
+		guardmaps_error_code(error),
+		"%d (%s): source %s cannot answer: %s", map->pid,
+		map->process_name, guardmaps_source_name(row->id),
+		guardmaps_error_message(error));
+	guardmaps_error_destroy(error);
+	return named;
+}
+
+/*
+ * @named: NULL for the first source that can answer.
+ * @ret: what was read, also on error; NULL if nothing was.
+ */
+static struct guardmaps_error *read_files(struct process_memory *memory,
+					  const struct source_row *named,
+					  struct guardmaps_map **ret)
+{
+	const struct guardmaps_process *process = memory->process;
+
+	*ret = NULL;
+	struct guardmaps_error *error = open_files(memory, named);
+	if (!error)
+		error = guard_map_create(process->pid, process->name, "",
+					 sysconf(_SC_PAGESIZE), ret);
+	if (!error)
+		error = mappings_read(process, memory->fds[MEMORY_MAPS], *ret);
+	if (error)
+		return error;
+	return named ? read_named(memory, named, *ret)
+		     : read_first(memory, *ret);
+}
+
+/* @ret_state: if it is not ALIVE, there is no guard map. */
+static struct guardmaps_error *read_once(struct guardmaps_process *process,
+					 const struct source_row *named,
+					 struct guardmaps_map **ret,
+					 enum memory_state *ret_state)
+{
+	struct process_memory memory;
+	struct guardmaps_map *map;
+
+	memory_init(&memory, process);
+	struct guardmaps_error *failure = read_files(&memory, named, &map);
+	struct guardmaps_error *error =
+		memory_check(&memory, map, failure, ret_state);
+	memory_deinit(&memory);
+	if (!failure && *ret_state == MEMORY_ALIVE) {
+		*ret = map;
+		return NULL;
+	}
+	guardmaps_map_destroy(map);
+	if (*ret_state == MEMORY_ALIVE)
+		return failure;
+	guardmaps_error_destroy(failure);
+	return error;
+}
+
+struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
+				       enum guardmaps_source source,
+				       struct guardmaps_map **ret)
+{
+	const struct source_row *named;
+	enum memory_state state;
+
+	struct guardmaps_error *error = find_row(source, &named);
+	if (!error)
+		error = process_check_memory(process);
+	for (int i = 0; i < MAXIMUM_ATTEMPTS && !error; i++) {
+		error = read_once(process, named, ret, &state);
+		if (!error && state == MEMORY_ALIVE)
+			return NULL;
+		if (!error && state == MEMORY_ENDED)
+			error = process_file_error(process, ESRCH, "maps");
+	}
+	return error ? error
+		     : error_errno(EAGAIN, "%d (%s): changes too fast to be read",
+				   process->pid, process->name);
+}
+
+/* ---- Probing ---------------------------------------------------------- */
+
+static struct guardmaps_error *probe_first(struct process_memory *memory)
+{
+	struct guardmaps_error *error = NULL;
+
+	for (size_t i = 0; i < SOURCE_COUNT; i++) {
+		guardmaps_error_destroy(error);
+		error = ask(memory, rows[i].source, false, NULL);
+		if (!error || !cannot_answer(error))
+			break;
+	}
+	return error;
+}
+
+struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
+					enum guardmaps_source source)
+{
+	const struct source_row *named;
+	struct process_memory memory;
+
+	struct guardmaps_error *error = process_check_memory(process);
+	if (!error)
+		error = find_row(source, &named);
+	if (error)
+		return error;
+	memory_init(&memory, process);
+	error = open_files(&memory, named);
+	if (!error)
+		error = named ? ask(&memory, named->source, true, NULL)
+			      : probe_first(&memory);
+	memory_deinit(&memory);
+	return error;
+}
