@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tracers that are killed while they make system calls in a process: another one
+ * can put the process right.
+ */
+#include <stdlib.h>
+
+#include "actor.h"
+#include "basics.h"
+#include "check.h"
+#include "child.h"
+#include "hold.h"
+#include "needs.h"
+#include "remote.h"
+#include "tracer.h"
+
+enum {
+	/* Tracers of each actor that are killed at random. */
+	RANDOM_DEATHS = 13,
+	LONGEST_LIFE_MICROSECONDS = 1500,
+};
+
+static void begin_only(struct tracing *tracing, const struct hold *hold)
+{
+	struct remote_task *task;
+
+	if (fails(tracing, take_over(hold, tracing->actor->journal, &task)))
+		return;
+	wait_for_death(tracing);
+}
+
+static void make_calls_forever(struct tracing *tracing,
+			       const struct hold *hold)
+{
+	tell(tracing->line);
+	while (!tracing->has_failed)
+		make_calls(tracing, hold);
+}
+
+static bool death_after_begin(struct tracing *tracing, const char *what)
+{
+	struct child tracer;
+
+	tracing->body = begin_only;
+	tracer_start(&tracer, tracing);
+	check_setup(tells_in_time(&tracer));
+	check_number(remote_journal_thread(tracing->actor->journal),
+		     tracing->pid, "%s: the journal tells its thread to others",
+		     what);
+	child_stop(&tracer);
+	return check_no_fault(recovery_fault(tracing),
+			      "%s: it survives a tracer killed when it has begun",
+			      what);
+}
+
+static bool death_after_end(struct tracing *tracing, const char *what)
+{
+	tracer_run(tracing, make_calls);
+	check_number(remote_journal_thread(tracing->actor->journal), 0,
+		     "%s: there is nothing to put right after the end", what);
+	return check_no_fault(recovery_fault(tracing),
+			      "%s: it survives a tracer killed when it has ended",
+			      what);
+}
+
+static bool death_at_each_moment(struct tracing *tracing, const char *what)
+{
+	unsigned int moments;
+	char *fault = each_moment_fault(tracing, make_calls, recovery_fault,
+					&moments);
+
+	return check_no_fault(fault,
+			      "%s: it survives tracers killed at moments 1 to %u",
+			      what, moments);
+}
+
+static bool death_at_some_time(struct tracing *tracing, size_t count,
+			       const char *what)
+{
+	uint32_t random = 12345;
+	char *fault = NULL;
+	struct child tracer;
+	size_t i;
+
+	tracing->body = make_calls_forever;
+	for (i = 0; i < count && !fault; i++) {
+		tracer_start(&tracer, tracing);
+		check_setup(tells_in_time(&tracer));
+		spin_for(next_random(&random) % LONGEST_LIFE_MICROSECONDS /
+			 1e6);
+		child_stop(&tracer);
+		fault = recovery_fault(tracing);
+	}
+	return check_no_fault(fault,
+			      "%s: it survives %zu tracers killed at any time",
+			      what, i);
+}
+
+static void survives_deaths(const struct activity *activity)
+{
+	char *what = format_string("%s without its tracer", activity->name);
+	struct tracing *tracing;
+	struct actor actor;
+
+	actor_begin(&actor, activity);
+	tracing = tracing_create(&actor);
+	/* One that has died, or is stuck, can tell no more. */
+	if (death_after_begin(tracing, what) &&
+	    death_after_end(tracing, what) &&
+	    death_at_each_moment(tracing, what) &&
+	    death_at_some_time(tracing, RANDOM_DEATHS, what))
+		goes_on(&actor, what);
+	tracing_destroy(tracing);
+	actor_end(&actor);
+	free(what);
+}
+
+static void each_activity(void)
+{
+	for (const struct activity *activity = activities; activity->name;
+	     activity++) {
+		const char *missing = activity_missing(activity);
+
+		if (missing) {
+			check_skip(missing, "%s: it is as it was",
+				   activity->name);
+			continue;
+		}
+		survives_deaths(activity);
+	}
+}
+
+int main(void)
+{
+	check_begin();
+	actor_check_needs();
+	if (under_valgrind())
+		check_skip_all("valgrind hides the vDSO from its programs");
+	each_activity();
+	return check_finish();
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Subjects that do one thing all the time, in a loop or asleep in a system call,
+ * and note what they see of being interfered with.
+ */
+#ifndef GUARDMAPS_TEST_ACTOR_H
+#define GUARDMAPS_TEST_ACTOR_H
+
+#include <stddef.h>
+
+#include "remote.h"
+#include "subject.h"
+
+struct actor;
+
+enum manner {
+	/** It counts, and never sleeps. */
+	SPINS,
+	/** So it did, until a SIGSTOP. */
+	STOPPED,
+	/** It counts its naps. */
+	NAPS,
+	/** It sleeps in one system call. */
+	SLEEPS,
+};
+
+struct activity {
+	const char *name;
+	/**
+	 * Until @go is set. @result is 0 if all was as it should be, @error an
+	 * errno.
+	 */
+	void (*act)(struct subject *subject);
+	enum manner manner;
+	/** For what sleeps: where, and what wakes it. */
+	long call;
+	void (*wake)(struct actor *actor);
+};
+
+/** A subject with signals that are pending, handled and ignored. */
+struct actor {
+	const struct activity *activity;
+	struct subject *subject;
+	struct child child;
+	struct remote_journal *journal;
+};
+
+/** All of them, ended by one without a name; the first counts in a loop. */
+extern const struct activity activities[];
+
+/** Why an activity cannot be tried here; NULL if it can. */
+const char *activity_missing(const struct activity *activity);
+
+void actor_begin(struct actor *actor, const struct activity *activity);
+void actor_end(struct actor *actor);
+
+/** What is wrong if it does not do what it did before; NULL if it does. */
+char *progress_fault(struct actor *actor);
+
+/** Statements: it does what it did before, and ends as if nothing had been. */
+void goes_on(struct actor *actor, const char *what);
+
+/**
+ * An activity: count in a loop in which all registers hold something, and none
+ * but r15, the count, ever changes. Between these two on x86-64.
+ */
+void count_in_loop(struct subject *subject);
+extern const char loop_start[], loop_end[];
+
+/** Ends the program where system calls cannot be run on this machine. */
+void actor_check_needs(void);
+
+#endif /* GUARDMAPS_TEST_ACTOR_H */
