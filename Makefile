@@ -12,8 +12,10 @@
 #
 # Plain make and make install never install packages.
 
+# The version stands here and nowhere else.
 version := 0.1.0
-# Changes when a program linked with the library before would no longer run.
+# Changes when a program linked with the library before would no longer run: see
+# tests/abi.sh.
 soversion := 0
 
 prefix ?= /usr/local
@@ -90,9 +92,16 @@ $(B)/libguardmaps.a: $(library_objects)
 	rm -f $@
 	$(AR) rcs $@ $(B)/libguardmaps.o
 
-$(B)/$(soname): $(library_objects) src/libguardmaps/libguardmaps.map
+# A file of its own for each soversion, so that a change of that is noticed.
+version_script := $(B)/libguardmaps-$(soversion).map
+
+$(version_script): src/libguardmaps/libguardmaps.map.in
+	@mkdir -p $(@D)
+	sed 's|@node@|GUARDMAPS_$(soversion)|' $< > $@
+
+$(B)/$(soname): $(library_objects) $(version_script)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(soname) -Wl,-z,defs \
-		-Wl,--version-script,src/libguardmaps/libguardmaps.map \
+		-Wl,--version-script,$(version_script) \
 		-o $@ $(library_objects) $(library_libs)
 
 $(B)/guardmaps: $(command_objects) $(B)/libguardmaps.a
