@@ -223,15 +223,16 @@ bool guard_map_add_markers(struct guardmaps_map *map, uint64_t start,
 	return true;
 }
 
-uint32_t guard_map_add_owner(struct guardmaps_map *map, pid_t tid,
-			     const char *name)
+bool guard_map_add_owner(struct guardmaps_map *map, size_t region, pid_t tid,
+			 const char *name)
 {
 	struct guardmaps_owner owner = { tid, copy_name(map, name) };
 
 	if (!owner.name || !array_append(map->owners, map->owner_count,
 					 map->owner_capacity, owner))
-		return GUARDMAPS_NONE;
-	return map->owner_count - 1;
+		return false;
+	map->regions[region].owner = map->owner_count - 1;
+	return true;
 }
 
 uint64_t guard_map_user_end(const struct guardmaps_map *map)

@@ -66,11 +66,12 @@ bool guard_map_add_markers(struct guardmaps_map *map, uint64_t start,
 			   uint64_t end, enum guardmaps_marker marker);
 
 /**
- * Add an owner, whose name is copied, and return its index, or GUARDMAPS_NONE
- * if there is no memory.
+ * Add an owner, whose name is copied, and make it that of a region.
+ *
+ * Returns false if there is no memory.
  */
-uint32_t guard_map_add_owner(struct guardmaps_map *map, pid_t tid,
-			     const char *name);
+bool guard_map_add_owner(struct guardmaps_map *map, size_t region, pid_t tid,
+			 const char *name);
 
 /**
  * End of the highest mapping that belongs to the program, or 0. On x86 the

@@ -328,13 +328,15 @@ static bool decode_range(const struct guardmaps_map *map, uint64_t last_end,
 	       !__builtin_add_overflow(*ret_start, length, ret_end);
 }
 
-/* A string of our own from bytes of the file; NULL if it cannot be one. */
-static char *decode_text(ProtobufCBinaryData text)
+/* A string of our own from bytes of the file. */
+static struct guardmaps_error *decode_text(const struct decoder *decoder,
+					   ProtobufCBinaryData text, char **ret)
 {
 	if (memchr(text.len ? text.data : (uint8_t *)"", '\0', text.len))
-		return NULL;
-	return text.len ? strndup((const char *)text.data, text.len)
+		return refuse(decoder, "it has a name with a zero byte");
+	*ret = text.len ? strndup((const char *)text.data, text.len)
 			: strdup("");
+	return *ret ? NULL : &error_no_memory;
 }
 
 static bool is_page_size(uint64_t size)
@@ -353,17 +355,18 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 		return refuse(decoder, "its source is not known");
 	if (header->pid > INT32_MAX || header->innermost_pid > INT32_MAX)
 		return refuse(decoder, "its process id makes no sense");
-	_cleanup_free_ char *name = decode_text(header->process_name);
-	_cleanup_free_ char *executable = decode_text(header->executable);
-	if (!name || !executable)
-		return refuse(decoder, "it has a name with a zero byte");
-	decoder->mapping_count = header->mapping_count;
-	decoder->region_count = header->region_count;
+	_cleanup_free_ char *name = NULL, *executable = NULL;
 	struct guardmaps_error *error =
-		guard_map_create(header->pid, name, executable,
-				 header->page_size, &decoder->map);
+		decode_text(decoder, header->process_name, &name);
+	if (!error)
+		error = decode_text(decoder, header->executable, &executable);
+	if (!error)
+		error = guard_map_create(header->pid, name, executable,
+					 header->page_size, &decoder->map);
 	if (error)
 		return error;
+	decoder->mapping_count = header->mapping_count;
+	decoder->region_count = header->region_count;
 	decoder->map->source = source_of_number(header->source);
 	decoder->map->innermost_pid = header->innermost_pid;
 	return NULL;
@@ -394,9 +397,11 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 	    (message->permissions & ~ALL_PERMISSIONS) ||
 	    (message->locks & ~ALL_LOCKS))
 		return refuse(decoder, "it has a mapping that makes no sense");
-	_cleanup_free_ char *name = decode_text(message->name);
-	if (!name)
-		return refuse(decoder, "it has a name with a zero byte");
+	_cleanup_free_ char *name = NULL;
+	struct guardmaps_error *error =
+		decode_text(decoder, message->name, &name);
+	if (error)
+		return error;
 	mapping.name = name;
 	return guard_map_add_mapping(map, &mapping) ? NULL
 						    : &error_no_memory;
@@ -458,10 +463,12 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 					    const Guardmaps__Owner *message)
 {
 	struct guardmaps_map *map = decoder->map;
-	_cleanup_free_ char *name = decode_text(message->name);
+	_cleanup_free_ char *name = NULL;
 
-	if (!name)
-		return refuse(decoder, "it has a name with a zero byte");
+	struct guardmaps_error *error =
+		decode_text(decoder, message->name, &name);
+	if (error)
+		return error;
 	if (message->region >= map->region_count)
 		return refuse(decoder,
 			      "it has an owner of a region that is not there");
@@ -469,9 +476,9 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 		return refuse(decoder, "it has a region with two owners");
 	if (message->tid > INT32_MAX)
 		return refuse(decoder, "it has a thread id that makes no sense");
-	uint32_t owner = guard_map_add_owner(map, message->tid, name);
-	map->regions[message->region].owner = owner;
-	return owner == GUARDMAPS_NONE ? &error_no_memory : NULL;
+	return guard_map_add_owner(map, message->region, message->tid, name)
+		       ? NULL
+		       : &error_no_memory;
 }
 
 static struct guardmaps_error *decode_owners(struct decoder *decoder,

@@ -51,26 +51,26 @@ static int write_new(int dirfd, const char *path,
 			0600);
 	if (fd < 0)
 		return -errno;
-	int error = write_all(fd, image->bytes, image->size);
-	if (!error && flush && fsync(fd))
-		error = -errno;
+	int err = write_all(fd, image->bytes, image->size);
+	if (!err && flush && fsync(fd))
+		err = -errno;
 	/* A network file system may report only now that its disk is full. */
-	if (close(fd) && !error)
-		error = -errno;
-	return error;
+	if (close(fd) && !err)
+		err = -errno;
+	return err;
 }
 
 static int write_and_rename(int dirfd, const char *path, const char *temporary,
 			    const struct byte_buffer *image, bool flush)
 {
-	int error = write_new(dirfd, temporary, image, flush);
-	if (error == -EEXIST)
-		return error;
-	if (!error && renameat(dirfd, temporary, dirfd, path))
-		error = -errno;
-	if (error)
+	int err = write_new(dirfd, temporary, image, flush);
+	if (err == -EEXIST)
+		return err;
+	if (!err && renameat(dirfd, temporary, dirfd, path))
+		err = -errno;
+	if (err)
 		unlinkat(dirfd, temporary, 0);
-	return error;
+	return err;
 }
 
 /*
@@ -115,9 +115,9 @@ static struct guardmaps_error *encode_and_write(const struct guardmaps_map *map,
 	struct guardmaps_error *error = image_encode(map, &image);
 	if (error)
 		return error;
-	int failed = write_image(dirfd, path, &image, flush);
+	int err = write_image(dirfd, path, &image, flush);
 	free(image.bytes);
-	return failed ? error_errno(-failed, "cannot write %s", path) : NULL;
+	return err ? error_errno(-err, "cannot write %s", path) : NULL;
 }
 
 struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
@@ -169,10 +169,10 @@ struct guardmaps_error *guardmaps_image_read(int dirfd, const char *path,
 	if (fd < 0)
 		return error_errno(errno, "cannot open %s", path);
 	struct byte_buffer image = {};
-	int failed = read_whole(fd, &image);
+	int err = read_whole(fd, &image);
 	struct guardmaps_error *error =
-		failed ? error_errno(-failed, "cannot read %s", path)
-		       : image_decode(image.bytes, image.size, path, ret);
+		err ? error_errno(-err, "cannot read %s", path)
+		    : image_decode(image.bytes, image.size, path, ret);
 	free(image.bytes);
 	return error;
 }

@@ -44,9 +44,9 @@ static int make_room(struct line_reader *reader)
 
 static int read_more(struct line_reader *reader)
 {
-	int error = make_room(reader);
-	if (error)
-		return error;
+	int err = make_room(reader);
+	if (err)
+		return err;
 
 	ssize_t got;
 	do {
@@ -98,8 +98,8 @@ int line_reader_next(struct line_reader *reader, char **ret, size_t *ret_length)
 		if (reader->at_end)
 			return hand_out(reader, held, held, ret, ret_length);
 		searched = held;
-		int error = read_more(reader);
-		if (error)
-			return error;
+		int err = read_more(reader);
+		if (err)
+			return err;
 	}
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Threads, their stacks, and whose stack a guard region protects. */
+/* Threads and their stacks. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -401,90 +401,4 @@ const char *guardmaps_stack_guard_name(enum guardmaps_stack_guard guard)
 	default:
 		return "unknown";
 	}
-}
-
-static bool set_owner(struct guardmaps_map *map, struct guardmaps_region *region,
-		      pid_t tid, const char *name)
-{
-	region->owner = guard_map_add_owner(map, tid, name);
-	return region->owner != GUARDMAPS_NONE;
-}
-
-static const char *find_thread_name(const struct guardmaps_threads *threads,
-				    pid_t tid)
-{
-	for (size_t i = 0; i < threads->count; i++)
-		if (threads->threads[i].tid == tid)
-			return threads->threads[i].name;
-	return "";
-}
-
-/*
- * With the tunable glibc.mem.decorate_maps, glibc 2.39 and later name a stack
- * by the id of its thread. Its guard is at its low end.
- */
-static bool set_owner_by_name(struct guardmaps_map *map,
-			      const struct guardmaps_threads *threads,
-			      struct guardmaps_region *region)
-{
-	const struct guardmaps_mapping *mapping =
-		&map->mappings[region->mapping];
-	int tid;
-
-	if (region->owner != GUARDMAPS_NONE ||
-	    region->start != mapping->start ||
-	    sscanf(mapping->name, "[anon: glibc: pthread stack: %d]", &tid) != 1)
-		return true;
-	return set_owner(map, region, tid, find_thread_name(threads, tid));
-}
-
-static bool set_owners(struct guardmaps_map *map,
-		       const struct guardmaps_threads *threads)
-{
-	for (size_t i = 0; i < threads->count; i++) {
-		const struct guardmaps_thread *thread = &threads->threads[i];
-		if (thread->guard != GUARDMAPS_STACK_GUARD_MARKER)
-			continue;
-		uint32_t region =
-			guardmaps_map_find_region(map, thread->guard_start);
-		if (map->regions[region].owner == GUARDMAPS_NONE &&
-		    !set_owner(map, &map->regions[region], thread->tid,
-			       thread->name))
-			return false;
-	}
-	for (size_t i = 0; i < map->region_count; i++)
-		if (!set_owner_by_name(map, threads, &map->regions[i]))
-			return false;
-	return true;
-}
-
-static struct guardmaps_error *note_executable(struct guardmaps_process *process,
-					       struct guardmaps_map *map)
-{
-	char executable[4096];
-
-	ssize_t length = process_read_link(process, "exe", executable,
-					   sizeof(executable));
-	char *copy = strdup(length > 0 ? executable : "");
-	if (!copy)
-		return &error_no_memory;
-	free(map->executable);
-	map->executable = copy;
-	return NULL;
-}
-
-struct guardmaps_error *guardmaps_find_owners(struct guardmaps_process *process,
-					      struct guardmaps_map *map)
-{
-	struct guardmaps_threads *threads;
-
-	struct guardmaps_error *error = note_executable(process, map);
-	if (error || map->region_count == 0)
-		return error;
-	error = guardmaps_threads_create(process, map, &threads);
-	if (error)
-		return error;
-	bool done = set_owners(map, threads);
-	guardmaps_threads_destroy(threads);
-	return done ? NULL : &error_no_memory;
 }
