@@ -72,7 +72,7 @@ $(B)/guardmaps.pb-c.c $(B)/guardmaps.pb-c.h &: proto/guardmaps.proto
 $(B)/obj/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(call include_wings,$($(*D)_uses)) $(CFLAGS) -fPIC \
-		-MMD -c -o $@ $<
+		-MMD -MP -c -o $@ $<
 
 $(B)/obj/libguardmaps/map/image.o: override CPPFLAGS += -I$(B)
 
@@ -82,7 +82,7 @@ $(B)/obj/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
 
 $(B)/obj/guardmaps/%.o: src/guardmaps/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # One object in which only the names of guardmaps.h are global: what links with
 # the static library may have an error_create() of its own.
@@ -110,7 +110,7 @@ $(B)/guardmaps: $(command_objects) $(B)/libguardmaps.a
 $(B)/obj/criu-plugin/%.o: criu-plugin/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(call include_wings,$(plugin_uses)) $(CFLAGS) -fPIC \
-		-MMD -c -o $@ $<
+		-MMD -MP -c -o $@ $<
 
 # With the wings that it uses inside, and only its descriptor exported: criu has
 # some two thousand names of its own. Those that it calls are criu's.
