@@ -3,20 +3,11 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-#include <errno.h>
 #include <stdbool.h>
 
-#include "guardmaps.h"
 #include "output.h"
-
-enum exit_status {
-	/** All that was asked for was done. */
-	EXIT_DONE = 0,
-	/** Some of it was not; for diff: there are differences. */
-	EXIT_PARTLY = 1,
-	/** Wrong usage, or nothing could be done. */
-	EXIT_TROUBLE = 2,
-};
+#include "process.h"
+#include "report.h"
 
 /** What was asked for on the command line. */
 struct command {
@@ -27,54 +18,11 @@ struct command {
 	bool markers;
 	/** --dry-run */
 	bool dry_run;
-	enum guardmaps_source source;
-	/** NULL for the live /proc. */
-	const char *sysroot;
+	struct read_options read;
 	/** Arguments behind the verb. */
 	char **arguments;
 	int argument_count;
 };
-
-/** How much of what was asked for was done. */
-struct outcome {
-	size_t done;
-	size_t failed;
-};
-
-enum exit_status outcome_exit_status(const struct outcome *outcome);
-
-/** Print an error as a line on standard error, and free it. */
-void report(struct guardmaps_error *error);
-
-/**
- * Print an error and count it, and free it. That a process has no memory is
- * told, but it is not a failure.
- */
-void report_outcome(struct guardmaps_error *error, struct outcome *outcome);
-
-/** Print a note, as distinct from a failure, as a line on standard error. */
-void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/** Exit over an error. */
-void __attribute__((noreturn)) fail(struct guardmaps_error *error);
-
-/** malloc() and realloc() of an array that exit where there is no memory. */
-void *allocate(void *array, size_t count, size_t element_size);
-
-/** Whether an argument is made of digits only: it is then a process id. */
-bool is_number(const char *argument);
-
-/** A process id; exits with a message if the argument is none. */
-pid_t parse_pid(const char *argument);
-
-/** Open a process and read its guard map, without owners. */
-struct guardmaps_error *open_process(const struct command *command, pid_t pid,
-				     struct guardmaps_process **ret_process,
-				     struct guardmaps_map **ret);
-
-/** Read the guard map of a process, with owners. */
-struct guardmaps_error *read_process(const struct command *command, pid_t pid,
-				     struct guardmaps_map **ret);
 
 /* The verbs: one file each. */
 enum exit_status list_command(const struct command *command);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <ctype.h>
 #include <err.h>
+#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
@@ -211,7 +212,7 @@ static void choose_format(struct command *command, struct given *given,
 static void choose_source(struct command *command, const char *name)
 {
 	struct guardmaps_error *error =
-		guardmaps_source_from_name(name, &command->source);
+		guardmaps_source_from_name(name, &command->read.source);
 	if (error)
 		fail(error);
 }
@@ -266,7 +267,7 @@ static void take_option(struct command *command, struct given *given,
 	case LONG_SYSROOT:
 		if (!*optarg)
 			errx(EXIT_TROUBLE, "--sysroot: no directory given");
-		command->sysroot = optarg;
+		command->read.sysroot = optarg;
 		given->options |= OPTION_SYSROOT;
 		break;
 	default:
@@ -323,8 +324,8 @@ static void check_options(const struct verb *verb, struct command *command,
 {
 	unsigned int refused = given->options & ~verb->options;
 	bool source_is_markers =
-		command->source == GUARDMAPS_SOURCE_AUTO ||
-		command->source == GUARDMAPS_SOURCE_MARKERS;
+		command->read.source == GUARDMAPS_SOURCE_AUTO ||
+		command->read.source == GUARDMAPS_SOURCE_MARKERS;
 
 	if (refused)
 		errx(EXIT_TROUBLE, "%s: not with %s", refused_option(refused),
@@ -332,9 +333,9 @@ static void check_options(const struct verb *verb, struct command *command,
 	if (command->markers && !source_is_markers)
 		errx(EXIT_TROUBLE,
 		     "--markers: not with --source %s (only markers tells them)",
-		     guardmaps_source_name(command->source));
+		     guardmaps_source_name(command->read.source));
 	if (command->markers)
-		command->source = GUARDMAPS_SOURCE_MARKERS;
+		command->read.source = GUARDMAPS_SOURCE_MARKERS;
 }
 
 static void check_arguments(const struct verb *verb,

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
 #include "output.h"
+#include "report.h"
 
 /* Rows that libsmartcols holds at a time: 4,096 take about 3 MB. */
 #define ROWS_PER_TABLE 4096
@@ -18,11 +18,6 @@
  * reading the maps file that they come from.
  */
 #define LONG_TABLE 256
-
-static void __attribute__((noreturn)) out_of_memory(void)
-{
-	errx(EXIT_TROUBLE, "out of memory");
-}
 
 /* Every step that libsmartcols may fail at is memory or output. */
 static void check(int error)
@@ -38,7 +33,7 @@ static struct libscols_table *make_table(const struct output *output)
 	struct libscols_table *table = scols_new_table();
 
 	if (!table)
-		out_of_memory();
+		fail_out_of_memory();
 	check(scols_table_set_name(table, output->name));
 	check(scols_table_enable_raw(table, options->format == OUTPUT_RAW));
 	check(scols_table_enable_export(table, options->format == OUTPUT_PAIRS));
@@ -50,7 +45,7 @@ static struct libscols_table *make_table(const struct output *output)
 		struct libscols_column *made = scols_table_new_column(
 			table, column->name, 0, is_number ? SCOLS_FL_RIGHT : 0);
 		if (!made)
-			out_of_memory();
+			fail_out_of_memory();
 		check(scols_column_set_json_type(made, is_number
 							       ? SCOLS_JSON_NUMBER
 							       : SCOLS_JSON_STRING));
@@ -209,7 +204,7 @@ static void print_parts(const struct output *output,
 		for (; line_count < count; line_count++) {
 			lines[line_count] = scols_table_new_line(table, NULL);
 			if (!lines[line_count])
-				out_of_memory();
+				fail_out_of_memory();
 		}
 		for (; line_count > count; line_count--)
 			check(scols_table_remove_line(table,
@@ -326,7 +321,7 @@ static void print_long_table(const struct output *output,
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 
 	if (!line)
-		out_of_memory();
+		fail_out_of_memory();
 	find_widths(output, rows, widths);
 	set_widths(table, widths, output->shown_count);
 	check(scols_table_enable_noheadings(table, true));

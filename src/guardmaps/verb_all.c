@@ -44,7 +44,7 @@ struct row {
 
 struct sweep {
 	/* Ours, with the source that answered first: it is not sought anew. */
-	struct command command;
+	struct read_options read;
 	struct row *rows;
 	size_t count, capacity;
 	struct outcome outcome;
@@ -147,13 +147,13 @@ static void sweep_process(struct sweep *sweep, pid_t pid)
 	struct guardmaps_map *map;
 
 	struct guardmaps_error *error =
-		open_process(&sweep->command, pid, &process, &map);
+		open_process(&sweep->read, pid, &process, &map);
 	if (error) {
 		count_error(sweep, error);
 		return;
 	}
 	sweep->outcome.done++;
-	sweep->command.source = guardmaps_map_source(map);
+	sweep->read.source = guardmaps_map_source(map);
 	add_row(sweep, map);
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);
@@ -174,13 +174,13 @@ static int compare_pids(const struct dirent **a, const struct dirent **b)
 
 static void sweep_processes(struct sweep *sweep)
 {
-	const char *sysroot = sweep->command.sysroot;
+	const char *sysroot = sweep->read.sysroot;
 	struct dirent **entries;
 	struct progress progress;
 	char *path;
 
 	if (asprintf(&path, "%s/proc", sysroot ? sysroot : "") < 0)
-		errx(EXIT_TROUBLE, "out of memory");
+		fail_out_of_memory();
 	int count = scandir(path, &entries, is_process, compare_pids);
 	if (count < 0)
 		err(EXIT_TROUBLE, "cannot read %s", path);
@@ -208,7 +208,7 @@ static void report_failures(const struct sweep *sweep)
 
 enum exit_status all_command(const struct command *command)
 {
-	struct sweep sweep = { .command = *command };
+	struct sweep sweep = { .read = command->read };
 	struct output output;
 
 	output_init(&output, &command->output, "processes", columns,

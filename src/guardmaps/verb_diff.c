@@ -77,7 +77,7 @@ static struct guardmaps_map *read_side(const struct command *command,
 
 	struct guardmaps_error *error =
 		is_number(argument)
-			? read_process(command, parse_pid(argument), &map)
+			? read_process(&command->read, parse_pid(argument), &map)
 			: guardmaps_image_read(AT_FDCWD, argument, &map);
 	if (error)
 		fail(error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps explain PID ADDRESS...: what an address is. */
 #include <err.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,7 +287,7 @@ static enum guardmaps_marker read_marker(const struct command *command,
 {
 	enum guardmaps_marker marker = GUARDMAPS_MARKER_NONE;
 
-	if (!command->sysroot)
+	if (!command->read.sysroot)
 		guardmaps_error_destroy(
 			guardmaps_read_marker(process, address, &marker));
 	return marker;
@@ -343,7 +344,7 @@ enum exit_status explain_command(const struct command *command)
 	for (int i = 1; i < command->argument_count; i++)
 		parse_address(command->arguments[i]);
 	struct guardmaps_error *error = open_process(
-		command, parse_pid(command->arguments[0]), &process, &map);
+		&command->read, parse_pid(command->arguments[0]), &process, &map);
 	if (!error)
 		error = guardmaps_find_owners(process, map);
 	if (error)

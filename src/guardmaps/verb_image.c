@@ -9,7 +9,7 @@ enum exit_status save_command(const struct command *command)
 	struct guardmaps_map *map;
 
 	struct guardmaps_error *error = read_process(
-		command, parse_pid(command->arguments[0]), &map);
+		&command->read, parse_pid(command->arguments[0]), &map);
 	if (error)
 		fail(error);
 	list_note_empty(map);

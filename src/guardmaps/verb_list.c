@@ -290,7 +290,7 @@ enum exit_status list_command(const struct command *command)
 		parse_pid(command->arguments[i]);
 	for (size_t i = 0; i < wanted; i++) {
 		struct guardmaps_error *error =
-			read_process(command, parse_pid(command->arguments[i]),
+			read_process(&command->read, parse_pid(command->arguments[i]),
 				     &maps[count]);
 		if (error) {
 			report_outcome(error, &outcome);

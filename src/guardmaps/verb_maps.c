@@ -74,7 +74,7 @@ enum exit_status maps_command(const struct command *command)
 	size_t region = 0;
 
 	struct guardmaps_error *error = open_process(
-		command, parse_pid(command->arguments[0]), &process, &map);
+		&command->read, parse_pid(command->arguments[0]), &process, &map);
 	if (error) {
 		report_outcome(error, &outcome);
 		return outcome_exit_status(&outcome);

@@ -234,7 +234,7 @@ static struct guardmaps_error *read_threads(const struct command *command,
 	struct guardmaps_map *map;
 
 	struct guardmaps_error *error =
-		open_process(command, pid, &process, &map);
+		open_process(&command->read, pid, &process, &map);
 	if (error)
 		return error;
 	error = guardmaps_threads_create(process, map, ret);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "process.h"
+#include "report.h"
+
+bool is_number(const char *argument)
+{
+	return *argument && argument[strspn(argument, "0123456789")] == '\0';
+}
+
+pid_t parse_pid(const char *argument)
+{
+	if (!is_number(argument))
+		errx(EXIT_TROUBLE, "not a process id: '%s'", argument);
+	errno = 0;
+	long pid = strtol(argument, NULL, 10);
+	if (errno || pid == 0 || pid > INT32_MAX)
+		errx(EXIT_TROUBLE, "no process can have the id %s", argument);
+	return pid;
+}
+
+struct guardmaps_error *open_process(const struct read_options *options,
+				     pid_t pid,
+				     struct guardmaps_process **ret_process,
+				     struct guardmaps_map **ret)
+{
+	struct guardmaps_process *process;
+
+	struct guardmaps_error *error =
+		guardmaps_process_open(pid, options->sysroot, &process);
+	if (error)
+		return error;
+	error = guardmaps_scan(process, options->source, ret);
+	if (error)
+		guardmaps_process_close(process);
+	else
+		*ret_process = process;
+	return error;
+}
+
+struct guardmaps_error *read_process(const struct read_options *options,
+				     pid_t pid, struct guardmaps_map **ret)
+{
+	struct guardmaps_process *process;
+
+	struct guardmaps_error *error =
+		open_process(options, pid, &process, ret);
+	if (error)
+		return error;
+	error = guardmaps_find_owners(process, *ret);
+	if (error)
+		guardmaps_map_destroy(*ret);
+	guardmaps_process_close(process);
+	return error;
+}
