@@ -36,24 +36,10 @@ enum exit_status diff_command(const struct command *command);
 enum exit_status install_command(const struct command *command);
 enum exit_status check_command(const struct command *command);
 
-/** Columns of those that print tables, for --help. */
-struct column_table {
-	const struct column *columns;
-	size_t count;
-};
-
-extern const struct column_table list_columns;
-extern const struct column_table all_columns;
-extern const struct column_table stacks_columns;
-extern const struct column_table explain_columns;
-extern const struct column_table diff_columns;
-extern const struct column_table check_columns;
-
-/** Print the rows of guard maps, as the list does: see list.c. */
-void list_print(const struct command *command, struct guardmaps_map **maps,
-		size_t count);
-
-/** Say so if a guard map has no guard regions. */
-void list_note_empty(const struct guardmaps_map *map);
+extern const struct table all_table;
+extern const struct table stacks_table;
+extern const struct table explain_table;
+extern const struct table diff_table;
+extern const struct table check_table;
 
 #endif /* COMMAND_H */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "list.h"
 
 /* Options, as bits: which were given, and which a verb takes. */
 enum {
@@ -41,38 +42,38 @@ struct verb {
 	/* Negative for any number. */
 	int most_arguments;
 	unsigned int options;
-	const struct column_table *columns;
+	const struct table *table;
 	enum exit_status (*run)(const struct command *command);
 };
 
 static const struct verb list_verb = {
 	"", "PID...", "guard regions of processes", 1, -1,
-	OPTIONS_SIZES | OPTIONS_READ | OPTION_MARKERS, &list_columns,
+	OPTIONS_SIZES | OPTIONS_READ | OPTION_MARKERS, &list_table,
 	list_command,
 };
 
 static const struct verb all_verb = {
 	"", "-a", "all processes that have guard regions", 0, 0,
-	OPTIONS_SIZES | OPTIONS_READ | OPTION_ALL, &all_columns, all_command,
+	OPTIONS_SIZES | OPTIONS_READ | OPTION_ALL, &all_table, all_command,
 };
 
 static const struct verb verbs[] = {
 	{ "maps", "PID", "/proc/PID/maps, with guard regions as rows of it", 1,
 	  1, OPTIONS_READ, NULL, maps_command },
 	{ "stacks", "PID...", "threads, their stacks and what guards them", 1,
-	  -1, OPTIONS_SIZES | OPTIONS_READ, &stacks_columns, stacks_command },
+	  -1, OPTIONS_SIZES | OPTIONS_READ, &stacks_table, stacks_command },
 	{ "explain", "PID ADDRESS...", "what an address (hexadecimal) is", 2,
-	  -1, OPTION_TABLE | OPTIONS_READ, &explain_columns, explain_command },
+	  -1, OPTION_TABLE | OPTIONS_READ, &explain_table, explain_command },
 	{ "save", "PID FILE", "write a guard map to an image", 2, 2,
 	  OPTIONS_READ, NULL, save_command },
 	{ "show", "FILE", "guard regions in an image", 1, 1, OPTIONS_SIZES,
-	  &list_columns, show_command },
+	  &list_table, show_command },
 	{ "diff", "A B", "compare guard maps, each a PID or an image", 2, 2,
-	  OPTIONS_SIZES | OPTIONS_READ, &diff_columns, diff_command },
+	  OPTIONS_SIZES | OPTIONS_READ, &diff_table, diff_command },
 	{ "install", "FILE PID", "put an image's guards back into a process", 2,
 	  2, OPTION_DRY_RUN, NULL, install_command },
 	{ "check", "", "what works on this machine", 0, 0, OPTION_TABLE,
-	  &check_columns, check_command },
+	  &check_table, check_command },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
@@ -161,12 +162,15 @@ static void print_options(unsigned int options)
 			fputs(option_help[i].text, stdout);
 }
 
-static void print_columns(const struct column_table *table)
+static void print_columns(const struct table *table)
 {
 	printf("\nColumns (* by default):\n");
-	for (size_t i = 0; i < table->count; i++)
-		printf(" %c%-11s%s\n", table->columns[i].by_default ? '*' : ' ',
-		       table->columns[i].name, table->columns[i].help);
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct column *column = &table->columns[i];
+		printf(" %c%-11s%s\n",
+		       column->use == COLUMN_DEFAULT ? '*' : ' ', column->name,
+		       column->help);
+	}
 }
 
 static void print_help(const struct verb *verb)
@@ -175,8 +179,8 @@ static void print_help(const struct verb *verb)
 
 	print_usage(verb);
 	print_options(verb == &list_verb ? options | OPTION_ALL : options);
-	if (verb->columns)
-		print_columns(verb->columns);
+	if (verb->table)
+		print_columns(verb->table);
 	printf("\nFor more see guardmaps(1).\n");
 }
 
@@ -360,9 +364,8 @@ static void check_columns_option(const struct verb *verb,
 {
 	struct output output;
 
-	if (verb->columns)
-		output_init(&output, &command->output, "",
-			    verb->columns->columns, verb->columns->count);
+	if (verb->table)
+		output_init(&output, &command->output, verb->table);
 }
 
 static void parse_options(int argc, char **argv, struct command *command,

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "output.h"
 #include "report.h"
@@ -53,24 +52,22 @@ void cell_set_permissions(struct cell *cell, uint32_t permissions)
 	cell->text = cell->buffer;
 }
 
+void cell_set_kind(struct cell *cell, const struct guardmaps_map *map,
+		   uint32_t i)
+{
+	if (i != GUARDMAPS_NONE)
+		cell_set_text(cell, guardmaps_kind_name(
+					    guardmaps_map_region_kind(map, i)));
+}
+
 void cell_set_owner(struct cell *cell, const struct guardmaps_owner *owner)
 {
-	cell_format(cell, "%s%s(%d)", owner->name, *owner->name ? " " : "",
-		    owner->tid);
+	if (owner)
+		cell_format(cell, "%s%s(%d)", owner->name,
+			    *owner->name ? " " : "", owner->tid);
 }
 
 /* ---- Choosing columns ------------------------------------------------- */
-
-static void __attribute__((noreturn))
-unknown_column(const struct output *output, const char *name, size_t length)
-{
-	fprintf(stderr, "%s: unknown column: %.*s (known:",
-		program_invocation_short_name, (int)length, name);
-	for (size_t i = 0; i < output->column_count; i++)
-		fprintf(stderr, " %s", output->columns[i].name);
-	fputs(")\n", stderr);
-	exit(EXIT_TROUBLE);
-}
 
 static char ascii_lower(char letter)
 {
@@ -90,40 +87,57 @@ static bool is_column_name(const char *known, const char *name, size_t length)
 	return !length;
 }
 
+static const struct column *find_column(const struct table *table,
+					const char *name, size_t length)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct column *column = &table->columns[i];
+		if (is_column_name(column->name, name, length))
+			return column;
+	}
+	return NULL;
+}
+
+static void __attribute__((noreturn))
+unknown_column(const struct table *table, const char *name, size_t length)
+{
+	fprintf(stderr, "%s: unknown column: %.*s (known:",
+		program_invocation_short_name, (int)length, name);
+	for (size_t i = 0; i < table->column_count; i++)
+		fprintf(stderr, " %s", table->columns[i].name);
+	fputs(")\n", stderr);
+	exit(EXIT_TROUBLE);
+}
+
 static void show_named_column(struct output *output, const char *name,
 			      size_t length)
 {
-	for (size_t i = 0; i < output->column_count; i++) {
-		if (!is_column_name(output->columns[i].name, name, length))
-			continue;
-		if (output->shown_count == OUTPUT_MAXIMUM_COLUMNS)
-			errx(EXIT_TROUBLE, "too many columns (at most %d)",
-			     OUTPUT_MAXIMUM_COLUMNS);
-		output->shown[output->shown_count++] = i;
-		return;
-	}
-	unknown_column(output, name, length);
+	const struct column *column =
+		find_column(output->table, name, length);
+
+	if (!column)
+		unknown_column(output->table, name, length);
+	if (output->shown_count == OUTPUT_MAXIMUM_COLUMNS)
+		errx(EXIT_TROUBLE, "too many columns (at most %d)",
+		     OUTPUT_MAXIMUM_COLUMNS);
+	output->shown[output->shown_count++] = column;
 }
 
 static void show_default_columns(struct output *output)
 {
-	for (size_t i = 0; i < output->column_count; i++)
-		if (output->columns[i].by_default)
-			output->shown[output->shown_count++] = i;
+	for (size_t i = 0; i < output->table->column_count; i++) {
+		const struct column *column = &output->table->columns[i];
+		if (column->use == COLUMN_DEFAULT)
+			output->shown[output->shown_count++] = column;
+	}
 }
 
 void output_init(struct output *output, const struct output_options *options,
-		 const char *name, const struct column *columns,
-		 size_t column_count)
+		 const struct table *table)
 {
 	const char *list = options->columns;
 
-	*output = (struct output){
-		.options = options,
-		.name = name,
-		.columns = columns,
-		.column_count = column_count,
-	};
+	*output = (struct output){ .options = *options, .table = table };
 	if (!list || *list == '+')
 		show_default_columns(output);
 	if (!list)
@@ -137,9 +151,11 @@ void output_init(struct output *output, const struct output_options *options,
 	}
 }
 
-void output_add_column(struct output *output, int column, bool first)
+void output_add_column(struct output *output, const char *name, bool first)
 {
-	const char *list = output->options->columns;
+	const struct column *column =
+		find_column(output->table, name, strlen(name));
+	const char *list = output->options.columns;
 
 	if (list && *list != '+')
 		return;

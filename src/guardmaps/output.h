@@ -27,13 +27,44 @@ enum column_type {
 	COLUMN_NUMBER,
 };
 
+enum column_use {
+	/** Printed unless -o says otherwise. */
+	COLUMN_DEFAULT,
+	/** Printed if -o asks for it. */
+	COLUMN_OPTIONAL,
+};
+
+/** A row of a table. Each table's file defines what its rows are. */
+struct row;
+
+struct cell;
+
+/** All there is to know about a column. */
 struct column {
 	const char *name;
 	enum column_type type;
-	/** Printed unless -o says otherwise. */
-	bool by_default;
+	enum column_use use;
 	const char *help;
+	/** Give the cell of a row its text. */
+	void (*fill)(const struct row *row, struct cell *ret);
 };
+
+/**
+ * Every column is written like this: scripts/manual.awk reads it too, and one
+ * without a function does not compile.
+ */
+#define COLUMN(name, type, use, help, fill) \
+	{ name, COLUMN_##type, COLUMN_##use, help, fill }
+
+struct table {
+	/** Name of the array in JSON. */
+	const char *name;
+	const struct column *columns;
+	size_t column_count;
+};
+
+#define TABLE(name, columns) \
+	{ name, columns, sizeof(columns) / sizeof(*columns) }
 
 /** What the options say about output. */
 struct output_options {
@@ -64,20 +95,20 @@ void cell_set_size(struct cell *cell, uint64_t bytes);
 
 /** "rw-p" */
 void cell_set_permissions(struct cell *cell, uint32_t permissions);
-/** "NAME (TID)" */
+/** What region @i protects. No text for GUARDMAPS_NONE. */
+void cell_set_kind(struct cell *cell, const struct guardmaps_map *map,
+		   uint32_t i);
+/** "NAME (TID)". No text for NULL. */
 void cell_set_owner(struct cell *cell, const struct guardmaps_owner *owner);
 
 #define OUTPUT_MAXIMUM_COLUMNS 64
 
-/** A table: which columns of which rows to print. */
+/** Which columns of a table to print, and how. */
 struct output {
-	const struct output_options *options;
-	/** Name of the array in JSON. */
-	const char *name;
-	const struct column *columns;
-	size_t column_count;
-	/** Indexes of the columns to print. */
-	int shown[OUTPUT_MAXIMUM_COLUMNS];
+	struct output_options options;
+	const struct table *table;
+	/** The columns to print. */
+	const struct column *shown[OUTPUT_MAXIMUM_COLUMNS];
 	size_t shown_count;
 };
 
@@ -86,21 +117,19 @@ struct output {
  * message that lists the columns if it names others.
  */
 void output_init(struct output *output, const struct output_options *options,
-		 const char *name, const struct column *columns,
-		 size_t column_count);
+		 const struct table *table);
 
 /** Show a column too, first or last, unless it is shown or -o was given. */
-void output_add_column(struct output *output, int column, bool first);
+void output_add_column(struct output *output, const char *name, bool first);
 
 /** Where rows come from. */
 struct output_rows {
 	size_t count;
-	/** Fill a cell of a row; some are asked for twice. */
-	void (*fill)(const void *context, size_t row, int column,
-		     struct cell *ret);
+	/** Find a row, which need only live until the next one is found. */
+	const struct row *(*find)(void *context, size_t number);
 	/** Colour of a row on a terminal (a libsmartcols name), or NULL. */
-	const char *(*color)(const void *context, size_t row);
-	const void *context;
+	const char *(*color)(const struct row *row);
+	void *context;
 };
 
 /** Print a table to standard output. Exits with a message on failure. */

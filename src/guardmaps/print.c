@@ -29,18 +29,18 @@ static void check(int error)
 
 static struct libscols_table *make_table(const struct output *output)
 {
-	const struct output_options *options = output->options;
+	const struct output_options *options = &output->options;
 	struct libscols_table *table = scols_new_table();
 
 	if (!table)
 		fail_out_of_memory();
-	check(scols_table_set_name(table, output->name));
+	check(scols_table_set_name(table, output->table->name));
 	check(scols_table_enable_raw(table, options->format == OUTPUT_RAW));
 	check(scols_table_enable_export(table, options->format == OUTPUT_PAIRS));
 	check(scols_table_enable_json(table, options->format == OUTPUT_JSON));
 	check(scols_table_enable_noheadings(table, options->no_headings));
 	for (size_t i = 0; i < output->shown_count; i++) {
-		const struct column *column = &output->columns[output->shown[i]];
+		const struct column *column = output->shown[i];
 		bool is_number = column->type == COLUMN_NUMBER;
 		struct libscols_column *made = scols_table_new_column(
 			table, column->name, 0, is_number ? SCOLS_FL_RIGHT : 0);
@@ -54,13 +54,13 @@ static struct libscols_table *make_table(const struct output *output)
 }
 
 static const char *fill_cell(const struct output *output,
-			     const struct output_rows *rows, size_t row,
-			     size_t shown, struct cell *cell)
+			     const struct row *row, size_t shown,
+			     struct cell *cell)
 {
 	cell->text = NULL;
-	cell->sizes_in_bytes = output->options->sizes_in_bytes ||
-			       output->options->format == OUTPUT_JSON;
-	rows->fill(rows->context, row, output->shown[shown], cell);
+	cell->sizes_in_bytes = output->options.sizes_in_bytes ||
+			       output->options.format == OUTPUT_JSON;
+	output->shown[shown]->fill(row, cell);
 	return cell->text;
 }
 
@@ -114,7 +114,7 @@ static char *make_utf8(const char *text)
 static void set_cell(const struct output *output, struct libscols_line *line,
 		     size_t shown, const char *text)
 {
-	if (!text || output->options->format != OUTPUT_JSON) {
+	if (!text || output->options.format != OUTPUT_JSON) {
 		check(scols_line_set_data(line, shown, text));
 		return;
 	}
@@ -124,17 +124,16 @@ static void set_cell(const struct output *output, struct libscols_line *line,
 }
 
 static void fill_line(const struct output *output,
-		      const struct output_rows *rows, size_t row,
+		      const struct output_rows *rows, size_t number,
 		      struct libscols_line *line)
 {
+	const struct row *row = rows->find(rows->context, number);
 	struct cell cell;
 
 	for (size_t i = 0; i < output->shown_count; i++)
-		set_cell(output, line, i,
-			 fill_cell(output, rows, row, i, &cell));
+		set_cell(output, line, i, fill_cell(output, row, i, &cell));
 	if (rows->color)
-		check(scols_line_set_color(line,
-					   rows->color(rows->context, row)));
+		check(scols_line_set_color(line, rows->color(row)));
 }
 
 /*
@@ -164,7 +163,7 @@ static void print_part(const struct output *output,
 		       struct libscols_table *table, bool is_first,
 		       bool is_last)
 {
-	if (output->options->format == OUTPUT_JSON) {
+	if (output->options.format == OUTPUT_JSON) {
 		print_json_part(table, is_first, is_last);
 		return;
 	}
@@ -175,16 +174,16 @@ static void print_part(const struct output *output,
 /* libsmartcols prints nothing at all for a table without rows. */
 static void print_empty(const struct output *output)
 {
-	enum output_format format = output->options->format;
+	enum output_format format = output->options.format;
 
 	if (format == OUTPUT_JSON)
-		printf("{\n   \"%s\": []\n}\n", output->name);
+		printf("{\n   \"%s\": []\n}\n", output->table->name);
 	if (format == OUTPUT_JSON || format == OUTPUT_PAIRS ||
-	    output->options->no_headings)
+	    output->options.no_headings)
 		return;
 	for (size_t i = 0; i < output->shown_count; i++)
 		printf("%s%s", i ? " " : "",
-		       output->columns[output->shown[i]].name);
+		       output->shown[i]->name);
 	putchar('\n');
 }
 
@@ -248,17 +247,18 @@ static void find_widths(const struct output *output,
 	struct cell cell;
 
 	for (size_t i = 0; i < output->shown_count; i++)
-		ret[i] = output->options->no_headings
+		ret[i] = output->options.no_headings
 				 ? 1
-				 : strlen(output->columns[output->shown[i]].name);
-	for (size_t row = 0; row < rows->count; row++)
+				 : strlen(output->shown[i]->name);
+	for (size_t number = 0; number < rows->count; number++) {
+		const struct row *row = rows->find(rows->context, number);
 		for (size_t i = 0; i < output->shown_count; i++) {
-			const char *text =
-				fill_cell(output, rows, row, i, &cell);
+			const char *text = fill_cell(output, row, i, &cell);
 			size_t width = text ? display_width(text) : 0;
 			if (width > ret[i])
 				ret[i] = width;
 		}
+	}
 }
 
 static void put_blanks(size_t count)
@@ -270,7 +270,7 @@ static void put_blanks(size_t count)
 static void put_cell(const struct output *output, size_t shown,
 		     const char *text, size_t width)
 {
-	enum column_type type = output->columns[output->shown[shown]].type;
+	enum column_type type = output->shown[shown]->type;
 	bool is_last = shown + 1 == output->shown_count;
 	size_t padding = width - strlen(text);
 
@@ -284,14 +284,13 @@ static void put_cell(const struct output *output, size_t shown,
 
 /* Returns false, with nothing printed, if a cell is not plain. */
 static bool print_plain_row(const struct output *output,
-			    const struct output_rows *rows, size_t row,
-			    const size_t *widths)
+			    const struct row *row, const size_t *widths)
 {
 	struct cell cells[OUTPUT_MAXIMUM_COLUMNS];
 	const char *texts[OUTPUT_MAXIMUM_COLUMNS];
 
 	for (size_t i = 0; i < output->shown_count; i++) {
-		texts[i] = fill_cell(output, rows, row, i, &cells[i]);
+		texts[i] = fill_cell(output, row, i, &cells[i]);
 		if (!texts[i])
 			texts[i] = "";
 		if (!is_plain(texts[i]))
@@ -325,15 +324,14 @@ static void print_long_table(const struct output *output,
 	find_widths(output, rows, widths);
 	set_widths(table, widths, output->shown_count);
 	check(scols_table_enable_noheadings(table, true));
-	if (!output->options->no_headings)
+	if (!output->options.no_headings)
 		for (size_t i = 0; i < output->shown_count; i++)
-			put_cell(output, i,
-				 output->columns[output->shown[i]].name,
-				 widths[i]);
-	for (size_t row = 0; row < rows->count; row++) {
-		if (print_plain_row(output, rows, row, widths))
+			put_cell(output, i, output->shown[i]->name, widths[i]);
+	for (size_t number = 0; number < rows->count; number++) {
+		const struct row *row = rows->find(rows->context, number);
+		if (print_plain_row(output, row, widths))
 			continue;
-		fill_line(output, rows, row, line);
+		fill_line(output, rows, number, line);
 		check(scols_print_table(table));
 	}
 }
@@ -355,7 +353,7 @@ void output_print(const struct output *output, const struct output_rows *rows)
 	}
 	struct libscols_table *table = make_table(output);
 	check(scols_table_enable_colors(table, rows->color && wants_colors()));
-	if (output->options->format == OUTPUT_TABLE && rows->count > LONG_TABLE)
+	if (output->options.format == OUTPUT_TABLE && rows->count > LONG_TABLE)
 		print_long_table(output, rows, table);
 	else
 		print_parts(output, rows, table);

@@ -9,38 +9,63 @@
 #include "command.h"
 #include "progress.h"
 
-enum {
-	COL_PID,
-	COL_COMMAND,
-	COL_REGIONS,
-	COL_SIZE,
-	COL_MAPPINGS,
-	COL_SAVED,
-	COL_SOURCE,
-};
-
-static const struct column columns[] = {
-	[COL_PID] = { "PID", COLUMN_NUMBER, true, "process id" },
-	[COL_COMMAND] = { "COMMAND", COLUMN_TEXT, true, "name of the process" },
-	[COL_REGIONS] = { "REGIONS", COLUMN_NUMBER, true, "guard regions" },
-	[COL_SIZE] = { "SIZE", COLUMN_NUMBER, true, "size of all of them" },
-	[COL_MAPPINGS] = { "MAPPINGS", COLUMN_NUMBER, true,
-			   "mappings that hold some" },
-	[COL_SAVED] = { "SAVED", COLUMN_NUMBER, true,
-			"mappings more that PROT_NONE guards would have cost" },
-	[COL_SOURCE] = { "SOURCE", COLUMN_TEXT, false,
-			 "kernel interface they were found by" },
-};
-
-const struct column_table all_columns = { columns,
-					  sizeof(columns) / sizeof(*columns) };
-
 struct row {
 	pid_t pid;
 	char command[64];
 	enum guardmaps_source source;
 	struct guardmaps_totals totals;
 };
+
+static void fill_pid(const struct row *row, struct cell *ret)
+{
+	cell_set_number(ret, row->pid);
+}
+
+static void fill_command(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, row->command);
+}
+
+static void fill_regions(const struct row *row, struct cell *ret)
+{
+	cell_set_number(ret, row->totals.regions);
+}
+
+static void fill_size(const struct row *row, struct cell *ret)
+{
+	cell_set_size(ret, row->totals.bytes);
+}
+
+static void fill_mappings(const struct row *row, struct cell *ret)
+{
+	cell_set_number(ret, row->totals.mappings);
+}
+
+static void fill_saved(const struct row *row, struct cell *ret)
+{
+	cell_set_number(ret, row->totals.mappings_saved);
+}
+
+static void fill_source(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, guardmaps_source_name(row->source));
+}
+
+static const struct column columns[] = {
+	COLUMN("PID", NUMBER, DEFAULT, "process id", fill_pid),
+	COLUMN("COMMAND", TEXT, DEFAULT, "name of the process", fill_command),
+	COLUMN("REGIONS", NUMBER, DEFAULT, "guard regions", fill_regions),
+	COLUMN("SIZE", NUMBER, DEFAULT, "size of all of them", fill_size),
+	COLUMN("MAPPINGS", NUMBER, DEFAULT, "mappings that hold some",
+	       fill_mappings),
+	COLUMN("SAVED", NUMBER, DEFAULT,
+	       "mappings more that PROT_NONE guards would have cost",
+	       fill_saved),
+	COLUMN("SOURCE", TEXT, OPTIONAL, "kernel interface they were found by",
+	       fill_source),
+};
+
+const struct table all_table = TABLE("processes", columns);
 
 struct sweep {
 	/* Ours, with the source that answered first: it is not sought anew. */
@@ -53,35 +78,11 @@ struct sweep {
 	struct guardmaps_error *unsupported;
 };
 
-static void fill_cell(const void *context, size_t number, int column,
-		      struct cell *ret)
+static const struct row *find_row(void *context, size_t number)
 {
 	const struct sweep *sweep = context;
-	const struct row *row = &sweep->rows[number];
 
-	switch (column) {
-	case COL_PID:
-		cell_set_number(ret, row->pid);
-		break;
-	case COL_COMMAND:
-		cell_set_text(ret, row->command);
-		break;
-	case COL_REGIONS:
-		cell_set_number(ret, row->totals.regions);
-		break;
-	case COL_SIZE:
-		cell_set_size(ret, row->totals.bytes);
-		break;
-	case COL_MAPPINGS:
-		cell_set_number(ret, row->totals.mappings);
-		break;
-	case COL_SAVED:
-		cell_set_number(ret, row->totals.mappings_saved);
-		break;
-	case COL_SOURCE:
-		cell_set_text(ret, guardmaps_source_name(row->source));
-		break;
-	}
+	return &sweep->rows[number];
 }
 
 static void add_row(struct sweep *sweep, const struct guardmaps_map *map)
@@ -211,13 +212,12 @@ enum exit_status all_command(const struct command *command)
 	struct sweep sweep = { .read = command->read };
 	struct output output;
 
-	output_init(&output, &command->output, "processes", columns,
-		    all_columns.count);
+	output_init(&output, &command->output, &all_table);
 	sweep_processes(&sweep);
 	if (sweep.outcome.done > 0 || sweep.outcome.failed == 0)
 		output_print(&output, &(struct output_rows){
 					      .count = sweep.count,
-					      .fill = fill_cell,
+					      .find = find_row,
 					      .context = &sweep,
 				      });
 	report_failures(&sweep);

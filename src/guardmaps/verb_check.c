@@ -13,32 +13,17 @@
 #include "criu.h"
 #include "criu_plugin.h"
 
-enum {
-	COL_ITEM,
-	COL_STATUS,
-	COL_DETAIL,
-};
-
-static const struct column columns[] = {
-	[COL_ITEM] = { "ITEM", COLUMN_TEXT, true, "what was looked at" },
-	[COL_STATUS] = { "STATUS", COLUMN_TEXT, true, "yes, no, or partly" },
-	[COL_DETAIL] = { "DETAIL", COLUMN_TEXT, true,
-			 "why not, or what it is good for" },
-};
-
-const struct column_table check_columns = { columns,
-					    sizeof(columns) / sizeof(*columns) };
-
 #define MAXIMUM_FINDINGS 16
 
-struct finding {
+/* A finding. */
+struct row {
 	char item[32];
 	const char *status;
 	char detail[PATH_MAX + 512];
 };
 
 struct check {
-	struct finding findings[MAXIMUM_FINDINGS];
+	struct row findings[MAXIMUM_FINDINGS];
 	size_t count;
 	/* This process, to try the sources on. */
 	struct guardmaps_process *self;
@@ -53,7 +38,7 @@ static void add(struct check *check, const char *item, const char *status,
 static void add(struct check *check, const char *item, const char *status,
 		const char *format, ...)
 {
-	struct finding *finding = &check->findings[check->count++];
+	struct row *finding = &check->findings[check->count++];
 	va_list arguments;
 
 	snprintf(finding->item, sizeof(finding->item), "%s", item);
@@ -266,23 +251,35 @@ static void check_plugin(struct check *check, const struct criu *criu)
 
 /* ---- The command ------------------------------------------------------ */
 
-static void fill_cell(const void *context, size_t row, int column,
-		      struct cell *ret)
+static void fill_item(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, row->item);
+}
+
+static void fill_status(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, row->status);
+}
+
+static void fill_detail(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, row->detail);
+}
+
+static const struct column columns[] = {
+	COLUMN("ITEM", TEXT, DEFAULT, "what was looked at", fill_item),
+	COLUMN("STATUS", TEXT, DEFAULT, "yes, no, or partly", fill_status),
+	COLUMN("DETAIL", TEXT, DEFAULT, "why not, or what it is good for",
+	       fill_detail),
+};
+
+const struct table check_table = TABLE("checks", columns);
+
+static const struct row *find_row(void *context, size_t number)
 {
 	const struct check *check = context;
-	const struct finding *finding = &check->findings[row];
 
-	switch (column) {
-	case COL_ITEM:
-		cell_set_text(ret, finding->item);
-		break;
-	case COL_STATUS:
-		cell_set_text(ret, finding->status);
-		break;
-	case COL_DETAIL:
-		cell_set_text(ret, finding->detail);
-		break;
-	}
+	return &check->findings[number];
 }
 
 enum exit_status check_command(const struct command *command)
@@ -299,11 +296,10 @@ enum exit_status check_command(const struct command *command)
 	check_plugin(&check, &criu);
 	guardmaps_process_close(check.self);
 
-	output_init(&output, &command->output, "checks", columns,
-		    check_columns.count);
+	output_init(&output, &command->output, &check_table);
 	output_print(&output, &(struct output_rows){
 				      .count = check.count,
-				      .fill = fill_cell,
+				      .find = find_row,
 				      .context = &check,
 			      });
 	if (check.has_source)

@@ -5,68 +5,78 @@
 
 #include "command.h"
 
-enum {
-	COL_CHANGE,
-	COL_START,
-	COL_END,
-	COL_SIZE,
-	COL_KIND,
-	COL_MAPPING,
+struct row {
+	const struct guardmaps_difference *difference;
+	/* The guard map that has the region. */
+	const struct guardmaps_map *map;
 };
+
+static void fill_change(const struct row *row, struct cell *ret)
+{
+	bool is_missing = row->difference->change == GUARDMAPS_MISSING;
+
+	cell_set_text(ret, is_missing ? "missing" : "extra");
+}
+
+static void fill_start(const struct row *row, struct cell *ret)
+{
+	cell_set_address(ret, row->difference->start);
+}
+
+static void fill_end(const struct row *row, struct cell *ret)
+{
+	cell_set_address(ret, row->difference->end);
+}
+
+static void fill_size(const struct row *row, struct cell *ret)
+{
+	cell_set_size(ret, row->difference->end - row->difference->start);
+}
+
+static void fill_kind(const struct row *row, struct cell *ret)
+{
+	cell_set_kind(ret, row->map, row->difference->region);
+}
+
+static void fill_mapping(const struct row *row, struct cell *ret)
+{
+	const struct guardmaps_region *region =
+		guardmaps_map_region(row->map, row->difference->region);
+
+	cell_set_text(ret,
+		      guardmaps_map_mapping(row->map, region->mapping)->name);
+}
 
 static const struct column columns[] = {
-	[COL_CHANGE] = { "CHANGE", COLUMN_TEXT, true,
-			 "missing: guarded in A only; extra: in B only" },
-	[COL_START] = { "START", COLUMN_TEXT, true, "first address" },
-	[COL_END] = { "END", COLUMN_TEXT, true, "first address behind it" },
-	[COL_SIZE] = { "SIZE", COLUMN_NUMBER, true, "size" },
-	[COL_KIND] = { "KIND", COLUMN_TEXT, true, "what the guard protects" },
-	[COL_MAPPING] = { "MAPPING", COLUMN_TEXT, true,
-			  "name of the mapping it lies in" },
+	COLUMN("CHANGE", TEXT, DEFAULT,
+	       "missing: guarded in A only; extra: in B only", fill_change),
+	COLUMN("START", TEXT, DEFAULT, "first address", fill_start),
+	COLUMN("END", TEXT, DEFAULT, "first address behind it", fill_end),
+	COLUMN("SIZE", NUMBER, DEFAULT, "size", fill_size),
+	COLUMN("KIND", TEXT, DEFAULT, "what the guard protects", fill_kind),
+	COLUMN("MAPPING", TEXT, DEFAULT, "name of the mapping it lies in",
+	       fill_mapping),
 };
 
-const struct column_table diff_columns = { columns,
-					   sizeof(columns) / sizeof(*columns) };
+const struct table diff_table = TABLE("differences", columns);
 
 struct diff {
 	/* By enum guardmaps_change: the guard map that has the region. */
 	struct guardmaps_map *maps[2];
 	struct guardmaps_difference *differences;
 	size_t count;
+	/* The row that was found last. */
+	struct row row;
 };
 
-static void fill_cell(const void *context, size_t row, int column,
-		      struct cell *ret)
+static const struct row *find_row(void *context, size_t number)
 {
-	const struct diff *diff = context;
-	const struct guardmaps_difference *difference = &diff->differences[row];
-	const struct guardmaps_map *map = diff->maps[difference->change];
+	struct diff *diff = context;
+	const struct guardmaps_difference *difference =
+		&diff->differences[number];
 
-	switch (column) {
-	case COL_CHANGE:
-		cell_set_text(ret, difference->change == GUARDMAPS_MISSING
-					   ? "missing" : "extra");
-		break;
-	case COL_START:
-		cell_set_address(ret, difference->start);
-		break;
-	case COL_END:
-		cell_set_address(ret, difference->end);
-		break;
-	case COL_SIZE:
-		cell_set_size(ret, difference->end - difference->start);
-		break;
-	case COL_KIND:
-		cell_set_text(ret, guardmaps_kind_name(guardmaps_map_region_kind(
-					   map, difference->region)));
-		break;
-	case COL_MAPPING:
-		cell_set_text(ret, guardmaps_map_mapping(
-					   map, guardmaps_map_region(
-							map, difference->region)
-							->mapping)->name);
-		break;
-	}
+	diff->row = (struct row){ difference, diff->maps[difference->change] };
+	return &diff->row;
 }
 
 /* A number is a process, anything else a file. */
@@ -89,8 +99,7 @@ enum exit_status diff_command(const struct command *command)
 	struct output output;
 	struct diff diff = {};
 
-	output_init(&output, &command->output, "differences", columns,
-		    diff_columns.count);
+	output_init(&output, &command->output, &diff_table);
 	diff.maps[GUARDMAPS_MISSING] = read_side(command, command->arguments[0]);
 	diff.maps[GUARDMAPS_EXTRA] = read_side(command, command->arguments[1]);
 	struct guardmaps_error *error =
@@ -103,7 +112,7 @@ enum exit_status diff_command(const struct command *command)
 	if (diff.count > 0 || command->output.format == OUTPUT_JSON)
 		output_print(&output, &(struct output_rows){
 					      .count = diff.count,
-					      .fill = fill_cell,
+					      .find = find_row,
 					      .context = &diff,
 				      });
 	free(diff.differences);

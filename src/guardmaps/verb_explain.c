@@ -9,147 +9,102 @@
 
 #include "command.h"
 
-enum {
-	COL_ADDRESS,
-	COL_VERDICT,
-	COL_START,
-	COL_END,
-	COL_KIND,
-	COL_OWNER,
-	COL_PERM,
-	COL_MAPPING,
-	COL_BELOW,
-	COL_ABOVE,
-};
-
-static const struct column columns[] = {
-	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, true, "the address" },
-	[COL_VERDICT] = { "VERDICT", COLUMN_TEXT, true,
-			  "what it is: guard, PROT_NONE, unmapped and so on" },
-	[COL_START] = { "START", COLUMN_TEXT, true,
-			"start of the guard region, or else of the mapping" },
-	[COL_END] = { "END", COLUMN_TEXT, true, "end of it" },
-	[COL_KIND] = { "KIND", COLUMN_TEXT, true, "what the guard protects" },
-	[COL_OWNER] = { "OWNER", COLUMN_TEXT, true,
-			"thread whose stack it guards, with its id" },
-	[COL_PERM] = { "PERM", COLUMN_TEXT, true, "permissions of the mapping" },
-	[COL_MAPPING] = { "MAPPING", COLUMN_TEXT, true,
-			  "name of the mapping, as in /proc/PID/maps" },
-	[COL_BELOW] = { "BELOW", COLUMN_TEXT, false,
-			"end of the nearest mapping below" },
-	[COL_ABOVE] = { "ABOVE", COLUMN_TEXT, false,
-			"start of the nearest mapping above" },
-};
-
-const struct column_table explain_columns = {
-	columns, sizeof(columns) / sizeof(*columns)
-};
-
-struct explanations {
+/* An address, and what the guard map has there; NULL for what it has not. */
+struct row {
 	const struct guardmaps_map *map;
-	struct guardmaps_explanation *each;
-	size_t count;
+	struct guardmaps_explanation explanation;
+	const struct guardmaps_mapping *mapping;
+	const struct guardmaps_region *region;
+	const struct guardmaps_owner *owner;
+	const struct guardmaps_mapping *below;
+	const struct guardmaps_mapping *above;
 };
-
-static const struct guardmaps_mapping *
-get_mapping(const struct guardmaps_map *map, uint32_t i)
-{
-	return i == GUARDMAPS_NONE ? NULL : guardmaps_map_mapping(map, i);
-}
-
-static const struct guardmaps_region *get_region(const struct guardmaps_map *map,
-						 uint32_t i)
-{
-	return i == GUARDMAPS_NONE ? NULL : guardmaps_map_region(map, i);
-}
-
-static const struct guardmaps_owner *
-get_owner(const struct guardmaps_map *map, const struct guardmaps_region *region)
-{
-	return !region || region->owner == GUARDMAPS_NONE
-		       ? NULL
-		       : guardmaps_map_owner(map, region->owner);
-}
 
 /* ---- As a table ------------------------------------------------------- */
 
-static void fill_region(const struct guardmaps_map *map,
-			const struct guardmaps_explanation *explanation,
-			int column, struct cell *ret)
+static void fill_address(const struct row *row, struct cell *ret)
 {
-	const struct guardmaps_region *region =
-		get_region(map, explanation->region);
-	const struct guardmaps_owner *owner = get_owner(map, region);
-
-	if (column == COL_KIND && region)
-		cell_set_text(ret, guardmaps_kind_name(guardmaps_map_region_kind(
-					   map, explanation->region)));
-	if (column == COL_OWNER && owner)
-		cell_set_owner(ret, owner);
+	cell_set_address(ret, row->explanation.address);
 }
 
-static void fill_place(const struct guardmaps_map *map,
-		       const struct guardmaps_explanation *explanation,
-		       int column, struct cell *ret)
+static void fill_verdict(const struct row *row, struct cell *ret)
 {
-	const struct guardmaps_mapping *mapping =
-		get_mapping(map, explanation->mapping);
-	const struct guardmaps_region *region =
-		get_region(map, explanation->region);
-
-	if (!mapping)
-		return;
-	switch (column) {
-	case COL_START:
-		cell_set_address(ret, region ? region->start : mapping->start);
-		break;
-	case COL_END:
-		cell_set_address(ret, region ? region->end : mapping->end);
-		break;
-	case COL_PERM:
-		cell_set_permissions(ret, mapping->permissions);
-		break;
-	case COL_MAPPING:
-		cell_set_text(ret, mapping->name);
-		break;
-	}
+	cell_set_text(ret, guardmaps_verdict_name(row->explanation.verdict));
 }
 
-static void fill_cell(const void *context, size_t row, int column,
-		      struct cell *ret)
+static void fill_start(const struct row *row, struct cell *ret)
 {
-	const struct explanations *explanations = context;
-	const struct guardmaps_map *map = explanations->map;
-	const struct guardmaps_explanation *explanation =
-		&explanations->each[row];
-	const struct guardmaps_mapping *below =
-		get_mapping(map, explanation->mapping_below);
-	const struct guardmaps_mapping *above =
-		get_mapping(map, explanation->mapping_above);
-
-	switch (column) {
-	case COL_ADDRESS:
-		cell_set_address(ret, explanation->address);
-		break;
-	case COL_VERDICT:
-		cell_set_text(ret, guardmaps_verdict_name(explanation->verdict));
-		break;
-	case COL_KIND:
-	case COL_OWNER:
-		fill_region(map, explanation, column, ret);
-		break;
-	case COL_BELOW:
-		if (below)
-			cell_set_address(ret, below->end);
-		break;
-	case COL_ABOVE:
-		if (above)
-			cell_set_address(ret, above->start);
-		break;
-	default:
-		fill_place(map, explanation, column, ret);
-	}
+	if (row->region)
+		cell_set_address(ret, row->region->start);
+	else if (row->mapping)
+		cell_set_address(ret, row->mapping->start);
 }
+
+static void fill_end(const struct row *row, struct cell *ret)
+{
+	if (row->region)
+		cell_set_address(ret, row->region->end);
+	else if (row->mapping)
+		cell_set_address(ret, row->mapping->end);
+}
+
+static void fill_kind(const struct row *row, struct cell *ret)
+{
+	cell_set_kind(ret, row->map, row->explanation.region);
+}
+
+static void fill_owner(const struct row *row, struct cell *ret)
+{
+	cell_set_owner(ret, row->owner);
+}
+
+static void fill_permissions(const struct row *row, struct cell *ret)
+{
+	if (row->mapping)
+		cell_set_permissions(ret, row->mapping->permissions);
+}
+
+static void fill_mapping(const struct row *row, struct cell *ret)
+{
+	if (row->mapping)
+		cell_set_text(ret, row->mapping->name);
+}
+
+static void fill_below(const struct row *row, struct cell *ret)
+{
+	if (row->below)
+		cell_set_address(ret, row->below->end);
+}
+
+static void fill_above(const struct row *row, struct cell *ret)
+{
+	if (row->above)
+		cell_set_address(ret, row->above->start);
+}
+
+static const struct column columns[] = {
+	COLUMN("ADDRESS", TEXT, DEFAULT, "the address", fill_address),
+	COLUMN("VERDICT", TEXT, DEFAULT,
+	       "what it is: guard, PROT_NONE, unmapped and so on",
+	       fill_verdict),
+	COLUMN("START", TEXT, DEFAULT,
+	       "start of the guard region, or else of the mapping",
+	       fill_start),
+	COLUMN("END", TEXT, DEFAULT, "end of it", fill_end),
+	COLUMN("KIND", TEXT, DEFAULT, "what the guard protects", fill_kind),
+	COLUMN("OWNER", TEXT, DEFAULT,
+	       "thread whose stack it guards, with its id", fill_owner),
+	COLUMN("PERM", TEXT, DEFAULT, "permissions of the mapping",
+	       fill_permissions),
+	COLUMN("MAPPING", TEXT, DEFAULT,
+	       "name of the mapping, as in /proc/PID/maps", fill_mapping),
+	COLUMN("BELOW", TEXT, OPTIONAL, "end of the nearest mapping below",
+	       fill_below),
+	COLUMN("ABOVE", TEXT, OPTIONAL, "start of the nearest mapping above",
+	       fill_above),
+};
+
+const struct table explain_table = TABLE("addresses", columns);
 
 /* ---- In words --------------------------------------------------------- */
 
@@ -174,52 +129,45 @@ static void print_distance(uint64_t distance, const char *where)
 		printf("           %s %s\n", size, where);
 }
 
-static void print_neighbours(const struct guardmaps_map *map,
-			     const struct guardmaps_explanation *explanation)
+static void print_neighbours(const struct row *row)
 {
-	const struct guardmaps_mapping *below =
-		get_mapping(map, explanation->mapping_below);
-	const struct guardmaps_mapping *above =
-		get_mapping(map, explanation->mapping_above);
+	uint64_t address = row->explanation.address;
 
-	if (above) {
-		print_mapping("above", above);
-		print_distance(above->start - explanation->address,
+	if (row->above) {
+		print_mapping("above", row->above);
+		print_distance(row->above->start - address,
 			       "up from the address");
 	}
-	if (below) {
-		print_mapping("below", below);
-		print_distance(explanation->address - below->end,
+	if (row->below) {
+		print_mapping("below", row->below);
+		print_distance(address - row->below->end,
 			       "down from the address");
 	}
-	if (above && strcmp(above->name, "[stack]") == 0)
+	if (row->above && strcmp(row->above->name, "[stack]") == 0)
 		puts("  The first thread's stack grows down to here: a stack overflow, if its limit is reached.");
 }
 
-static void print_guard(const struct guardmaps_map *map,
-			const struct guardmaps_explanation *explanation)
+static void print_guard(const struct row *row)
 {
-	const struct guardmaps_region *region =
-		get_region(map, explanation->region);
+	const struct guardmaps_region *region = row->region;
 	char size[TEXT_NUMBER_SIZE];
 
 	if (!region) {
 		puts("  It was installed while the process was read.");
 		return;
 	}
-	const struct guardmaps_owner *owner = get_owner(map, region);
 	text_size(size, region->end - region->start);
 	printf("  region   0x%" PRIx64 "-0x%" PRIx64 ", %s, found by %s\n",
 	       region->start, region->end, size,
-	       guardmaps_source_name(guardmaps_map_source(map)));
+	       guardmaps_source_name(guardmaps_map_source(row->map)));
 	printf("  kind     %s\n", guardmaps_kind_name(guardmaps_map_region_kind(
-					   map, explanation->region)));
-	if (!owner)
+					   row->map, row->explanation.region)));
+	if (!row->owner)
 		return;
 	printf("  owner    thread ");
-	text_print_name(owner->name);
+	text_print_name(row->owner->name);
 	printf(" (%d): an access from above is an overflow of its stack\n",
-	       owner->tid);
+	       row->owner->tid);
 }
 
 static const char *sentence(enum guardmaps_verdict verdict)
@@ -246,18 +194,18 @@ static const char *sentence(enum guardmaps_verdict verdict)
 	}
 }
 
-static void print_in_words(const struct guardmaps_map *map,
-			   const struct guardmaps_explanation *explanation)
+static void print_in_words(const struct row *row)
 {
-	printf("0x%" PRIx64 " %s.\n", explanation->address,
-	       sentence(explanation->verdict));
-	if (explanation->verdict == GUARDMAPS_VERDICT_GUARD)
-		print_guard(map, explanation);
-	if (explanation->mapping != GUARDMAPS_NONE)
-		print_mapping("mapping",
-			      get_mapping(map, explanation->mapping));
-	else if (explanation->verdict != GUARDMAPS_VERDICT_NULL_PAGE)
-		print_neighbours(map, explanation);
+	enum guardmaps_verdict verdict = row->explanation.verdict;
+
+	printf("0x%" PRIx64 " %s.\n", row->explanation.address,
+	       sentence(verdict));
+	if (verdict == GUARDMAPS_VERDICT_GUARD)
+		print_guard(row);
+	if (row->mapping)
+		print_mapping("mapping", row->mapping);
+	else if (verdict != GUARDMAPS_VERDICT_NULL_PAGE)
+		print_neighbours(row);
 }
 
 /* ---- The command ------------------------------------------------------ */
@@ -293,66 +241,89 @@ static enum guardmaps_marker read_marker(const struct command *command,
 	return marker;
 }
 
-static void explain_each(const struct command *command,
-			 struct guardmaps_process *process,
-			 struct explanations *explanations)
+static const struct guardmaps_mapping *
+get_mapping(const struct guardmaps_map *map, uint32_t i)
 {
-	size_t count = command->argument_count - 1;
-
-	explanations->each =
-		allocate(NULL, count, sizeof(*explanations->each));
-	for (; explanations->count < count; explanations->count++) {
-		struct guardmaps_explanation *explanation =
-			&explanations->each[explanations->count];
-		uint64_t address = parse_address(
-			command->arguments[explanations->count + 1]);
-		guardmaps_explain(explanations->map, address,
-				  GUARDMAPS_MARKER_NONE, explanation);
-		if (explanation->mapping == GUARDMAPS_NONE)
-			continue;
-		guardmaps_explain(explanations->map, address,
-				  read_marker(command, process, address),
-				  explanation);
-	}
+	return i == GUARDMAPS_NONE ? NULL : guardmaps_map_mapping(map, i);
 }
 
-static void print_explanations(const struct command *command,
-			       const struct explanations *explanations)
+static void find_objects(struct row *row)
+{
+	const struct guardmaps_explanation *explanation = &row->explanation;
+	const struct guardmaps_map *map = row->map;
+
+	row->mapping = get_mapping(map, explanation->mapping);
+	row->below = get_mapping(map, explanation->mapping_below);
+	row->above = get_mapping(map, explanation->mapping_above);
+	if (explanation->region == GUARDMAPS_NONE)
+		return;
+	row->region = guardmaps_map_region(map, explanation->region);
+	if (row->region->owner != GUARDMAPS_NONE)
+		row->owner = guardmaps_map_owner(map, row->region->owner);
+}
+
+static struct row explain(const struct command *command,
+			  struct guardmaps_process *process,
+			  const struct guardmaps_map *map, uint64_t address)
+{
+	struct row row = { .map = map };
+
+	guardmaps_explain(map, address, GUARDMAPS_MARKER_NONE,
+			  &row.explanation);
+	if (row.explanation.mapping != GUARDMAPS_NONE)
+		guardmaps_explain(map, address,
+				  read_marker(command, process, address),
+				  &row.explanation);
+	find_objects(&row);
+	return row;
+}
+
+static const struct row *find_row(void *context, size_t number)
+{
+	const struct row *rows = context;
+
+	return &rows[number];
+}
+
+static void print_rows(const struct command *command, struct row *rows,
+		       size_t count)
 {
 	struct output output;
 
 	if (command->output.format == OUTPUT_TABLE && !command->output.columns) {
-		for (size_t i = 0; i < explanations->count; i++)
-			print_in_words(explanations->map,
-				       &explanations->each[i]);
+		for (size_t i = 0; i < count; i++)
+			print_in_words(&rows[i]);
 		return;
 	}
-	output_init(&output, &command->output, "addresses", columns,
-		    explain_columns.count);
+	output_init(&output, &command->output, &explain_table);
 	output_print(&output, &(struct output_rows){
-				      .count = explanations->count,
-				      .fill = fill_cell,
-				      .context = explanations,
+				      .count = count,
+				      .find = find_row,
+				      .context = rows,
 			      });
 }
 
 enum exit_status explain_command(const struct command *command)
 {
+	size_t count = command->argument_count - 1;
 	struct guardmaps_process *process;
 	struct guardmaps_map *map;
 
-	for (int i = 1; i < command->argument_count; i++)
-		parse_address(command->arguments[i]);
-	struct guardmaps_error *error = open_process(
-		&command->read, parse_pid(command->arguments[0]), &process, &map);
+	for (size_t i = 0; i < count; i++)
+		parse_address(command->arguments[i + 1]);
+	struct guardmaps_error *error =
+		open_process(&command->read, parse_pid(command->arguments[0]),
+			     &process, &map);
 	if (!error)
 		error = guardmaps_find_owners(process, map);
 	if (error)
 		fail(error);
-	struct explanations explanations = { .map = map };
-	explain_each(command, process, &explanations);
-	print_explanations(command, &explanations);
-	free(explanations.each);
+	struct row *rows = allocate(NULL, count, sizeof(*rows));
+	for (size_t i = 0; i < count; i++)
+		rows[i] = explain(command, process, map,
+				  parse_address(command->arguments[i + 1]));
+	print_rows(command, rows, count);
+	free(rows);
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);
 	return EXIT_DONE;

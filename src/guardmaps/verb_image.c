@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "command.h"
+#include "list.h"
 
 enum exit_status save_command(const struct command *command)
 {
@@ -23,12 +24,14 @@ enum exit_status save_command(const struct command *command)
 enum exit_status show_command(const struct command *command)
 {
 	struct guardmaps_map *map;
+	struct output output;
 
 	struct guardmaps_error *error = guardmaps_image_read(
 		AT_FDCWD, command->arguments[0], &map);
 	if (error)
 		fail(error);
-	list_print(command, &map, 1);
+	output_init(&output, &command->output, &list_table);
+	list_print(&output, &map, 1, false);
 	list_note_empty(map);
 	guardmaps_map_destroy(map);
 	return EXIT_DONE;

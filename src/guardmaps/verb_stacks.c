@@ -5,61 +5,9 @@
 
 #include "command.h"
 
-enum {
-	COL_PID,
-	COL_TID,
-	COL_NAME,
-	COL_STACK,
-	COL_STACKEND,
-	COL_SIZE,
-	COL_SP,
-	COL_USED,
-	COL_PEAK,
-	COL_HEADROOM,
-	COL_GUARD,
-	COL_GUARDSTART,
-	COL_GUARDSIZE,
-	COL_NOTE,
-};
-
-static const struct column columns[] = {
-	[COL_PID] = { "PID", COLUMN_NUMBER, false, "process id" },
-	[COL_TID] = { "TID", COLUMN_NUMBER, true, "thread id" },
-	[COL_NAME] = { "NAME", COLUMN_TEXT, true, "name of the thread" },
-	[COL_STACK] = { "STACK", COLUMN_TEXT, true,
-			"lowest address of the stack, above its guard" },
-	[COL_STACKEND] = { "STACKEND", COLUMN_TEXT, false,
-			   "first address behind the stack" },
-	[COL_SIZE] = { "SIZE", COLUMN_NUMBER, true, "size of the stack" },
-	[COL_SP] = { "SP", COLUMN_TEXT, false, "stack pointer" },
-	[COL_USED] = { "USED", COLUMN_NUMBER, true,
-		       "in use now, by the stack pointer" },
-	[COL_PEAK] = { "PEAK", COLUMN_NUMBER, true,
-		       "ever used, by the deepest page touched" },
-	[COL_HEADROOM] = { "HEADROOM", COLUMN_NUMBER, true,
-			   "never used yet: SIZE less PEAK" },
-	[COL_GUARD] = { "GUARD", COLUMN_TEXT, true,
-			"what stops an overflow: marker, PROT_NONE, gap, none, unknown" },
-	[COL_GUARDSTART] = { "GUARDSTART", COLUMN_TEXT, false,
-			     "lowest address of the guard" },
-	[COL_GUARDSIZE] = { "GUARDSIZE", COLUMN_NUMBER, false,
-			    "size of the guard" },
-	[COL_NOTE] = { "NOTE", COLUMN_TEXT, true,
-		       "unguarded; low headroom; why USED is not known" },
-};
-
-const struct column_table stacks_columns = {
-	columns, sizeof(columns) / sizeof(*columns)
-};
-
 struct row {
 	pid_t pid;
 	const struct guardmaps_thread *thread;
-};
-
-struct stacks {
-	struct row *rows;
-	size_t count;
 };
 
 static bool has_stack(const struct guardmaps_thread *thread)
@@ -83,6 +31,11 @@ static uint64_t used(const struct guardmaps_thread *thread)
 	return thread->stack_end - thread->stack_pointer;
 }
 
+static bool has_peak(const struct guardmaps_thread *thread)
+{
+	return has_stack(thread) && thread->deepest_touched;
+}
+
 static uint64_t peak(const struct guardmaps_thread *thread)
 {
 	return thread->stack_end - thread->deepest_touched;
@@ -93,11 +46,11 @@ static bool find_headroom(const struct guardmaps_thread *thread, uint64_t *ret)
 {
 	uint64_t most = 0;
 
-	if (!has_used(thread) && !thread->deepest_touched)
+	if (!has_used(thread) && !has_peak(thread))
 		return false;
 	if (has_used(thread))
 		most = used(thread);
-	if (thread->deepest_touched && peak(thread) > most)
+	if (has_peak(thread) && peak(thread) > most)
 		most = peak(thread);
 	*ret = stack_size(thread) - most;
 	return true;
@@ -133,8 +86,89 @@ stack_pointer_note(enum guardmaps_stack_pointer_state state)
 	}
 }
 
-static void fill_note(const struct guardmaps_thread *thread, struct cell *ret)
+/* ---- Columns ---------------------------------------------------------- */
+
+static void fill_pid(const struct row *row, struct cell *ret)
 {
+	cell_set_number(ret, row->pid);
+}
+
+static void fill_tid(const struct row *row, struct cell *ret)
+{
+	cell_set_number(ret, row->thread->tid);
+}
+
+static void fill_name(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, row->thread->name);
+}
+
+static void fill_stack(const struct row *row, struct cell *ret)
+{
+	if (has_stack(row->thread))
+		cell_set_address(ret, row->thread->stack_start);
+}
+
+static void fill_stack_end(const struct row *row, struct cell *ret)
+{
+	if (has_stack(row->thread))
+		cell_set_address(ret, row->thread->stack_end);
+}
+
+static void fill_size(const struct row *row, struct cell *ret)
+{
+	if (has_stack(row->thread))
+		cell_set_size(ret, stack_size(row->thread));
+}
+
+static void fill_stack_pointer(const struct row *row, struct cell *ret)
+{
+	if (row->thread->stack_pointer)
+		cell_set_address(ret, row->thread->stack_pointer);
+}
+
+static void fill_used(const struct row *row, struct cell *ret)
+{
+	if (has_used(row->thread))
+		cell_set_size(ret, used(row->thread));
+}
+
+static void fill_peak(const struct row *row, struct cell *ret)
+{
+	if (has_peak(row->thread))
+		cell_set_size(ret, peak(row->thread));
+}
+
+static void fill_headroom(const struct row *row, struct cell *ret)
+{
+	uint64_t headroom;
+
+	if (find_headroom(row->thread, &headroom))
+		cell_set_size(ret, headroom);
+}
+
+static void fill_guard(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, guardmaps_stack_guard_name(row->thread->guard));
+}
+
+static void fill_guard_start(const struct row *row, struct cell *ret)
+{
+	if (row->thread->guard_end)
+		cell_set_address(ret, row->thread->guard_start);
+}
+
+static void fill_guard_size(const struct row *row, struct cell *ret)
+{
+	const struct guardmaps_thread *thread = row->thread;
+
+	if (thread->guard_end)
+		cell_set_size(ret, thread->guard_end - thread->guard_start);
+}
+
+static void fill_note(const struct row *row, struct cell *ret)
+{
+	const struct guardmaps_thread *thread = row->thread;
 	const char *pointer = stack_pointer_note(thread->stack_pointer_state);
 	const char *guard = is_unguarded(thread) ? "unguarded" : "";
 	const char *low = is_low(thread) ? "low headroom" : "";
@@ -145,85 +179,54 @@ static void fill_note(const struct guardmaps_thread *thread, struct cell *ret)
 		    (*guard || *low) && *pointer ? ", " : "", pointer);
 }
 
-static void fill_stack(const struct guardmaps_thread *thread, int column,
-		       struct cell *ret)
-{
-	uint64_t headroom;
+static const struct column columns[] = {
+	COLUMN("PID", NUMBER, OPTIONAL, "process id", fill_pid),
+	COLUMN("TID", NUMBER, DEFAULT, "thread id", fill_tid),
+	COLUMN("NAME", TEXT, DEFAULT, "name of the thread", fill_name),
+	COLUMN("STACK", TEXT, DEFAULT,
+	       "lowest address of the stack, above its guard", fill_stack),
+	COLUMN("STACKEND", TEXT, OPTIONAL, "first address behind the stack",
+	       fill_stack_end),
+	COLUMN("SIZE", NUMBER, DEFAULT, "size of the stack", fill_size),
+	COLUMN("SP", TEXT, OPTIONAL, "stack pointer", fill_stack_pointer),
+	COLUMN("USED", NUMBER, DEFAULT, "in use now, by the stack pointer",
+	       fill_used),
+	COLUMN("PEAK", NUMBER, DEFAULT,
+	       "ever used, by the deepest page touched", fill_peak),
+	COLUMN("HEADROOM", NUMBER, DEFAULT, "never used yet: SIZE less PEAK",
+	       fill_headroom),
+	COLUMN("GUARD", TEXT, DEFAULT,
+	       "what stops an overflow: marker, PROT_NONE, gap, none, unknown",
+	       fill_guard),
+	COLUMN("GUARDSTART", TEXT, OPTIONAL, "lowest address of the guard",
+	       fill_guard_start),
+	COLUMN("GUARDSIZE", NUMBER, OPTIONAL, "size of the guard",
+	       fill_guard_size),
+	COLUMN("NOTE", TEXT, DEFAULT,
+	       "unguarded; low headroom; why USED is not known", fill_note),
+};
 
-	switch (column) {
-	case COL_STACK:
-		cell_set_address(ret, thread->stack_start);
-		break;
-	case COL_STACKEND:
-		cell_set_address(ret, thread->stack_end);
-		break;
-	case COL_SIZE:
-		cell_set_size(ret, stack_size(thread));
-		break;
-	case COL_USED:
-		if (has_used(thread))
-			cell_set_size(ret, used(thread));
-		break;
-	case COL_PEAK:
-		if (thread->deepest_touched)
-			cell_set_size(ret, peak(thread));
-		break;
-	case COL_HEADROOM:
-		if (find_headroom(thread, &headroom))
-			cell_set_size(ret, headroom);
-		break;
-	}
-}
+const struct table stacks_table = TABLE("threads", columns);
 
-static void fill_cell(const void *context, size_t row, int column,
-		      struct cell *ret)
-{
-	const struct stacks *stacks = context;
-	const struct guardmaps_thread *thread = stacks->rows[row].thread;
+/* ---- The command ------------------------------------------------------ */
 
-	switch (column) {
-	case COL_PID:
-		cell_set_number(ret, stacks->rows[row].pid);
-		break;
-	case COL_TID:
-		cell_set_number(ret, thread->tid);
-		break;
-	case COL_NAME:
-		cell_set_text(ret, thread->name);
-		break;
-	case COL_SP:
-		if (thread->stack_pointer)
-			cell_set_address(ret, thread->stack_pointer);
-		break;
-	case COL_GUARD:
-		cell_set_text(ret, guardmaps_stack_guard_name(thread->guard));
-		break;
-	case COL_GUARDSTART:
-		if (thread->guard_end)
-			cell_set_address(ret, thread->guard_start);
-		break;
-	case COL_GUARDSIZE:
-		if (thread->guard_end)
-			cell_set_size(ret,
-				      thread->guard_end - thread->guard_start);
-		break;
-	case COL_NOTE:
-		fill_note(thread, ret);
-		break;
-	default:
-		if (has_stack(thread))
-			fill_stack(thread, column, ret);
-	}
-}
+struct stacks {
+	struct row *rows;
+	size_t count;
+};
 
-static const char *choose_color(const void *context, size_t row)
+static const struct row *find_row(void *context, size_t number)
 {
 	const struct stacks *stacks = context;
-	const struct guardmaps_thread *thread = stacks->rows[row].thread;
 
-	if (is_unguarded(thread))
+	return &stacks->rows[number];
+}
+
+static const char *choose_color(const struct row *row)
+{
+	if (is_unguarded(row->thread))
 		return "red";
-	return is_low(thread) ? "yellow" : NULL;
+	return is_low(row->thread) ? "yellow" : NULL;
 }
 
 static struct guardmaps_error *read_threads(const struct command *command,
@@ -256,17 +259,16 @@ static void add_rows(struct stacks *stacks, pid_t pid,
 }
 
 static void print_stacks(const struct command *command,
-			 const struct stacks *stacks)
+			 struct stacks *stacks)
 {
 	struct output output;
 
-	output_init(&output, &command->output, "threads", columns,
-		    stacks_columns.count);
+	output_init(&output, &command->output, &stacks_table);
 	if (command->argument_count > 1)
-		output_add_column(&output, COL_PID, true);
+		output_add_column(&output, "PID", true);
 	output_print(&output, &(struct output_rows){
 				      .count = stacks->count,
-				      .fill = fill_cell,
+				      .find = find_row,
 				      .color = choose_color,
 				      .context = stacks,
 			      });
