@@ -145,8 +145,6 @@ static const struct column columns[] = {
 	       fill_mapping_name),
 };
 
-const struct table list_table = TABLE("guards", columns);
-
 /* Where a row comes from: a region, or a marker run, of one guard map. */
 struct place {
 	uint32_t map;
@@ -220,6 +218,12 @@ static const struct row *find_row(void *context, size_t number)
 	return &list->row;
 }
 
+const struct table list_table = {
+	.name = "guards",
+	TABLE_COLUMNS(columns),
+	.find = find_row,
+};
+
 /* Regions and marker runs of one guard map, merged in ascending order. */
 static void merge_places(struct list *list, uint32_t map)
 {
@@ -267,11 +271,7 @@ void list_print(const struct output *output, struct guardmaps_map **maps,
 	struct list list;
 
 	init_list(&list, maps, count, markers);
-	output_print(output, &(struct output_rows){
-				     .count = list.row_count,
-				     .find = find_row,
-				     .context = &list,
-			     });
+	output_print(output, &list, list.row_count);
 	free(list.places);
 	free(list.bases);
 }

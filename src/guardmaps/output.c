@@ -132,12 +132,11 @@ static void show_default_columns(struct output *output)
 	}
 }
 
-void output_init(struct output *output, const struct output_options *options,
-		 const struct table *table)
+void output_init(struct output *output, const struct table *table)
 {
-	const char *list = options->columns;
+	const char *list = output->options.columns;
 
-	*output = (struct output){ .options = *options, .table = table };
+	output->table = table;
 	if (!list || *list == '+')
 		show_default_columns(output);
 	if (!list)

@@ -61,10 +61,14 @@ struct table {
 	const char *name;
 	const struct column *columns;
 	size_t column_count;
+	/** Find a row, which need only live until the next one is found. */
+	const struct row *(*find)(void *rows, size_t number);
+	/** Colour of a row on a terminal (a libsmartcols name), or NULL. */
+	const char *(*color)(const struct row *row);
 };
 
-#define TABLE(name, columns) \
-	{ name, columns, sizeof(columns) / sizeof(*columns) }
+#define TABLE_COLUMNS(columns) \
+	.columns = columns, .column_count = sizeof(columns) / sizeof(*columns)
 
 /** What the options say about output. */
 struct output_options {
@@ -105,6 +109,7 @@ void cell_set_owner(struct cell *cell, const struct guardmaps_owner *owner);
 
 /** Which columns of a table to print, and how. */
 struct output {
+	/** Set before output_init(). */
 	struct output_options options;
 	const struct table *table;
 	/** The columns to print. */
@@ -113,26 +118,19 @@ struct output {
 };
 
 /**
- * Choose the columns: those by default, or those that -o names. Exits with a
- * message that lists the columns if it names others.
+ * Choose the columns of a table: those by default, or those that the options
+ * name. Exits with a message that lists the columns if they name others.
  */
-void output_init(struct output *output, const struct output_options *options,
-		 const struct table *table);
+void output_init(struct output *output, const struct table *table);
 
 /** Show a column too, first or last, unless it is shown or -o was given. */
 void output_add_column(struct output *output, const char *name, bool first);
 
-/** Where rows come from. */
-struct output_rows {
-	size_t count;
-	/** Find a row, which need only live until the next one is found. */
-	const struct row *(*find)(void *context, size_t number);
-	/** Colour of a row on a terminal (a libsmartcols name), or NULL. */
-	const char *(*color)(const struct row *row);
-	void *context;
-};
-
-/** Print a table to standard output. Exits with a message on failure. */
-void output_print(const struct output *output, const struct output_rows *rows);
+/**
+ * Print a table to standard output. Exits with a message on failure.
+ *
+ * @rows: what the table's find() finds them in.
+ */
+void output_print(const struct output *output, void *rows, size_t count);
 
 #endif /* OUTPUT_H */

@@ -123,17 +123,15 @@ static void set_cell(const struct output *output, struct libscols_line *line,
 	free(utf8);
 }
 
-static void fill_line(const struct output *output,
-		      const struct output_rows *rows, size_t number,
+static void fill_line(const struct output *output, const struct row *row,
 		      struct libscols_line *line)
 {
-	const struct row *row = rows->find(rows->context, number);
 	struct cell cell;
 
 	for (size_t i = 0; i < output->shown_count; i++)
 		set_cell(output, line, i, fill_cell(output, row, i, &cell));
-	if (rows->color)
-		check(scols_line_set_color(line, rows->color(row)));
+	if (output->table->color)
+		check(scols_line_set_color(line, output->table->color(row)));
 }
 
 /*
@@ -188,15 +186,14 @@ static void print_empty(const struct output *output)
 }
 
 /* Lines are made for the first part and filled anew for each that follows. */
-static void print_parts(const struct output *output,
-			const struct output_rows *rows,
-			struct libscols_table *table)
+static void print_parts(const struct output *output, void *rows,
+			size_t row_count, struct libscols_table *table)
 {
 	struct libscols_line *lines[ROWS_PER_TABLE];
 	size_t line_count = 0;
 
-	for (size_t first = 0; first < rows->count; first += ROWS_PER_TABLE) {
-		size_t count = rows->count - first;
+	for (size_t first = 0; first < row_count; first += ROWS_PER_TABLE) {
+		size_t count = row_count - first;
 		bool is_last = count <= ROWS_PER_TABLE;
 		if (!is_last)
 			count = ROWS_PER_TABLE;
@@ -209,7 +206,8 @@ static void print_parts(const struct output *output,
 			check(scols_table_remove_line(table,
 						      lines[line_count - 1]));
 		for (size_t i = 0; i < count; i++)
-			fill_line(output, rows, first + i, lines[i]);
+			fill_line(output, output->table->find(rows, first + i),
+				  lines[i]);
 		print_part(output, table, first == 0, is_last);
 	}
 }
@@ -241,8 +239,8 @@ static size_t display_width(const char *text)
 }
 
 /* The width of each column: that of its widest cell, or its heading. */
-static void find_widths(const struct output *output,
-			const struct output_rows *rows, size_t *ret)
+static void find_widths(const struct output *output, void *rows,
+			size_t row_count, size_t *ret)
 {
 	struct cell cell;
 
@@ -250,8 +248,8 @@ static void find_widths(const struct output *output,
 		ret[i] = output->options.no_headings
 				 ? 1
 				 : strlen(output->shown[i]->name);
-	for (size_t number = 0; number < rows->count; number++) {
-		const struct row *row = rows->find(rows->context, number);
+	for (size_t number = 0; number < row_count; number++) {
+		const struct row *row = output->table->find(rows, number);
 		for (size_t i = 0; i < output->shown_count; i++) {
 			const char *text = fill_cell(output, row, i, &cell);
 			size_t width = text ? display_width(text) : 0;
@@ -312,26 +310,25 @@ static void set_widths(struct libscols_table *table, const size_t *widths,
 }
 
 /* libsmartcols still prints what takes knowledge of characters. */
-static void print_long_table(const struct output *output,
-			     const struct output_rows *rows,
-			     struct libscols_table *table)
+static void print_long_table(const struct output *output, void *rows,
+			     size_t row_count, struct libscols_table *table)
 {
 	size_t widths[OUTPUT_MAXIMUM_COLUMNS];
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 
 	if (!line)
 		fail_out_of_memory();
-	find_widths(output, rows, widths);
+	find_widths(output, rows, row_count, widths);
 	set_widths(table, widths, output->shown_count);
 	check(scols_table_enable_noheadings(table, true));
 	if (!output->options.no_headings)
 		for (size_t i = 0; i < output->shown_count; i++)
 			put_cell(output, i, output->shown[i]->name, widths[i]);
-	for (size_t number = 0; number < rows->count; number++) {
-		const struct row *row = rows->find(rows->context, number);
+	for (size_t number = 0; number < row_count; number++) {
+		const struct row *row = output->table->find(rows, number);
 		if (print_plain_row(output, row, widths))
 			continue;
-		fill_line(output, rows, number, line);
+		fill_line(output, row, line);
 		check(scols_print_table(table));
 	}
 }
@@ -345,17 +342,17 @@ static bool wants_colors(void)
 	       !(term && strcmp(term, "dumb") == 0);
 }
 
-void output_print(const struct output *output, const struct output_rows *rows)
+void output_print(const struct output *output, void *rows, size_t count)
 {
-	if (rows->count == 0) {
+	if (count == 0) {
 		print_empty(output);
 		return;
 	}
 	struct libscols_table *table = make_table(output);
-	check(scols_table_enable_colors(table, rows->color && wants_colors()));
-	if (output->options.format == OUTPUT_TABLE && rows->count > LONG_TABLE)
-		print_long_table(output, rows, table);
+	check(scols_table_enable_colors(table, output->table->color && wants_colors()));
+	if (output->options.format == OUTPUT_TABLE && count > LONG_TABLE)
+		print_long_table(output, rows, count, table);
 	else
-		print_parts(output, rows, table);
+		print_parts(output, rows, count, table);
 	scols_unref_table(table);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <err.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,13 @@ void fail(struct guardmaps_error *error)
 void fail_out_of_memory(void)
 {
 	errx(EXIT_TROUBLE, "out of memory");
+}
+
+void fail_usage(void)
+{
+	fprintf(stderr, "Try '%s --help' for more information.\n",
+		program_invocation_short_name);
+	exit(EXIT_TROUBLE);
 }
 
 void *allocate(void *array, size_t count, size_t element_size)

@@ -41,6 +41,9 @@ void __attribute__((noreturn)) fail(struct guardmaps_error *error);
 
 void __attribute__((noreturn)) fail_out_of_memory(void);
 
+/** Exit after a message about wrong usage; says where to look. */
+void __attribute__((noreturn)) fail_usage(void);
+
 /** malloc() or realloc() of an array that exits if there is no memory. */
 void *allocate(void *array, size_t count, size_t element_size);
 

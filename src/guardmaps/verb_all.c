@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
 #include "progress.h"
+#include "verb.h"
 
 struct row {
 	pid_t pid;
@@ -65,8 +65,6 @@ static const struct column columns[] = {
 	       fill_source),
 };
 
-const struct table all_table = TABLE("processes", columns);
-
 struct sweep {
 	/* Ours, with the source that answered first: it is not sought anew. */
 	struct read_options read;
@@ -84,6 +82,12 @@ static const struct row *find_row(void *context, size_t number)
 
 	return &sweep->rows[number];
 }
+
+static const struct table table = {
+	.name = "processes",
+	TABLE_COLUMNS(columns),
+	.find = find_row,
+};
 
 static void add_row(struct sweep *sweep, const struct guardmaps_map *map)
 {
@@ -207,20 +211,24 @@ static void report_failures(const struct sweep *sweep)
 	}
 }
 
-enum exit_status all_command(const struct command *command)
+static enum exit_status run_all(const struct command *command)
 {
 	struct sweep sweep = { .read = command->read };
-	struct output output;
 
-	output_init(&output, &command->output, &all_table);
 	sweep_processes(&sweep);
 	if (sweep.outcome.done > 0 || sweep.outcome.failed == 0)
-		output_print(&output, &(struct output_rows){
-					      .count = sweep.count,
-					      .find = find_row,
-					      .context = &sweep,
-				      });
+		output_print(&command->output, &sweep, sweep.count);
 	report_failures(&sweep);
 	free(sweep.rows);
 	return outcome_exit_status(&sweep.outcome);
 }
+
+const struct verb all_verb = {
+	.name = "all",
+	.arguments = "",
+	.summary = "all processes that have guard regions; -a for short",
+	.does = VERB_READS | VERB_FINDS_PROCESSES | VERB_PRINTS_TABLE |
+		VERB_PRINTS_SIZES,
+	.table = &table,
+	.run = run_all,
+};

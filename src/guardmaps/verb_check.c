@@ -9,9 +9,9 @@
 #include <sys/capability.h>
 #include <unistd.h>
 
-#include "command.h"
 #include "criu.h"
 #include "criu_plugin.h"
+#include "verb.h"
 
 #define MAXIMUM_FINDINGS 16
 
@@ -273,8 +273,6 @@ static const struct column columns[] = {
 	       fill_detail),
 };
 
-const struct table check_table = TABLE("checks", columns);
-
 static const struct row *find_row(void *context, size_t number)
 {
 	const struct check *check = context;
@@ -282,10 +280,15 @@ static const struct row *find_row(void *context, size_t number)
 	return &check->findings[number];
 }
 
-enum exit_status check_command(const struct command *command)
+static const struct table table = {
+	.name = "checks",
+	TABLE_COLUMNS(columns),
+	.find = find_row,
+};
+
+static enum exit_status run_check(const struct command *command)
 {
 	struct check check = {};
-	struct output output;
 	struct criu criu;
 
 	check_sources(&check);
@@ -296,14 +299,18 @@ enum exit_status check_command(const struct command *command)
 	check_plugin(&check, &criu);
 	guardmaps_process_close(check.self);
 
-	output_init(&output, &command->output, &check_table);
-	output_print(&output, &(struct output_rows){
-				      .count = check.count,
-				      .find = find_row,
-				      .context = &check,
-			      });
+	output_print(&command->output, &check, check.count);
 	if (check.has_source)
 		return EXIT_DONE;
 	warnx("no source shows guard regions on this machine");
 	return EXIT_PARTLY;
 }
+
+const struct verb check_verb = {
+	.name = "check",
+	.arguments = "",
+	.summary = "what works on this machine",
+	.does = VERB_PRINTS_TABLE,
+	.table = &table,
+	.run = run_check,
+};

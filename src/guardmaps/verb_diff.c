@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "command.h"
+#include "verb.h"
 
 struct row {
 	const struct guardmaps_difference *difference;
@@ -58,8 +58,6 @@ static const struct column columns[] = {
 	       fill_mapping),
 };
 
-const struct table diff_table = TABLE("differences", columns);
-
 struct diff {
 	/* By enum guardmaps_change: the guard map that has the region. */
 	struct guardmaps_map *maps[2];
@@ -79,6 +77,12 @@ static const struct row *find_row(void *context, size_t number)
 	return &diff->row;
 }
 
+static const struct table table = {
+	.name = "differences",
+	TABLE_COLUMNS(columns),
+	.find = find_row,
+};
+
 /* A number is a process, anything else a file. */
 static struct guardmaps_map *read_side(const struct command *command,
 				       const char *argument)
@@ -94,12 +98,10 @@ static struct guardmaps_map *read_side(const struct command *command,
 	return map;
 }
 
-enum exit_status diff_command(const struct command *command)
+static enum exit_status run_diff(const struct command *command)
 {
-	struct output output;
 	struct diff diff = {};
 
-	output_init(&output, &command->output, &diff_table);
 	diff.maps[GUARDMAPS_MISSING] = read_side(command, command->arguments[0]);
 	diff.maps[GUARDMAPS_EXTRA] = read_side(command, command->arguments[1]);
 	struct guardmaps_error *error =
@@ -109,14 +111,19 @@ enum exit_status diff_command(const struct command *command)
 	if (error)
 		fail(error);
 	/* As diff(1): nothing is printed where nothing differs. */
-	if (diff.count > 0 || command->output.format == OUTPUT_JSON)
-		output_print(&output, &(struct output_rows){
-					      .count = diff.count,
-					      .find = find_row,
-					      .context = &diff,
-				      });
+	if (diff.count > 0 || command->output.options.format == OUTPUT_JSON)
+		output_print(&command->output, &diff, diff.count);
 	free(diff.differences);
 	guardmaps_map_destroy(diff.maps[0]);
 	guardmaps_map_destroy(diff.maps[1]);
 	return diff.count > 0 ? EXIT_PARTLY : EXIT_DONE;
 }
+
+const struct verb diff_verb = {
+	.name = "diff",
+	.arguments = "A B",
+	.summary = "compare guard maps, each a PID or an image",
+	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
+	.table = &table,
+	.run = run_diff,
+};

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "verb.h"
 
 /* An address, and what the guard map has there; NULL for what it has not. */
 struct row {
@@ -103,8 +103,6 @@ static const struct column columns[] = {
 	COLUMN("ABOVE", TEXT, OPTIONAL, "start of the nearest mapping above",
 	       fill_above),
 };
-
-const struct table explain_table = TABLE("addresses", columns);
 
 /* ---- In words --------------------------------------------------------- */
 
@@ -285,25 +283,26 @@ static const struct row *find_row(void *context, size_t number)
 	return &rows[number];
 }
 
+static const struct table table = {
+	.name = "addresses",
+	TABLE_COLUMNS(columns),
+	.find = find_row,
+};
+
 static void print_rows(const struct command *command, struct row *rows,
 		       size_t count)
 {
-	struct output output;
+	const struct output_options *options = &command->output.options;
 
-	if (command->output.format == OUTPUT_TABLE && !command->output.columns) {
+	if (options->format == OUTPUT_TABLE && !options->columns) {
 		for (size_t i = 0; i < count; i++)
 			print_in_words(&rows[i]);
 		return;
 	}
-	output_init(&output, &command->output, &explain_table);
-	output_print(&output, &(struct output_rows){
-				      .count = count,
-				      .find = find_row,
-				      .context = rows,
-			      });
+	output_print(&command->output, rows, count);
 }
 
-enum exit_status explain_command(const struct command *command)
+static enum exit_status run_explain(const struct command *command)
 {
 	size_t count = command->argument_count - 1;
 	struct guardmaps_process *process;
@@ -328,3 +327,12 @@ enum exit_status explain_command(const struct command *command)
 	guardmaps_process_close(process);
 	return EXIT_DONE;
 }
+
+const struct verb explain_verb = {
+	.name = "explain",
+	.arguments = "PID ADDRESS...",
+	.summary = "what an address (hexadecimal) is",
+	.does = VERB_READS | VERB_PRINTS_TABLE,
+	.table = &table,
+	.run = run_explain,
+};

@@ -2,10 +2,10 @@
 /* guardmaps save PID FILE, guardmaps show FILE. */
 #include <fcntl.h>
 
-#include "command.h"
 #include "list.h"
+#include "verb.h"
 
-enum exit_status save_command(const struct command *command)
+static enum exit_status run_save(const struct command *command)
 {
 	struct guardmaps_map *map;
 
@@ -21,18 +21,33 @@ enum exit_status save_command(const struct command *command)
 	return EXIT_DONE;
 }
 
-enum exit_status show_command(const struct command *command)
+static enum exit_status run_show(const struct command *command)
 {
 	struct guardmaps_map *map;
-	struct output output;
 
 	struct guardmaps_error *error = guardmaps_image_read(
 		AT_FDCWD, command->arguments[0], &map);
 	if (error)
 		fail(error);
-	output_init(&output, &command->output, &list_table);
-	list_print(&output, &map, 1, false);
+	list_print(&command->output, &map, 1, false);
 	list_note_empty(map);
 	guardmaps_map_destroy(map);
 	return EXIT_DONE;
 }
+
+const struct verb save_verb = {
+	.name = "save",
+	.arguments = "PID FILE",
+	.summary = "write a guard map to an image",
+	.does = VERB_READS,
+	.run = run_save,
+};
+
+const struct verb show_verb = {
+	.name = "show",
+	.arguments = "FILE",
+	.summary = "guard regions in an image",
+	.does = VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
+	.table = &list_table,
+	.run = run_show,
+};

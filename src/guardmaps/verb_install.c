@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include "command.h"
+#include "verb.h"
 
 static void say_count(const struct command *command,
 		      const struct guardmaps_process *process, size_t count)
@@ -29,7 +29,7 @@ static void block_signals(sigset_t *ret_before)
 	sigprocmask(SIG_BLOCK, &blocked, ret_before);
 }
 
-enum exit_status install_command(const struct command *command)
+static enum exit_status run_install(const struct command *command)
 {
 	pid_t pid = parse_pid(command->arguments[1]);
 	struct guardmaps_process *process;
@@ -52,3 +52,11 @@ enum exit_status install_command(const struct command *command)
 	guardmaps_map_destroy(map);
 	return EXIT_DONE;
 }
+
+const struct verb install_verb = {
+	.name = "install",
+	.arguments = "FILE PID",
+	.summary = "put an image's guards back into a process",
+	.does = VERB_CHANGES_PROCESS,
+	.run = run_install,
+};

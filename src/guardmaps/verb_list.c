@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps PID...: a row per guard region. */
+#include <err.h>
 #include <stdlib.h>
 
-#include "command.h"
 #include "list.h"
+#include "verb.h"
 
 static void print_maps(const struct command *command,
 		       struct guardmaps_map **maps, size_t count)
 {
-	struct output output;
+	struct output output = command->output;
 
-	output_init(&output, &command->output, &list_table);
 	if (command->argument_count > 1)
 		output_add_column(&output, "PID", true);
 	if (command->markers)
@@ -18,8 +18,24 @@ static void print_maps(const struct command *command,
 	list_print(&output, maps, count, command->markers);
 }
 
-enum exit_status list_command(const struct command *command)
+/* Only one source shows other markers. */
+static struct read_options choose_source(const struct command *command)
 {
+	struct read_options ret = command->read;
+
+	if (!command->markers)
+		return ret;
+	if (ret.source != GUARDMAPS_SOURCE_AUTO &&
+	    ret.source != GUARDMAPS_SOURCE_MARKERS)
+		errx(EXIT_TROUBLE, "--markers cannot be used with --source %s",
+		     guardmaps_source_name(ret.source));
+	ret.source = GUARDMAPS_SOURCE_MARKERS;
+	return ret;
+}
+
+static enum exit_status run_list(const struct command *command)
+{
+	struct read_options read = choose_source(command);
 	size_t wanted = command->argument_count;
 	struct guardmaps_map **maps = allocate(NULL, wanted, sizeof(*maps));
 	struct outcome outcome = {};
@@ -29,7 +45,7 @@ enum exit_status list_command(const struct command *command)
 		parse_pid(command->arguments[i]);
 	for (size_t i = 0; i < wanted; i++) {
 		struct guardmaps_error *error =
-			read_process(&command->read, parse_pid(command->arguments[i]),
+			read_process(&read, parse_pid(command->arguments[i]),
 				     &maps[count]);
 		if (error) {
 			report_outcome(error, &outcome);
@@ -47,3 +63,13 @@ enum exit_status list_command(const struct command *command)
 	free(maps);
 	return outcome_exit_status(&outcome);
 }
+
+const struct verb list_verb = {
+	.name = "list",
+	.arguments = "PID...",
+	.summary = "guard regions of processes; 'list' may be omitted",
+	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES |
+		VERB_SHOWS_MARKERS,
+	.table = &list_table,
+	.run = run_list,
+};

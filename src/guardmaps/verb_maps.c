@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
+#include "verb.h"
 
 /* fs/proc/task_mmu.c: names begin in this column, counted from 0. */
 #define NAME_COLUMN 73
@@ -66,7 +66,7 @@ static void print_mapping(const struct guardmaps_map *map, uint32_t i,
 		print_line(mapping, start, mapping->end, mapping->permissions);
 }
 
-enum exit_status maps_command(const struct command *command)
+static enum exit_status run_maps(const struct command *command)
 {
 	struct guardmaps_process *process;
 	struct outcome outcome = {};
@@ -85,3 +85,11 @@ enum exit_status maps_command(const struct command *command)
 	guardmaps_process_close(process);
 	return EXIT_DONE;
 }
+
+const struct verb maps_verb = {
+	.name = "maps",
+	.arguments = "PID",
+	.summary = "/proc/PID/maps, with guard regions as rows of it",
+	.does = VERB_READS,
+	.run = run_maps,
+};

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command.h"
+#include "verb.h"
 
 struct row {
 	pid_t pid;
@@ -206,8 +206,6 @@ static const struct column columns[] = {
 	       "unguarded; low headroom; why USED is not known", fill_note),
 };
 
-const struct table stacks_table = TABLE("threads", columns);
-
 /* ---- The command ------------------------------------------------------ */
 
 struct stacks {
@@ -228,6 +226,13 @@ static const char *choose_color(const struct row *row)
 		return "red";
 	return is_low(row->thread) ? "yellow" : NULL;
 }
+
+static const struct table table = {
+	.name = "threads",
+	TABLE_COLUMNS(columns),
+	.find = find_row,
+	.color = choose_color,
+};
 
 static struct guardmaps_error *read_threads(const struct command *command,
 					    pid_t pid,
@@ -261,20 +266,14 @@ static void add_rows(struct stacks *stacks, pid_t pid,
 static void print_stacks(const struct command *command,
 			 struct stacks *stacks)
 {
-	struct output output;
+	struct output output = command->output;
 
-	output_init(&output, &command->output, &stacks_table);
 	if (command->argument_count > 1)
 		output_add_column(&output, "PID", true);
-	output_print(&output, &(struct output_rows){
-				      .count = stacks->count,
-				      .find = find_row,
-				      .color = choose_color,
-				      .context = stacks,
-			      });
+	output_print(&output, stacks, stacks->count);
 }
 
-enum exit_status stacks_command(const struct command *command)
+static enum exit_status run_stacks(const struct command *command)
 {
 	size_t wanted = command->argument_count, read = 0;
 	struct guardmaps_threads **threads =
@@ -303,3 +302,12 @@ enum exit_status stacks_command(const struct command *command)
 	free(stacks.rows);
 	return outcome_exit_status(&outcome);
 }
+
+const struct verb stacks_verb = {
+	.name = "stacks",
+	.arguments = "PID...",
+	.summary = "threads, their stacks and what guards them",
+	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
+	.table = &table,
+	.run = run_stacks,
+};

@@ -221,14 +221,27 @@ count_programs() {
 
 # ---- What it refuses -------------------------------------------------------
 
+@test "all is the same as -a" {
+	# A tree, because live processes come and go.
+	record_process 100 recorded
+	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
+	echo '10001000-10003000 ---p 00000000 00:00 0' | record 100 guards
+	try guardmaps all --sysroot tree
+	same "$status" 0
+	same "${#lines[@]}" 2
+	same "$(guardmaps -a --sysroot tree)" "$output"
+	same "$(guardmaps -a all --sysroot tree)" "$output"
+	refuses "too many arguments for all" guardmaps all 100 --sysroot tree
+}
+
 @test "-a takes no process" {
-	refuses "option --all takes no process" guardmaps -a 1
-	refuses "option --all takes no process" guardmaps 1 --all
+	refuses "--all cannot be used with a process id" guardmaps -a 1
+	refuses "--all cannot be used with a process id" guardmaps 1 --all
 }
 
 @test "-a is for the list only" {
 	for verb in maps stacks explain save show diff check; do
-		refuses "--all: not with $verb" guardmaps -a "$verb"
+		refuses "--all cannot be used with $verb" guardmaps -a "$verb"
 	done
 }
 

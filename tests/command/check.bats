@@ -236,10 +236,10 @@ use_plugins() {
 # ---- What it refuses -------------------------------------------------------
 
 @test "check takes no argument, and no option that reads a process" {
-	refuses "check takes no argument" guardmaps check 1
-	refuses "--source: not with check" guardmaps check --source scan
-	refuses "--sysroot: not with check" guardmaps check --sysroot tree
-	refuses "--bytes: not with check" guardmaps check -b
+	refuses "too many arguments for check" guardmaps check 1
+	refuses "--source cannot be used with check" guardmaps check --source scan
+	refuses "--sysroot cannot be used with check" guardmaps check --sysroot tree
+	refuses "--bytes cannot be used with check" guardmaps check -b
 }
 
 @test "an unknown column is refused, and the known ones are listed" {

@@ -175,10 +175,10 @@ shmem /memfd:guardmaps-target\\x20(deleted)"
 }
 
 @test "diff takes two guard maps" {
-	refuses "diff takes A B" guardmaps diff
-	refuses "diff takes A B" guardmaps diff 1
-	refuses "diff takes A B" guardmaps diff 1 2 3
-	refuses "--markers: not with diff" guardmaps diff --markers 1 2
+	refuses "diff requires A B" guardmaps diff
+	refuses "diff requires A B" guardmaps diff 1
+	refuses "too many arguments for diff" guardmaps diff 1 2 3
+	refuses "--markers cannot be used with diff" guardmaps diff --markers 1 2
 }
 
 @test "an unknown column is refused, and the known ones are listed" {

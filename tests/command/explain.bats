@@ -211,8 +211,8 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 }
 
 @test "explain needs a process and an address" {
-	refuses "explain takes PID ADDRESS..." guardmaps explain
-	refuses "explain takes PID ADDRESS..." guardmaps explain 1
+	refuses "explain requires PID ADDRESS..." guardmaps explain
+	refuses "explain requires PID ADDRESS..." guardmaps explain 1
 	refuses "not a process id: 'x'" guardmaps explain x 0
 }
 
@@ -226,7 +226,7 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 }
 
 @test "explain has no sizes: -b is refused" {
-	refuses "--bytes: not with explain" guardmaps explain -b 1 0
+	refuses "--bytes cannot be used with explain" guardmaps explain -b 1 0
 }
 
 @test "an unknown column is refused, and the known ones are listed" {

@@ -221,9 +221,11 @@ many_mappings() {
 
 @test "two formats exclude each other, the same twice does not" {
 	start_target run:1
-	refuses "options -J and -r exclude each other" guardmaps -J -r "$TARGET_PID"
-	refuses "options -r and -P exclude each other" guardmaps -r -P "$TARGET_PID"
-	refuses "options -P and -J exclude each other" \
+	refuses "--json and --raw cannot be used together" \
+		guardmaps -J -r "$TARGET_PID"
+	refuses "--raw and --pairs cannot be used together" \
+		guardmaps -r -P "$TARGET_PID"
+	refuses "--pairs and --json cannot be used together" \
 		guardmaps --pairs --json "$TARGET_PID"
 	same "$(guardmaps -r -r "$TARGET_PID")" "$(guardmaps -r "$TARGET_PID")"
 }

@@ -283,18 +283,18 @@ guardmaps: cannot write /mnt/new: No space left on device"
 # ---- Usage -----------------------------------------------------------------
 
 @test "save takes a process and a file, show a file" {
-	refuses "save takes PID FILE" guardmaps save
-	refuses "save takes PID FILE" guardmaps save 1
-	refuses "save takes PID FILE" guardmaps save 1 a b
+	refuses "save requires PID FILE" guardmaps save
+	refuses "save requires PID FILE" guardmaps save 1
+	refuses "too many arguments for save" guardmaps save 1 a b
 	refuses "not a process id: 'image'" guardmaps save image 1
-	refuses "show takes FILE" guardmaps show
-	refuses "show takes FILE" guardmaps show a b
+	refuses "show requires FILE" guardmaps show
+	refuses "too many arguments for show" guardmaps show a b
 }
 
 @test "show reads no process, and save prints no table" {
-	refuses "--source: not with show" guardmaps show --source scan image
-	refuses "--sysroot: not with show" guardmaps show --sysroot tree image
-	refuses "--json, --raw, --pairs, --noheadings and --output: not with save" \
+	refuses "--source cannot be used with show" guardmaps show --source scan image
+	refuses "--sysroot cannot be used with show" guardmaps show --sysroot tree image
+	refuses "--json cannot be used with save" \
 		guardmaps save -J 1 image
-	refuses "--bytes: not with save" guardmaps save -b 1 image
+	refuses "--bytes cannot be used with save" guardmaps save -b 1 image
 }

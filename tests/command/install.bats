@@ -319,17 +319,17 @@ build_32_bit_program() {
 # ---- Usage -----------------------------------------------------------------
 
 @test "install takes an image and a process, and none of the options of others" {
-	refuses "install takes FILE PID" guardmaps install
-	refuses "install takes FILE PID" guardmaps install image
-	refuses "install takes FILE PID" guardmaps install image 1 2
+	refuses "install requires FILE PID" guardmaps install
+	refuses "install requires FILE PID" guardmaps install image
+	refuses "too many arguments for install" guardmaps install image 1 2
 	refuses "not a process id: 'x'" guardmaps install image x
-	refuses "--sysroot: not with install" \
+	refuses "--sysroot cannot be used with install" \
 		guardmaps install --sysroot tree image 1
-	refuses "--source: not with install" \
+	refuses "--source cannot be used with install" \
 		guardmaps install --source scan image 1
-	refuses "--json, --raw, --pairs, --noheadings and --output: not with install" \
+	refuses "--json cannot be used with install" \
 		guardmaps install -J image 1
-	refuses "--dry-run: not with show" guardmaps show --dry-run image
+	refuses "--dry-run cannot be used with show" guardmaps show --dry-run image
 }
 
 @test "--help of install names --dry-run" {

@@ -205,16 +205,16 @@ check_shown() {
 }
 
 @test "maps takes one process" {
-	refuses "maps takes PID" guardmaps maps
-	refuses "maps takes PID" guardmaps maps 1 2
+	refuses "maps requires PID" guardmaps maps
+	refuses "too many arguments for maps" guardmaps maps 1 2
 	refuses "not a process id: 'self'" guardmaps maps self
 }
 
 @test "maps has one format only" {
-	local tables="--json, --raw, --pairs, --noheadings and --output"
-	for option in -J -r -P -n "-o START"; do
-		refuses "$tables: not with maps" guardmaps maps $option 1
+	for option in --json --raw --pairs --noheadings --output=START; do
+		refuses "${option%=*} cannot be used with maps" \
+			guardmaps maps "$option" 1
 	done
-	refuses "--bytes: not with maps" guardmaps maps -b 1
-	refuses "--markers: not with maps" guardmaps maps --markers 1
+	refuses "--bytes cannot be used with maps" guardmaps maps -b 1
+	refuses "--markers cannot be used with maps" guardmaps maps --markers 1
 }

@@ -252,7 +252,7 @@ record_stack() {
 }
 
 @test "stacks needs a process" {
-	refuses "stacks takes PID..." guardmaps stacks
+	refuses "stacks requires PID..." guardmaps stacks
 	refuses "not a process id: 'x'" guardmaps stacks x
-	refuses "--markers: not with stacks" guardmaps stacks --markers 1
+	refuses "--markers cannot be used with stacks" guardmaps stacks --markers 1
 }

@@ -4,7 +4,7 @@
 
 load helpers
 
-verbs="maps stacks explain save show diff install check"
+verbs="list all maps stacks explain save show diff install check"
 
 # ---- Process ids -----------------------------------------------------------
 
@@ -121,9 +121,19 @@ verbs="maps stacks explain save show diff install check"
 
 @test "--markers goes with the source markers only" {
 	for source in guards scan pagemap; do
-		refuses "--markers: not with --source $source (only markers tells them)" \
+		refuses "--markers cannot be used with --source $source" \
 			guardmaps --markers --source "$source" 1
 	done
+}
+
+@test "list is the command for process ids alone" {
+	start_target threads:3
+	same "$(guardmaps list "$TARGET_PID")" "$(guardmaps "$TARGET_PID")"
+	same "$(guardmaps list -J -o +PAGES "$TARGET_PID" "$TARGET_PID")" \
+		"$(guardmaps -J -o +PAGES "$TARGET_PID" "$TARGET_PID")"
+	refuses "no process id given" guardmaps list
+	refuses "not a process id: 'abc'" guardmaps list abc
+	refuses "--all cannot be used with list" guardmaps -a list 1
 }
 
 # ---- Help and version ------------------------------------------------------
@@ -147,9 +157,10 @@ verbs="maps stacks explain save show diff install check"
 	done
 }
 
-@test "--help of -a shows a call with -a" {
+@test "--help of -a is that of all" {
 	try guardmaps -a --help
-	grep -q '^ guardmaps .*-a' <<<"$output"
+	same "${lines[1]}" " guardmaps [options] all"
+	same "$(guardmaps all --help)" "$output"
 }
 
 @test "--help of a command shows its call" {
@@ -160,7 +171,7 @@ verbs="maps stacks explain save show diff install check"
 }
 
 @test "--help lists the columns, and marks those that are printed by default" {
-	for call in "1" "-a" "stacks 1" "explain 1 0" "show file" "diff 1 2" "check"; do
+	for call in "1" "list 1" "-a" "all" "stacks 1" "explain 1 0" "show file" "diff 1 2" "check"; do
 		try guardmaps $call -o NOPE
 		local columns=${stderr#*(known: }
 		columns=${columns%)*}
@@ -210,17 +221,16 @@ verbs="maps stacks explain save show diff install check"
 # ---- Options that a command does not take ----------------------------------
 
 @test "each command refuses the options that are not for it, before it does anything" {
-	local tables="--json, --raw, --pairs, --noheadings and --output"
-	refuses "$tables: not with maps" guardmaps maps -n 1
-	refuses "$tables: not with save" guardmaps save -P 1 new
-	refuses "--bytes: not with explain" guardmaps -b explain 1 0
-	refuses "--bytes: not with maps" guardmaps -b maps 1
-	refuses "--source: not with show" guardmaps --source scan show new
-	refuses "--sysroot: not with show" guardmaps --sysroot tree show new
-	refuses "--source: not with check" guardmaps --source scan check
-	refuses "--markers: not with --all" guardmaps --markers -a
+	refuses "--noheadings cannot be used with maps" guardmaps maps -n 1
+	refuses "--pairs cannot be used with save" guardmaps save -P 1 new
+	refuses "--bytes cannot be used with explain" guardmaps -b explain 1 0
+	refuses "--bytes cannot be used with maps" guardmaps -b maps 1
+	refuses "--source cannot be used with show" guardmaps --source scan show new
+	refuses "--sysroot cannot be used with show" guardmaps --sysroot tree show new
+	refuses "--source cannot be used with check" guardmaps --source scan check
+	refuses "--markers cannot be used with all" guardmaps --markers -a
 	for verb in maps stacks explain save show diff install check; do
-		refuses "--markers: not with $verb" guardmaps --markers "$verb" 1 2
+		refuses "--markers cannot be used with $verb" guardmaps --markers "$verb" 1 2
 	done
 	[ ! -e new ]
 }

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <err.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "report.h"
+
+/* All there is to know about an option. */
+struct option_row {
+	/* 0 if it has no short form. */
+	char letter;
+	const char *name;
+	/* What --help calls its argument, or NULL if it has none. */
+	const char *argument;
+	const char *help;
+	/* Verbs that do this accept it (enum verb_does). 0: all verbs do. */
+	unsigned int does;
+	/* Note that it was given, with the argument in optarg. */
+	void (*take)(struct command_line *line);
+};
+
+/* Every option is written like this: scripts/manual.awk reads it too. */
+#define OPTION(letter, name, argument, help, does, take) \
+	{ letter, name, argument, help, does, take }
+
+/* ---- What each of them does ------------------------------------------- */
+
+static void take_all(struct command_line *line)
+{
+	line->all = true;
+}
+
+static void take_bytes(struct command_line *line)
+{
+	line->command.output.options.sizes_in_bytes = true;
+}
+
+static void take_json(struct command_line *line)
+{
+	line->command.output.options.format = OUTPUT_JSON;
+}
+
+static void take_no_headings(struct command_line *line)
+{
+	line->command.output.options.no_headings = true;
+}
+
+static void take_columns(struct command_line *line)
+{
+	line->command.output.options.columns = optarg;
+}
+
+static void take_pairs(struct command_line *line)
+{
+	line->command.output.options.format = OUTPUT_PAIRS;
+}
+
+static void take_raw(struct command_line *line)
+{
+	line->command.output.options.format = OUTPUT_RAW;
+}
+
+static void take_dry_run(struct command_line *line)
+{
+	line->command.dry_run = true;
+}
+
+static void take_markers(struct command_line *line)
+{
+	line->command.markers = true;
+}
+
+static void take_source(struct command_line *line)
+{
+	struct guardmaps_error *error = guardmaps_source_from_name(
+		optarg, &line->command.read.source);
+
+	if (error)
+		fail(error);
+}
+
+static void take_sysroot(struct command_line *line)
+{
+	if (!*optarg)
+		errx(EXIT_TROUBLE, "--sysroot: no directory given");
+	line->command.read.sysroot = optarg;
+}
+
+static void take_help(struct command_line *line)
+{
+	line->help = true;
+}
+
+static void take_version(struct command_line *line)
+{
+	line->version = true;
+}
+
+/* In the order of --help. */
+static const struct option_row rows[] = {
+	OPTION('a', "all", NULL, "all processes", VERB_FINDS_PROCESSES,
+	       take_all),
+	OPTION('b', "bytes", NULL, "sizes in bytes, not for people",
+	       VERB_PRINTS_SIZES, take_bytes),
+	OPTION('J', "json", NULL, "print JSON; sizes are bytes",
+	       VERB_PRINTS_TABLE, take_json),
+	OPTION('n', "noheadings", NULL, "print no headings", VERB_PRINTS_TABLE,
+	       take_no_headings),
+	OPTION('o', "output", "COLUMNS",
+	       "columns to print; +COLUMNS adds to the default",
+	       VERB_PRINTS_TABLE, take_columns),
+	OPTION('P', "pairs", NULL, "print KEY=\"value\" pairs",
+	       VERB_PRINTS_TABLE, take_pairs),
+	OPTION('r', "raw", NULL, "print columns with a single blank between",
+	       VERB_PRINTS_TABLE, take_raw),
+	OPTION(0, "dry-run", NULL, "change nothing, say what would be done",
+	       VERB_CHANGES_PROCESS, take_dry_run),
+	OPTION(0, "markers", NULL,
+	       "uffd-wp and poison markers too (implies --source markers)",
+	       VERB_SHOWS_MARKERS, take_markers),
+	OPTION(0, "source", "NAME",
+	       "guards, scan, pagemap, markers or auto (default)", VERB_READS,
+	       take_source),
+	OPTION(0, "sysroot", "DIR", "read the recorded tree DIR/proc",
+	       VERB_READS, take_sysroot),
+	OPTION('h', "help", NULL, "this text", 0, take_help),
+	OPTION('V', "version", NULL, "version", 0, take_version),
+};
+
+#define ROW_COUNT (sizeof(rows) / sizeof(*rows))
+
+/* ---- Parsing ---------------------------------------------------------- */
+
+/* What getopt_long() returns for the long form of the first row. */
+#define FIRST_NAME 256
+
+static void make_short_options(char *ret)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		if (!rows[i].letter)
+			continue;
+		*ret++ = rows[i].letter;
+		if (rows[i].argument)
+			*ret++ = ':';
+	}
+	*ret = '\0';
+}
+
+static void make_long_options(struct option *ret)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		ret[i] = (struct option){
+			.name = rows[i].name,
+			.has_arg = rows[i].argument ? required_argument
+						    : no_argument,
+			.val = FIRST_NAME + i,
+		};
+	ret[ROW_COUNT] = (struct option){};
+}
+
+static const struct option_row *find_row(int value)
+{
+	if (value >= FIRST_NAME)
+		return &rows[value - FIRST_NAME];
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (rows[i].letter == value)
+			return &rows[i];
+	fail_usage();
+}
+
+/* @format: the row that chose the output format, if any did. */
+static void take_option(struct command_line *line, const struct option_row *row,
+			const struct option_row **format)
+{
+	const struct output_options *output = &line->command.output.options;
+	enum output_format before = output->format;
+
+	row->take(line);
+	line->given |= 1U << (row - rows);
+	if (output->format == before)
+		return;
+	if (*format)
+		errx(EXIT_TROUBLE, "--%s and --%s cannot be used together",
+		     (*format)->name, row->name);
+	*format = row;
+}
+
+void parse_options(int argc, char **argv, struct command_line *ret)
+{
+	const struct option_row *format = NULL;
+	struct option long_options[ROW_COUNT + 1];
+	char short_options[2 * ROW_COUNT + 1];
+	int value;
+
+	*ret = (struct command_line){};
+	make_short_options(short_options);
+	make_long_options(long_options);
+	while ((value = getopt_long(argc, argv, short_options, long_options,
+				    NULL)) != -1)
+		take_option(ret, find_row(value), &format);
+	ret->command.arguments = argv + optind;
+	ret->command.argument_count = argc - optind;
+}
+
+static bool is_for(const struct option_row *row, unsigned int does)
+{
+	return !row->does || row->does & does;
+}
+
+void check_options(const struct command_line *line, const struct verb *verb)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (line->given & 1U << i && !is_for(&rows[i], verb->does))
+			errx(EXIT_TROUBLE, "--%s cannot be used with %s",
+			     rows[i].name, verb->name);
+}
+
+/* ---- Help ------------------------------------------------------------- */
+
+static void print_option(const struct option_row *row)
+{
+	char letter[] = { '-', row->letter, ',', '\0' };
+	bool has_argument = row->argument;
+	char call[40];
+
+	snprintf(call, sizeof(call), "%3s --%s%s%s", row->letter ? letter : "",
+		 row->name, has_argument ? " " : "",
+		 has_argument ? row->argument : "");
+	printf(" %-22s%s\n", call, row->help);
+}
+
+void print_options(unsigned int does)
+{
+	printf("\nOptions:\n");
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (is_for(&rows[i], does))
+			print_option(&rows[i]);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <err.h>
+#include <string.h>
+
+#include "verb.h"
+
+#define VERB_POINTER(name) &name##_verb,
+
+const struct verb *const verbs[] = { VERBS(VERB_POINTER) NULL };
+
+const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; verbs[i]; i++)
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
+	return NULL;
+}
+
+static int count_words(const char *text)
+{
+	int count = *text != '\0';
+
+	for (; *text; text++)
+		count += *text == ' ';
+	return count;
+}
+
+void verb_check_arguments(const struct verb *verb, int count)
+{
+	int wanted = count_words(verb->arguments);
+	bool may_have_more = strstr(verb->arguments, "...");
+
+	if (count == wanted || (count > wanted && may_have_more))
+		return;
+	if (count > wanted)
+		warnx("too many arguments for %s", verb->name);
+	else if (verb == &list_verb)
+		warnx("no process id given");
+	else
+		warnx("%s requires %s", verb->name, verb->arguments);
+	fail_usage();
+}
