@@ -45,7 +45,9 @@ base_uses := base
 map_uses := base map
 proc_uses := base map proc
 remote_uses := base map proc remote
-plugin_uses := base map proc remote
+plugin_uses := base remote
+# The wings that end up in the plugin, and no others: criu loads what they need.
+plugin_wings := base map proc remote
 include_wings = $(addprefix -iquote src/libguardmaps/,$1)
 wing_objects = $(patsubst src/%.c,$(B)/obj/%.o, \
 	$(wildcard $(addsuffix /*.c,$(addprefix src/libguardmaps/,$1)))) \
@@ -54,7 +56,7 @@ wing_objects = $(patsubst src/%.c,$(B)/obj/%.o, \
 library_objects := $(call wing_objects,$(wings))
 command_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/guardmaps/*.c))
 plugin_objects := $(patsubst %.c,$(B)/obj/%.o,$(wildcard criu-plugin/*.c)) \
-	$(call wing_objects,$(plugin_uses))
+	$(call wing_objects,$(plugin_wings))
 plugin := $(B)/criu-plugin/guardmaps.so
 soname := libguardmaps.so.$(soversion)
 man_pages := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
@@ -112,7 +114,7 @@ $(B)/obj/criu-plugin/%.o: criu-plugin/%.c Makefile
 	$(CC) $(CPPFLAGS) $(call include_wings,$(plugin_uses)) $(CFLAGS) -fPIC \
 		-MMD -MP -c -o $@ $<
 
-# With the wings that it uses inside, and only its descriptor exported: criu has
+# With the wings that it needs inside, and only its descriptor exported: criu has
 # some two thousand names of its own. Those that it calls are criu's.
 $(plugin): $(plugin_objects)
 	@mkdir -p $(@D)

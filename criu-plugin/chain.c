@@ -2,16 +2,11 @@
 #include "chain.h"
 #include "log.h"
 
-static const enum plugin_hook own_hooks[] = {
+static const enum plugin_hook own_hooks[OWN_HOOK_COUNT] = {
 	HOOK_RESUME_DEVICES_LATE,
 	HOOK_PAUSE_DEVICES,
 	HOOK_CHECKPOINT_DEVICES,
 };
-
-#define OWN_HOOK_COUNT (sizeof(own_hooks) / sizeof(*own_hooks))
-
-/* Those who were there before us, hook by hook. */
-static struct list_node waiting[OWN_HOOK_COUNT];
 
 static void list_init(struct list_node *list)
 {
@@ -46,28 +41,31 @@ static bool is_known_criu(const struct plugin_descriptor *self)
 	return last->descriptor == self;
 }
 
-bool chain_take_first_place(const struct plugin_descriptor *self)
+bool chain_take_first_place(struct chain *chain,
+			    const struct plugin_descriptor *self)
 {
 	bool has_others = false;
 
 	if (!is_known_criu(self))
 		return false;
 	for (size_t i = 0; i < OWN_HOOK_COUNT; i++) {
-		struct list_node *chain = &cr_plugin_ctl.chains[own_hooks[i]];
-		list_init(&waiting[i]);
-		has_others |= !list_is_empty(chain);
-		list_move(chain, &waiting[i]);
+		struct list_node *others = &cr_plugin_ctl.chains[own_hooks[i]];
+		list_init(&chain->waiting[i]);
+		has_others |= !list_is_empty(others);
+		list_move(others, &chain->waiting[i]);
 	}
 	if (has_others)
 		log_info("is asked before the plugins that were loaded first");
 	return true;
 }
 
-void chain_admit_others(void)
+void chain_admit_others(struct chain *chain)
 {
-	for (size_t i = 0; i < OWN_HOOK_COUNT; i++)
+	for (size_t i = 0; i < OWN_HOOK_COUNT; i++) {
+		struct list_node *waiting = &chain->waiting[i];
 		/* Not taken at all, or done. */
-		if (waiting[i].next && !list_is_empty(&waiting[i]))
-			list_move(&waiting[i],
+		if (waiting->next && !list_is_empty(waiting))
+			list_move(waiting,
 				  cr_plugin_ctl.chains[own_hooks[i]].next);
+	}
 }

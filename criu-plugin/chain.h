@@ -12,6 +12,13 @@
 
 #include "criu_abi.h"
 
+#define OWN_HOOK_COUNT 3
+
+/** The plugins that were there before us, for each of our hooks. */
+struct chain {
+	struct list_node waiting[OWN_HOOK_COUNT];
+};
+
 /**
  * Take the first place in the chains of our hooks; to be called by init, before
  * which criu has noted us, and after which it chains us.
@@ -19,9 +26,10 @@
  * Returns whether that could be done, which it cannot in a criu whose lists are
  * not what they are in 4.1 to 4.3.
  */
-bool chain_take_first_place(const struct plugin_descriptor *self);
+bool chain_take_first_place(struct chain *chain,
+			    const struct plugin_descriptor *self);
 
-/** Let the others in behind us; to be called by each hook. */
-void chain_admit_others(void);
+/** Let the others in after us; to be called by each hook. */
+void chain_admit_others(struct chain *chain);
 
 #endif /* GUARDMAPS_PLUGIN_CHAIN_H */

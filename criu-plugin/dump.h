@@ -4,29 +4,41 @@
 
 #include "session.h"
 
-/**
- * Delete the guard maps of an earlier dump into the same directory: a restore
- * would take them for those of this one. Returns 0, or -1 with a line in the
- * log.
- */
-int dump_delete_images(void);
-
-/** Before a dump. Returns 0, or -1 with a line in the log. */
-int dump_begin(const struct session *session);
+/** The tasks that were looked at so far, and what became of their guards. */
+struct dump {
+	struct checkpoint **tasks;
+	size_t count, capacity;
+	/** Guard regions of all of them. */
+	size_t regions;
+	/** A task has guards: the images of all tasks are written. */
+	bool is_recording;
+	/** criu's inventory says that a restore needs us. */
+	bool is_required;
+};
 
 /**
  * Before a running task is stopped, for a dump or a pre-dump: refuse what could
  * not be kept. Returns 0, or -1 with a line in the log.
  */
-int dump_look_ahead(const struct session *session, int pid, bool is_pre_dump);
+int dump_look_ahead(const struct session *session, int pid);
+
+/**
+ * Whether --stream makes it impossible to keep the guards of a task, or to keep
+ * to the option strict. Says so in the log.
+ */
+bool dump_refuses_stream(const struct session *session,
+			 const struct checkpoint *task);
+
+/** Before a dump. Returns 0, or -1 with a line in the log. */
+int dump_begin(const struct session *session, struct dump *dump);
 
 /**
  * All threads of the tree are stopped: record the guards of one task, and take
  * out those that criu cannot keep. Returns 0, or -1 with a line in the log.
  */
-int dump_task(const struct session *session, int pid);
+int dump_task(const struct session *session, struct dump *dump, int pid);
 
 /** Put back what was taken out, whatever became of the dump. */
-void dump_end(void);
+void dump_end(struct dump *dump);
 
 #endif /* GUARDMAPS_PLUGIN_DUMP_H */

@@ -3,46 +3,52 @@
 #include <errno.h>
 
 #include "chain.h"
-#include "criu_abi.h"
 #include "dump.h"
+#include "images.h"
 #include "log.h"
 #include "restore.h"
-#include "session.h"
 
-static struct session session;
-static enum plugin_stage stage;
+/* All of the plugin's state: criu passes nothing of ours to hooks. */
+static struct {
+	struct session session;
+	struct chain chain;
+	struct dump dump;
+	struct restore restore;
+} plugin;
 
-/* Nothing can be in a kernel without guards, but for what a restore brings. */
+/* A kernel without guards leaves nothing to do, unless a restore brings some. */
 static bool is_idle(void)
 {
-	return session.options.off ||
-	       (!session.kernel_has_guards && stage != STAGE_RESTORE);
+	return plugin.session.options.off ||
+	       (!plugin.session.kernel_has_guards &&
+		plugin.session.stage != STAGE_RESTORE);
 }
 
 extern struct plugin_descriptor CR_PLUGIN_DESC;
 
-static int begin(int new_stage)
+static int begin(int stage)
 {
-	stage = new_stage;
-	if (!options_read(&session.options))
+	struct session *session = &plugin.session;
+
+	if (session_begin(session, stage))
 		return -1;
-	session.kernel_has_guards = kernel_installs_guards();
-	session.is_first = chain_take_first_place(&CR_PLUGIN_DESC);
+	session->is_first =
+		chain_take_first_place(&plugin.chain, &CR_PLUGIN_DESC);
 	if (stage == STAGE_RESTORE)
-		return restore_begin(&session);
-	if (stage == STAGE_DUMP && dump_delete_images())
+		return restore_begin(session, &plugin.restore);
+	if (stage == STAGE_DUMP && images_delete())
 		return -1;
-	if (session.options.off)
+	if (session->options.off)
 		log_info("off: guards are left to criu");
-	else if (!session.kernel_has_guards)
+	else if (!session->kernel_has_guards)
 		log_info("this kernel has no guard regions: nothing to do");
 	else if (stage == STAGE_DUMP)
-		return dump_begin(&session);
+		return dump_begin(session, &plugin.dump);
 	return 0;
 }
 
 /*
- * To go on: 0 would end the chain, and hide the plugins behind us. Errors are
+ * To go on: 0 would end the chain, and hide the plugins after us. Errors are
  * negative, and not that one.
  */
 static int admit_others(int ret)
@@ -52,31 +58,33 @@ static int admit_others(int ret)
 
 static int pause_devices(int pid)
 {
-	chain_admit_others();
-	return admit_others(
-		is_idle() ? 0 : dump_look_ahead(&session, pid,
-						stage == STAGE_PRE_DUMP));
+	chain_admit_others(&plugin.chain);
+	return admit_others(is_idle() ? 0
+				      : dump_look_ahead(&plugin.session, pid));
 }
 
 static int checkpoint_devices(int pid)
 {
-	chain_admit_others();
-	return admit_others(is_idle() ? 0 : dump_task(&session, pid));
+	chain_admit_others(&plugin.chain);
+	return admit_others(is_idle() ? 0
+				      : dump_task(&plugin.session, &plugin.dump,
+						  pid));
 }
 
 static int resume_devices_late(int pid)
 {
-	chain_admit_others();
-	return admit_others(session.options.off ? 0
-						: restore_task(&session, pid));
+	chain_admit_others(&plugin.chain);
+	return admit_others(is_idle() ? 0
+				      : restore_task(&plugin.session,
+						     &plugin.restore, pid));
 }
 
-static void end(int old_stage, int ret)
+static void end(int stage, int ret)
 {
 	(void)ret;
-	/* @ret does not tell whether the tasks live on. */
-	if (old_stage == STAGE_DUMP && !is_idle())
-		dump_end();
+	/* @ret does not say whether the tasks live on. */
+	if (stage == STAGE_DUMP && !is_idle())
+		dump_end(&plugin.dump);
 }
 
 __attribute__((visibility("default")))

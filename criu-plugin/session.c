@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "criu_abi.h"
 #include "kernel_abi.h"
 #include "session.h"
 
-bool kernel_installs_guards(void)
+/* By trying. */
+static bool kernel_installs_guards(void)
 {
 	size_t size = sysconf(_SC_PAGESIZE);
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -19,51 +20,66 @@ bool kernel_installs_guards(void)
 
 	if (page == MAP_FAILED)
 		return false;
-	/* criu may have locked its memory, of which the page then is. */
+	/* If criu has called mlockall(), the page is locked as well. */
 	munlock(page, size);
 	bool installed = !madvise(page, size, MADV_GUARD_INSTALL);
 	munmap(page, size);
 	return installed;
 }
 
-void image_name(char ret[IMAGE_NAME_SIZE], pid_t innermost_pid)
-{
-	snprintf(ret, IMAGE_NAME_SIZE, "guardmaps-%d.img", innermost_pid);
-}
+#define STREAMER_SOCKET "streamer-capture.sock"
 
-static bool is_image_name(const char *name)
+/* Whether a descriptor is criu's connection to the image streamer. */
+static bool is_streamer(int fd)
 {
-	char expected[IMAGE_NAME_SIZE];
-	int pid;
+	struct sockaddr_un peer = {};
+	socklen_t size = sizeof(peer);
+	/* A path that fills the address has no zero byte at its end. */
+	char path[sizeof(peer.sun_path) + 1] = "";
 
-	if (sscanf(name, "guardmaps-%d.img", &pid) != 1)
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) ||
+	    peer.sun_family != AF_UNIX)
 		return false;
-	image_name(expected, pid);
-	return strcmp(name, expected) == 0;
+	memcpy(path, peer.sun_path, sizeof(peer.sun_path));
+	const char *slash = strrchr(path, '/');
+	return slash && strcmp(slash + 1, STREAMER_SOCKET) == 0;
 }
 
-int images_count(bool delete_them)
+/*
+ * With --stream, criu's images go through a socket in its directory, and files
+ * written to that directory are not among them. The socket may be a leftover of
+ * an earlier dump.
+ */
+static bool is_streaming(void)
 {
-	int count = 0;
+	bool found = false;
 
-	int fd = openat(criu_get_image_dir(), ".",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	if (!directory) {
-		int error = -errno;
-		if (fd >= 0)
-			close(fd);
-		return error;
-	}
-	for (struct dirent *entry; (entry = readdir(directory));) {
-		if (!is_image_name(entry->d_name))
-			continue;
-		count++;
-		if (delete_them && unlinkat(fd, entry->d_name, 0)) {
-			count = -errno;
-			break;
-		}
-	}
+	if (faccessat(criu_get_image_dir(), STREAMER_SOCKET, F_OK, 0))
+		return false;
+	DIR *directory = opendir("/proc/self/fd");
+	if (!directory)
+		return true;
+	for (struct dirent *entry; !found && (entry = readdir(directory));)
+		found = is_streamer(strtol(entry->d_name, NULL, 10));
 	closedir(directory);
-	return count;
+	return found;
+}
+
+int session_begin(struct session *ret, enum plugin_stage stage)
+{
+	*ret = (struct session){ .stage = stage };
+	if (!options_read(&ret->options))
+		return -1;
+	ret->kernel_has_guards = kernel_installs_guards();
+	ret->criu_knows_guards = dlsym(RTLD_DEFAULT, "collect_madv_guards");
+	ret->is_streaming = stage == STAGE_DUMP && is_streaming();
+	return 0;
+}
+
+bool session_keeps_only_locked(const struct session *session,
+			       const struct checkpoint *checkpoint)
+{
+	return session->criu_knows_guards &&
+	       guardmaps_map_source(checkpoint_map(checkpoint)) ==
+		       GUARDMAPS_SOURCE_SCAN;
 }

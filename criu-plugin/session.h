@@ -1,34 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What dump and restore have in common. */
+/* What is known from the start of a dump, a pre-dump or a restore. */
 #ifndef GUARDMAPS_PLUGIN_SESSION_H
 #define GUARDMAPS_PLUGIN_SESSION_H
 
-#include "guardmaps.h"
+#include "checkpoint.h"
+#include "criu_abi.h"
 #include "options.h"
 
-/** As criu, its inventory and --plugin-option know us. */
+/** Our name for criu, in its inventory and in --plugin-option. */
 #define NAME "guardmaps"
 
 struct session {
+	enum plugin_stage stage;
 	struct options options;
-	/** This kernel installs guards. */
+	/** This kernel installs guards (Linux 6.13). */
 	bool kernel_has_guards;
-	/** Our hooks are asked before those of other plugins. */
+	/** This criu keeps guards itself, as far as it can: see below. */
+	bool criu_knows_guards;
+	/** criu's images go to a streamer. */
+	bool is_streaming;
+	/** Our hooks are called before those of other plugins. */
 	bool is_first;
 };
 
-/** Whether this kernel installs guards (Linux 6.13): by trying. */
-bool kernel_installs_guards(void);
-
-#define IMAGE_NAME_SIZE 48
-
-/** Name of the image of a task, by its innermost pid, in criu's directory. */
-void image_name(char ret[IMAGE_NAME_SIZE], pid_t innermost_pid);
+/**
+ * Read the options, and find out what kernel and criu can do. Returns 0, or -1
+ * with a line in the log.
+ */
+int session_begin(struct session *ret, enum plugin_stage stage);
 
 /**
- * Count the images of guard maps in criu's directory, and delete them if asked
- * to. Returns a negative errno on failure.
+ * Whether only the guards in locked memory are ours to keep. criu since 4.2 keeps
+ * the others where the kernel has PAGE_IS_GUARD (Linux 6.16), by which they were
+ * recorded then.
  */
-int images_count(bool delete_them);
+bool session_keeps_only_locked(const struct session *session,
+			       const struct checkpoint *checkpoint);
 
 #endif /* GUARDMAPS_PLUGIN_SESSION_H */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +18,7 @@
 #include "keeper.h"
 #include "proc.h"
 #include "reinstate.h"
+#include "remote.h"
 #include "seize.h"
 
 /* Somebody else may trace the task when criu has just ended. */

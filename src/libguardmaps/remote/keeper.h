@@ -1,13 +1,13 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A process that outlives criu: if criu ends, by SIGKILL even, before it has
  * said that all is well with a task, the keeper puts the task's guards back.
  */
-#ifndef GUARDMAPS_PLUGIN_KEEPER_H
-#define GUARDMAPS_PLUGIN_KEEPER_H
+#ifndef GUARDMAPS_KEEPER_H
+#define GUARDMAPS_KEEPER_H
 
 #include "guardmaps.h"
-#include "remote.h"
+#include "journal.h"
 
 struct keeper;
 
@@ -30,4 +30,4 @@ void keeper_dismiss(struct keeper *keeper);
 /** Leave the task to the keeper, which waits for the end of criu. */
 void keeper_leave(struct keeper *keeper);
 
-#endif /* GUARDMAPS_PLUGIN_KEEPER_H */
+#endif /* GUARDMAPS_KEEPER_H */
