@@ -61,3 +61,7 @@ test -z "$(nm -D --defined-only "$root/opt/guardmaps/lib/libguardmaps.so" |
 	awk '$3 !~ /^(guardmaps_|GUARDMAPS_)/')"
 test "$(nm -D --defined-only "$root/opt/guardmaps/lib/criu/guardmaps.so" |
 	awk '{ print $3 }')" = CR_PLUGIN_DESC
+# criu loads what the plugin is linked with.
+test "$(readelf -d "$root/opt/guardmaps/lib/criu/guardmaps.so" |
+	sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' | sort | xargs)" = \
+	"libc libprotobuf-c libz"

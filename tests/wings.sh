@@ -52,6 +52,18 @@ refuses src/guardmaps base
 refuses "$library/map" proc
 refuses "$library/map" remote
 refuses "$library/proc" remote
+refuses criu-plugin map
+refuses criu-plugin proc
+
+# Of remote/, which the compiler cannot tell apart.
+if grep -hoE '#include "[a-z_]+\.h"' criu-plugin/*.[ch] | sort -u |
+	sed 's/.*"\(.*\)"/\1/' | while read -r header; do
+		[ "$header" = checkpoint.h ] || [ ! -e "$library/remote/$header" ] ||
+			echo "# it includes remote/$header"
+	done | grep .; then
+	printf 'not '
+fi
+echo 'ok - the plugin includes no header of remote/ but checkpoint.h'
 
 # The compiler cannot tell such a path from another.
 if grep -rn '#include "\.\./' src criu-plugin | sed 's/^/# /' | grep .; then
