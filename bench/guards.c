@@ -99,7 +99,7 @@ static size_t use_library(void)
 	size_t count;
 
 	check(guardmaps_process_open(atoi(pid), NULL, &process));
-	check(guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check(guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	count = guardmaps_map_region_count(map);
 	if (guardmaps_map_source(map) != GUARDMAPS_SOURCE_GUARDS) {
 		errno = ENOTSUP;

@@ -28,7 +28,7 @@ static struct guardmaps_map *scan(pid_t pid)
 	struct guardmaps_map *map;
 
 	check(guardmaps_process_open(pid, NULL, &process));
-	check(guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check(guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	guardmaps_process_close(process);
 	return map;
 }

@@ -22,7 +22,7 @@ static struct guardmaps_map *scan(struct guardmaps_process *process)
 {
 	struct guardmaps_map *map;
 
-	check(guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check(guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check(mapping_flags_read(process, map));
 	return map;
 }

@@ -21,7 +21,7 @@ static int check_markers(const struct session *session,
 
 	if (!session->options.strict)
 		return 0;
-	struct guardmaps_error *error = guardmaps_scan(
+	struct guardmaps_error *error = guardmaps_map_read(
 		checkpoint_process(task), GUARDMAPS_SOURCE_MARKERS, &map);
 	if (error)
 		return log_failure(error, "strict");

@@ -39,7 +39,7 @@ int main(void)
 	struct guardmaps_map *map;
 
 	if (guardmaps_process_open(getpid(), NULL, &process) ||
-	    guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map))
+	    guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map))
 		return 1;
 	printf("%zu\n", guardmaps_map_region_count(map));
 	guardmaps_map_destroy(map);

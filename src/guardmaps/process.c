@@ -34,7 +34,7 @@ struct guardmaps_error *open_process(const struct read_options *options,
 		guardmaps_process_open(pid, options->sysroot, &process);
 	if (error)
 		return error;
-	error = guardmaps_scan(process, options->source, ret);
+	error = guardmaps_map_read(process, options->source, ret);
 	if (error)
 		guardmaps_process_close(process);
 	else

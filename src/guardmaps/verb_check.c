@@ -129,7 +129,7 @@ static enum guardmaps_stack_guard look_at_threads(struct check *check)
 	struct guardmaps_map *map = NULL;
 
 	struct guardmaps_error *error =
-		guardmaps_scan(check->self, GUARDMAPS_SOURCE_AUTO, &map);
+		guardmaps_map_read(check->self, GUARDMAPS_SOURCE_AUTO, &map);
 	if (!error)
 		error = guardmaps_threads_create(check->self, map, &threads);
 	if (!error && guardmaps_threads_count(threads) > 1)

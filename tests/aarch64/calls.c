@@ -243,8 +243,8 @@ static void hold(struct trial *trial)
 	check_setup(!guardmaps_process_open(trial->child.pid, NULL,
 					    &trial->process));
 	check_setup(!seize(trial->process, &trial->seized));
-	check_setup(!guardmaps_scan(trial->process, GUARDMAPS_SOURCE_AUTO,
-				    &trial->map));
+	check_setup(!guardmaps_map_read(trial->process, GUARDMAPS_SOURCE_AUTO,
+					&trial->map));
 }
 
 static void let_go(struct trial *trial)

@@ -62,7 +62,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	open_guards(&tree);
 	write_guards((const uint8_t *)other_guards, sizeof(other_guards) - 1);
 	require(!guardmaps_process_open(tree.pid, tree.root, &process));
-	require(!guardmaps_scan(process, GUARDMAPS_SOURCE_GUARDS, &other));
+	require(!guardmaps_map_read(process, GUARDMAPS_SOURCE_GUARDS, &other));
 	require_sound(other);
 	return 0;
 }
@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	write_guards(bytes, size);
 	struct guardmaps_error *error =
-		guardmaps_scan(process, GUARDMAPS_SOURCE_GUARDS, &map);
+		guardmaps_map_read(process, GUARDMAPS_SOURCE_GUARDS, &map);
 	if (error) {
 		require(!map);
 		require_refusal(error);

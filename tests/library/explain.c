@@ -336,8 +336,8 @@ static void all_markers_are_told(struct guardmaps_process *process)
 {
 	struct guardmaps_map *map;
 
-	if (!check_success(guardmaps_scan(process, GUARDMAPS_SOURCE_MARKERS,
-					  &map), "all markers can be read"))
+	if (!check_success(guardmaps_map_read(process, GUARDMAPS_SOURCE_MARKERS,
+					      &map), "all markers can be read"))
 		return;
 	check_no_fault(map_fault(map), "the guard map with them is sound");
 	check_number(guardmaps_map_marker_run_count(map),
@@ -364,7 +364,7 @@ static void live_process_is_explained(void)
 	child_start(&child, set_scene, NULL);
 	await(child.line);
 	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	mapped_pages_are_told(map);
 	unmapped_addresses_are_told(map);
 	every_boundary_is_told(map);
@@ -398,7 +398,8 @@ static void recorded_markers_are_explained(void)
 	recorded_pagemap(&tree, 0x1004000, 0x1005000, PAGEMAP_GUARD);
 	recorded_pagemap(&tree, 0x1010000, 0x1011000, PAGEMAP_POISON);
 	check_setup(!guardmaps_process_open(4242, tree.root, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_MARKERS, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_MARKERS,
+					&map));
 	verdict_is(map, 0x1001234, GUARDMAPS_MARKER_NONE,
 		   GUARDMAPS_VERDICT_UFFD_WP, "a recorded uffd-wp marker");
 	verdict_is(map, 0x1002fff, GUARDMAPS_MARKER_NONE,

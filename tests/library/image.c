@@ -113,7 +113,7 @@ static void live_round_trip(const char *layout)
 
 	target_start(&target, layout);
 	check_setup(!guardmaps_process_open(target.pid, NULL, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check_setup(!guardmaps_find_owners(process, map));
 	round_trip(map, layout);
 	guardmaps_map_destroy(map);
@@ -254,7 +254,7 @@ static void live_locks_round_trip(void)
 
 	target_start(&target, "mlocked");
 	check_setup(!guardmaps_process_open(target.pid, NULL, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check_setup(!mapping_flags_read(process, map));
 	mapping = guardmaps_map_region(map, 0)->mapping;
 	check_setup(map->mappings[mapping].flags == GUARDMAPS_LOCKED);

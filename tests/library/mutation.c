@@ -156,8 +156,8 @@ static void tally_scan(struct tally *tally, struct guardmaps_process *process,
 {
 	struct guardmaps_map *map;
 
-	if (!tally_error(tally, guardmaps_scan(process, source, &map), lives,
-			 guardmaps_source_name(source)))
+	if (!tally_error(tally, guardmaps_map_read(process, source, &map),
+			 lives, guardmaps_source_name(source)))
 		return;
 	tally->scans++;
 	tally->regions += guardmaps_map_region_count(map);
@@ -563,7 +563,7 @@ static void fixed_guards_are_seen(pid_t pid, uint64_t start,
 		struct guardmaps_error *error;
 		struct guardmaps_map *map;
 
-		error = guardmaps_scan(process, source, &map);
+		error = guardmaps_map_read(process, source, &map);
 		if (error) {
 			fault = format_string("%s",
 					      guardmaps_error_message(error));
@@ -710,7 +710,7 @@ static void old_process_has_ended(struct guardmaps_process *process,
 
 		if (source_missing(sources[i]))
 			continue;
-		check_error(guardmaps_scan(process, sources[i], &map),
+		check_error(guardmaps_map_read(process, sources[i], &map),
 			    GUARDMAPS_ERROR_ENDED, NULL,
 			    "%s: who came after is not taken for who was there",
 			    name);
@@ -733,7 +733,7 @@ static void reused_pid(void)
 	await(child.line);
 	pid = child.pid;
 	check_setup(!guardmaps_process_open(pid, NULL, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &old));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &old));
 	child_stop(&child);
 	if (start_child_with_pid(&child, pid)) {
 		old_process_has_ended(process, old);

@@ -38,7 +38,7 @@ static struct guardmaps_error *scan_tree(const struct recorded *tree,
 	error = guardmaps_process_open(tree->pid, tree->root, &process);
 	if (error)
 		return error;
-	error = guardmaps_scan(process, source, ret);
+	error = guardmaps_map_read(process, source, ret);
 	guardmaps_process_close(process);
 	return error;
 }
@@ -243,7 +243,7 @@ static void executable_is_told(void)
 	recorded_write(&tree, "maps", plain_maps);
 	recorded_write(&tree, "guards", "");
 	check_setup(!guardmaps_process_open(PID, tree.root, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check_success(guardmaps_find_owners(process, map),
 		      "owners can be looked for where nothing is guarded");
 	check_string(guardmaps_map_executable(map), "/usr/bin/recorded",
@@ -734,7 +734,8 @@ static void live_namesake(void)
 	check_setup(!guardmaps_process_open(getpid(), tree.root, &process));
 	check_string(guardmaps_process_name(process), "namesake",
 		     "a recorded process is not taken for a live one");
-	if (check_success(guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map),
+	if (check_success(guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO,
+					     &map),
 			  "a recorded process with a live id can be read")) {
 		check_number(guardmaps_map_mapping_count(map), 5,
 			     "its mappings are the recorded ones");

@@ -120,7 +120,7 @@ static void has_no_memory(pid_t pid, const char *what)
 				   "%s has no memory for %s", what, source);
 			continue;
 		}
-		check_error(guardmaps_scan(process, all_sources[i], &map),
+		check_error(guardmaps_map_read(process, all_sources[i], &map),
 			    GUARDMAPS_ERROR_NO_ADDRESS_SPACE, name,
 			    "%s has no memory for %s, and is named", what,
 			    source);
@@ -181,14 +181,14 @@ static void everything_says_ended(struct guardmaps_process *process,
 	for (size_t i = 0; i < LENGTH(all_sources); i++) {
 		struct guardmaps_map *none = UNTOUCHED;
 
-		check_error(guardmaps_scan(process, all_sources[i], &none),
+		check_error(guardmaps_map_read(process, all_sources[i], &none),
 			    GUARDMAPS_ERROR_ENDED, name,
 			    "%s: a process that ended is told so, and named",
 			    guardmaps_source_name(all_sources[i]));
 		check(none == UNTOUCHED, "%s: no guard map of it",
 		      guardmaps_source_name(all_sources[i]));
 	}
-	check_error(guardmaps_scan(process, GUARDMAPS_SOURCE_GUARDS, &map),
+	check_error(guardmaps_map_read(process, GUARDMAPS_SOURCE_GUARDS, &map),
 		    GUARDMAPS_ERROR_ENDED, name,
 		    "guards: a process that ended is told so");
 	check_error(guardmaps_probe(process, GUARDMAPS_SOURCE_AUTO),
@@ -216,7 +216,7 @@ static void ended_in_between(void)
 	await(child.line);
 	name = pid_string(child.pid);
 	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	child_stop(&child);
 	everything_says_ended(process, map, name);
 	guardmaps_map_destroy(map);
@@ -238,7 +238,7 @@ static void zombie_in_between(void)
 	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
 	kill(child.pid, SIGKILL);
 	await_zombie(child.pid);
-	check_error(guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map),
+	check_error(guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map),
 		    GUARDMAPS_ERROR_ENDED, name,
 		    "a process that became a zombie has ended");
 	check(map == UNTOUCHED, "and it has no guard map");
@@ -415,7 +415,7 @@ static void recorded_refusal(const struct recorded *tree,
 	struct guardmaps_map *map = UNTOUCHED;
 	const char *name = guardmaps_source_name(source);
 
-	check_error(guardmaps_scan(process, source, &map),
+	check_error(guardmaps_map_read(process, source, &map),
 		    GUARDMAPS_ERROR_UNSUPPORTED, fragment,
 		    "%s cannot answer for this recorded tree, and names %s",
 		    name, fragment);

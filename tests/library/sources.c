@@ -186,7 +186,7 @@ static void recorded_map_is_true(const struct target *target,
 			target->guard_count);
 	if (check_success(guardmaps_process_open(4242, tree.root, &process),
 			  "%s: a recorded tree can be opened", layout)) {
-		if (check_success(guardmaps_scan(process, source, &map),
+		if (check_success(guardmaps_map_read(process, source, &map),
 				  "%s: its guards can be read as %s", layout,
 				  name)) {
 			check_no_fault(truth_fault(map, target->guards,
@@ -345,7 +345,7 @@ static void process_is_named(void)
 	comm[size - 1] = '\0';
 	executable = realpath("/proc/self/exe", NULL);
 	check_setup(!guardmaps_process_open(target.pid, NULL, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check_number(guardmaps_process_pid(process), target.pid,
 		     "a process tells its id");
 	check_string(guardmaps_process_name(process), comm,

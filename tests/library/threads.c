@@ -45,8 +45,9 @@ static bool view_open(struct view *view, pid_t pid, const char *what)
 	*view = (struct view){ 0 };
 	return check_success(guardmaps_process_open(pid, NULL, &view->process),
 			     "%s: can be opened", what) &&
-	       check_success(guardmaps_scan(view->process,
-					    GUARDMAPS_SOURCE_AUTO, &view->map),
+	       check_success(guardmaps_map_read(view->process,
+						GUARDMAPS_SOURCE_AUTO,
+						&view->map),
 			     "%s: can be scanned", what) &&
 	       check_success(guardmaps_threads_create(view->process, view->map,
 						      &view->threads),
@@ -814,8 +815,8 @@ static void recorded_view_open(struct view *view, struct recorded *tree)
 	recorded_thread(tree, 4245, "runner");
 	recorded_write(tree, "task/4245/syscall", "running\n");
 	check_setup(!guardmaps_process_open(4242, tree->root, &view->process));
-	check_setup(!guardmaps_scan(view->process, GUARDMAPS_SOURCE_AUTO,
-				    &view->map));
+	check_setup(!guardmaps_map_read(view->process, GUARDMAPS_SOURCE_AUTO,
+					&view->map));
 	check_success(guardmaps_threads_create(view->process, view->map,
 					       &view->threads),
 		      "recorded threads are found");

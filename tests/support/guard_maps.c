@@ -229,7 +229,7 @@ struct guardmaps_error *scan_pid(pid_t pid, enum guardmaps_source source,
 	error = guardmaps_process_open(pid, NULL, &process);
 	if (error)
 		return error;
-	error = guardmaps_scan(process, source, ret);
+	error = guardmaps_map_read(process, source, ret);
 	guardmaps_process_close(process);
 	return error;
 }
@@ -238,7 +238,7 @@ struct guardmaps_error *scan_with_flags(struct guardmaps_process *process,
 					struct guardmaps_map **ret)
 {
 	struct guardmaps_error *error =
-		guardmaps_scan(process, GUARDMAPS_SOURCE_AUTO, ret);
+		guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, ret);
 
 	return error ? error : mapping_flags_read(process, *ret);
 }

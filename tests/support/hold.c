@@ -14,8 +14,8 @@ struct guardmaps_error *hold_begin(struct hold *hold, pid_t pid)
 	if (!error)
 		error = seize(hold->process, &hold->seized);
 	if (!error)
-		error = guardmaps_scan(hold->process, GUARDMAPS_SOURCE_AUTO,
-				       &hold->map);
+		error = guardmaps_map_read(hold->process, GUARDMAPS_SOURCE_AUTO,
+					   &hold->map);
 	return error;
 }
 

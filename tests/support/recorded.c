@@ -227,7 +227,8 @@ struct guardmaps_map *recorded_map(const char *maps, const char *guards)
 	recorded_write(&tree, "maps", maps);
 	recorded_write(&tree, "guards", guards);
 	check_setup(!guardmaps_process_open(tree.pid, tree.root, &process));
-	check_setup(!guardmaps_scan(process, GUARDMAPS_SOURCE_GUARDS, &map));
+	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_GUARDS,
+					&map));
 	guardmaps_process_close(process);
 	recorded_destroy(&tree);
 	return map;

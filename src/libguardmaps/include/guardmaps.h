@@ -181,7 +181,7 @@ struct guardmaps_mapping {
 	bool is_program;
 	/**
 	 * Bits of enum guardmaps_lock, and others of the library's own; 0 after
-	 * guardmaps_scan(), which does not ask. Images that the CRIU plugin has
+	 * guardmaps_map_read(), which does not ask. Images that the CRIU plugin has
 	 * written tell.
 	 */
 	uint8_t flags;
@@ -339,13 +339,13 @@ void guardmaps_map_totals(const struct guardmaps_map *map,
  * AUTO every source, cannot answer; the message says why), INVALID (there is no
  * such source), FORMAT, OS, NO_MEMORY. A source that cannot answer is never an empty guard map.
  */
-struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
-				       enum guardmaps_source source,
-				       struct guardmaps_map **ret);
+struct guardmaps_error *guardmaps_map_read(struct guardmaps_process *process,
+					   enum guardmaps_source source,
+					   struct guardmaps_map **ret);
 
 /**
  * Find out whether a source can answer for a process, without a guard map.
- * Returns NULL if it can, or the reason why not: as for guardmaps_scan(), but
+ * Returns NULL if it can, or the reason why not: as for guardmaps_map_read(), but
  * the message of UNSUPPORTED and PERMISSION leaves out process and source.
  */
 struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
@@ -355,7 +355,7 @@ struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
  * Read what marker, if any, one page of a process has.
  *
  * Needs PTRACE_MODE_READ access and CAP_SYS_ADMIN (Linux 6.13).
- * Errors: as guardmaps_scan() with GUARDMAPS_SOURCE_MARKERS.
+ * Errors: as guardmaps_map_read() with GUARDMAPS_SOURCE_MARKERS.
  */
 struct guardmaps_error *guardmaps_read_marker(struct guardmaps_process *process,
 					      uint64_t address,

@@ -220,9 +220,9 @@ static struct guardmaps_error *read_once(struct guardmaps_process *process,
 	return error;
 }
 
-struct guardmaps_error *guardmaps_scan(struct guardmaps_process *process,
-				       enum guardmaps_source source,
-				       struct guardmaps_map **ret)
+struct guardmaps_error *guardmaps_map_read(struct guardmaps_process *process,
+					   enum guardmaps_source source,
+					   struct guardmaps_map **ret)
 {
 	const struct source_row *named;
 	enum memory_state state;

@@ -122,10 +122,10 @@ static struct guardmaps_error *scan(struct checkpoint *checkpoint)
 	bool can_scan = !error;
 
 	guardmaps_error_destroy(error);
-	error = guardmaps_scan(checkpoint->process,
-			       can_scan ? GUARDMAPS_SOURCE_SCAN
-					: GUARDMAPS_SOURCE_AUTO,
-			       &checkpoint->map);
+	error = guardmaps_map_read(checkpoint->process,
+				   can_scan ? GUARDMAPS_SOURCE_SCAN
+					    : GUARDMAPS_SOURCE_AUTO,
+				   &checkpoint->map);
 	if (!error && checkpoint->map->region_count > 0)
 		error = mapping_flags_read(checkpoint->process,
 					   checkpoint->map);

@@ -22,7 +22,7 @@ struct checkpoint;
  *
  * The source is PAGEMAP_SCAN where the kernel reports guards by it.
  *
- * Errors: as guardmaps_process_open() and guardmaps_scan().
+ * Errors: as guardmaps_process_open() and guardmaps_map_read().
  */
 struct guardmaps_error *checkpoint_record(pid_t pid, struct checkpoint **ret);
 

@@ -68,7 +68,7 @@ look_for_parasite(const struct charge *charge,
 	size_t count;
 	const pid_t *tids = seized_threads(seized, &count);
 
-	struct guardmaps_error *error = guardmaps_scan(
+	struct guardmaps_error *error = guardmaps_map_read(
 		charge->process, GUARDMAPS_SOURCE_AUTO, &map);
 	if (error)
 		return error;

@@ -129,8 +129,8 @@ static struct guardmaps_error *look(struct reinstatement *all)
 	struct guardmaps_error *error =
 		all->flags & REINSTATE_PROT_NONE
 			? mappings_read_alone(all->process, &all->now)
-			: guardmaps_scan(all->process, GUARDMAPS_SOURCE_AUTO,
-					 &all->now);
+			: guardmaps_map_read(all->process,
+					     GUARDMAPS_SOURCE_AUTO, &all->now);
 	if (!error)
 		error = mapping_flags_read(all->process, all->now);
 	return error;
