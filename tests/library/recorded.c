@@ -14,8 +14,6 @@
 #include "guard_maps.h"
 #include "recorded.h"
 
-#define UNTOUCHED ((void *)(uintptr_t)0xdead)
-
 enum { PID = 4242 };
 
 /* A region or marker run as it should be found. */

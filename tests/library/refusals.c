@@ -30,8 +30,6 @@ static const enum guardmaps_source all_sources[] = {
 };
 
 /* A guard map or process that no function may have touched. */
-#define UNTOUCHED ((void *)(uintptr_t)0xdead)
-
 /* A failure as a child reports it in shared memory. */
 struct outcome {
 	bool failed;

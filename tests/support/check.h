@@ -17,6 +17,9 @@
 
 #include "guardmaps.h"
 
+/** What a pointer is that the library is not to touch. */
+#define UNTOUCHED ((void *)(uintptr_t)0xdead)
+
 #define CHECK_PRINTF(string, first) \
 	__attribute__((format(printf, string, first)))
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,4 +89,26 @@ void *read_file(const char *path, size_t *ret_size)
 	bytes[size] = '\0';
 	*ret_size = size;
 	return bytes;
+}
+
+uint64_t file_size(const char *path)
+{
+	struct stat status;
+
+	check_setup(stat(path, &status) == 0);
+	return status.st_size;
+}
+
+size_t directory_size(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	size_t count = 0;
+
+	check_setup(directory != NULL);
+	while ((entry = readdir(directory)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			count++;
+	closedir(directory);
+	return count;
 }

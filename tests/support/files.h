@@ -6,6 +6,7 @@
 #define GUARDMAPS_TEST_FILES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /**
  * A directory for this test's files, mode 0700, made under TMPDIR or /tmp when
@@ -22,5 +23,9 @@ void remove_tree(const char *path);
 /** Write a whole file, or read one; the caller frees what was read. */
 void write_file(const char *path, const void *bytes, size_t size);
 void *read_file(const char *path, size_t *ret_size);
+uint64_t file_size(const char *path);
+
+/** Number of entries of a directory, without "." and "..". */
+size_t directory_size(const char *path);
 
 #endif /* GUARDMAPS_TEST_FILES_H */

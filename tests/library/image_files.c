@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The file that an image is written to: its mode, its name, and what was there
+ * before.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "files.h"
+#include "guard_maps.h"
+#include "images.h"
+#include "needs.h"
+
+static void mode_is(const struct guardmaps_map *map, mode_t mask,
+		    const char *what)
+{
+	char *path = scratch_path("mode");
+	mode_t old = umask(mask);
+	struct stat status;
+
+	check_success(guardmaps_image_write(map, AT_FDCWD, path),
+		      "%s: an image can be written", what);
+	umask(old);
+	check_setup(stat(path, &status) == 0);
+	check_number(status.st_mode & 07777, 0600, "%s: its mode is 0600",
+		     what);
+	unlink(path);
+	free(path);
+}
+
+static void replaced_file_gets_mode(const struct guardmaps_map *map)
+{
+	char *path = scratch_path("mode");
+
+	write_file(path, "old", 3);
+	check_setup(chmod(path, 0644) == 0);
+	mode_is(map, 022, "in place of a file that all may read");
+	free(path);
+}
+
+static void relative_name(const struct guardmaps_map *map)
+{
+	int fd = open(scratch_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct guardmaps_map *again;
+	char *path = scratch_path("relative");
+
+	check_success(guardmaps_image_write(map, fd, "relative"),
+		      "a name may be relative to a directory");
+	check(access(path, F_OK) == 0, "there the image is");
+	if (check_success(guardmaps_image_read(fd, "relative", &again),
+			  "and there it is read")) {
+		check_no_fault(maps_fault(map, again), "it is the same");
+		guardmaps_map_destroy(again);
+	}
+	unlink(path);
+	free(path);
+	close(fd);
+}
+
+/* The longest name that a file may have. */
+static void long_name(const struct guardmaps_map *map)
+{
+	char name[256];
+	char *path;
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	path = scratch_path(name);
+	check_success(guardmaps_image_write(map, AT_FDCWD, path),
+		      "a name may be as long as the file system allows");
+	unlink(path);
+	free(path);
+}
+
+static void symbolic_link(const struct guardmaps_map *map)
+{
+	char *path = scratch_path("link");
+	char *target = scratch_path("target-of-link");
+	struct guardmaps_map *again;
+	struct stat status;
+
+	write_file(target, "old", 3);
+	check_setup(symlink(target, path) == 0);
+	check_success(guardmaps_image_write(map, AT_FDCWD, path),
+		      "an image can be written through a symbolic link");
+	check_setup(lstat(path, &status) == 0);
+	check(S_ISLNK(status.st_mode), "the link stays a link");
+	if (check_success(read_image(target, &again),
+			  "the image is where it points to"))
+		guardmaps_map_destroy(again);
+	unlink(path);
+	unlink(target);
+	free(target);
+	free(path);
+}
+
+/* As much as fits in a pipe is written before anybody reads. */
+static void pipe_end(const struct guardmaps_map *map)
+{
+	char *path = scratch_path("pipe"), *copy = scratch_path("copy");
+	struct guardmaps_map *again;
+	static char bytes[65536];
+	ssize_t size;
+	int fd;
+
+	check_setup(mkfifo(path, 0600) == 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	check_success(guardmaps_image_write(map, AT_FDCWD, path),
+		      "an image can be written to a pipe");
+	size = read(fd, bytes, sizeof(bytes));
+	check_setup(size > 0);
+	write_file(copy, bytes, size);
+	if (check_success(read_image(copy, &again),
+			  "it comes out at the other end")) {
+		check_no_fault(maps_fault(map, again), "as it went in");
+		guardmaps_map_destroy(again);
+	}
+	close(fd);
+	unlink(copy);
+	unlink(path);
+	free(copy);
+	free(path);
+}
+
+static void written_files(void)
+{
+	struct guardmaps_map *map = map_of_layout("alternate:100");
+
+	mode_is(map, 0, "without a umask");
+	mode_is(map, 077, "with a umask");
+	replaced_file_gets_mode(map);
+	relative_name(map);
+	long_name(map);
+	symbolic_link(map);
+	pipe_end(map);
+	check_number(directory_size(scratch_directory()), 0,
+		     "no write leaves anything beside its file");
+	guardmaps_map_destroy(map);
+}
+
+int main(void)
+{
+	check_begin();
+	if (source_missing(GUARDMAPS_SOURCE_AUTO))
+		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	written_files();
+	return check_finish();
+}
