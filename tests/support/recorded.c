@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "files.h"
+#include "guard_maps.h"
 #include "layout.h"
 #include "recorded.h"
 
@@ -217,19 +218,85 @@ void recorded_guards(const struct recorded *tree, pid_t from,
 	free(maps_path);
 }
 
-struct guardmaps_map *recorded_map(const char *maps, const char *guards)
+struct guardmaps_error *recorded_scan(const struct recorded *tree,
+				      enum guardmaps_source source,
+				      struct guardmaps_map **ret)
 {
 	struct guardmaps_process *process;
+	struct guardmaps_error *error;
+
+	error = guardmaps_process_open(tree->pid, tree->root, &process);
+	if (error)
+		return error;
+	error = guardmaps_map_read(process, source, ret);
+	guardmaps_process_close(process);
+	return error;
+}
+
+struct guardmaps_map *recorded_map(const char *maps, const char *guards)
+{
 	struct guardmaps_map *map;
 	struct recorded tree;
 
-	recorded_create(&tree, 4242, "recorded");
+	recorded_create(&tree, RECORDED_PID, "recorded");
 	recorded_write(&tree, "maps", maps);
 	recorded_write(&tree, "guards", guards);
-	check_setup(!guardmaps_process_open(tree.pid, tree.root, &process));
-	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_GUARDS,
-					&map));
-	guardmaps_process_close(process);
+	check_setup(!recorded_scan(&tree, GUARDMAPS_SOURCE_GUARDS, &map));
 	recorded_destroy(&tree);
 	return map;
+}
+
+const char plain_maps[] =
+	"10000000-10010000 rw-p 00000000 00:00 0 \n"
+	"10010000-10020000 r--p 00000000 00:00 0 \n"
+	"20000000-20010000 rw-s 00003000 08:01 77                         /f\n"
+	"7ff000000000-7ff000021000 rw-p 00000000 00:00 0          [stack]\n"
+	"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0  [vsyscall]\n";
+
+struct guardmaps_map *recorded_read(const char *maps, const char *guards,
+				    const char *what)
+{
+	struct guardmaps_map *map = NULL;
+	struct recorded tree;
+
+	recorded_create(&tree, RECORDED_PID, "recorded");
+	recorded_write(&tree, "maps", maps);
+	recorded_write(&tree, "guards", guards);
+	if (check_success(recorded_scan(&tree, GUARDMAPS_SOURCE_AUTO, &map),
+			  "%s: can be read", what))
+		check_no_fault(map_fault(map), "%s: the guard map is sound",
+			       what);
+	recorded_destroy(&tree);
+	return map;
+}
+
+char *regions_fault(const struct guardmaps_map *map,
+		    const struct expected *expected, size_t count)
+{
+	if (guardmaps_map_region_count(map) != count)
+		return format_string("%zu regions instead of %zu",
+				     guardmaps_map_region_count(map), count);
+	for (size_t i = 0; i < count; i++) {
+		const struct guardmaps_region *region =
+			guardmaps_map_region(map, i);
+
+		if (region->start != expected[i].start ||
+		    region->end != expected[i].end ||
+		    region->mapping != expected[i].mapping)
+			return format_string(
+				"region %zu is %#" PRIx64 "-%#" PRIx64
+				" in mapping %" PRIu32, i, region->start,
+				region->end, region->mapping);
+	}
+	return NULL;
+}
+
+void regions_are(const char *what, const char *maps, const char *guards,
+		 const struct expected *expected, size_t count)
+{
+	struct guardmaps_map *map = recorded_read(maps, guards, what);
+
+	if (map)
+		check_no_fault(regions_fault(map, expected, count), "%s", what);
+	guardmaps_map_destroy(map);
 }

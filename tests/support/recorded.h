@@ -70,4 +70,37 @@ void recorded_guards(const struct recorded *tree, pid_t from,
 /** The guard map of a recorded process with these two files. */
 struct guardmaps_map *recorded_map(const char *maps, const char *guards);
 
+/** Read the guard map of a tree. */
+struct guardmaps_error *recorded_scan(const struct recorded *tree,
+				      enum guardmaps_source source,
+				      struct guardmaps_map **ret);
+
+/** A process id that matters to nobody. */
+enum { RECORDED_PID = 4242 };
+
+/** A maps file: five mappings, of which the first two touch. */
+extern const char plain_maps[];
+
+/** A region or marker run as it should be found. */
+struct expected {
+	uint64_t start;
+	uint64_t end;
+	uint32_t mapping;
+	enum guardmaps_marker marker;
+};
+
+/** What is wrong with regions; NULL if nothing. The caller frees it. */
+char *regions_fault(const struct guardmaps_map *map,
+		    const struct expected *expected, size_t count);
+
+/* Statements, about @what. */
+
+/** A process with these two files can be read; its guard map, or NULL. */
+struct guardmaps_map *recorded_read(const char *maps, const char *guards,
+				    const char *what);
+
+/** Its regions are those expected. */
+void regions_are(const char *what, const char *maps, const char *guards,
+		 const struct expected *expected, size_t count);
+
 #endif /* GUARDMAPS_TEST_RECORDED_H */
