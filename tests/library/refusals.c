@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "basics.h"
 #include "check.h"
 #include "child.h"
 #include "files.h"
@@ -24,12 +23,6 @@
 
 enum { CAPABILITY_SETUID = 7, KTHREADD = 2 };
 
-static const enum guardmaps_source all_sources[] = {
-	GUARDMAPS_SOURCE_AUTO, GUARDMAPS_SOURCE_SCAN,
-	GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
-};
-
-/* A guard map or process that no function may have touched. */
 /* A failure as a child reports it in shared memory. */
 struct outcome {
 	bool failed;
@@ -109,7 +102,7 @@ static void has_no_memory(pid_t pid, const char *what)
 	if (!check_success(guardmaps_process_open(pid, NULL, &process),
 			   "%s can be opened", what))
 		goto out;
-	for (size_t i = 0; i < LENGTH(all_sources); i++) {
+	for (size_t i = 0; i < SOURCES; i++) {
 		const char *source = guardmaps_source_name(all_sources[i]);
 		struct guardmaps_map *map = UNTOUCHED;
 
@@ -176,7 +169,7 @@ static void everything_says_ended(struct guardmaps_process *process,
 	struct guardmaps_threads *threads = UNTOUCHED;
 	enum guardmaps_marker marker;
 
-	for (size_t i = 0; i < LENGTH(all_sources); i++) {
+	for (size_t i = 0; i < SOURCES; i++) {
 		struct guardmaps_map *none = UNTOUCHED;
 
 		check_error(guardmaps_map_read(process, all_sources[i], &none),
@@ -186,9 +179,6 @@ static void everything_says_ended(struct guardmaps_process *process,
 		check(none == UNTOUCHED, "%s: no guard map of it",
 		      guardmaps_source_name(all_sources[i]));
 	}
-	check_error(guardmaps_map_read(process, GUARDMAPS_SOURCE_GUARDS, &map),
-		    GUARDMAPS_ERROR_ENDED, name,
-		    "guards: a process that ended is told so");
 	check_error(guardmaps_probe(process, GUARDMAPS_SOURCE_AUTO),
 		    GUARDMAPS_ERROR_ENDED, name,
 		    "probing a process that ended says so");

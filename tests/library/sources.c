@@ -26,11 +26,6 @@ static const char *const layouts[] = {
 	"unguarded-threads:3", "mappings:2000", "sparse:64:100",
 };
 
-static const enum guardmaps_source live_sources[] = {
-	GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
-	GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
-};
-
 /* ---- Mappings, read a second time and by other means ------------------- */
 
 static uint32_t permission_bits(const char *permissions)
@@ -205,9 +200,9 @@ static void recorded_map_is_true(const struct target *target,
 /* The guards file comes first, then the others in the order of the enum. */
 static enum guardmaps_source first_source_here(void)
 {
-	for (size_t i = 0; i < LENGTH(live_sources); i++)
-		if (!source_missing(live_sources[i]))
-			return live_sources[i];
+	for (size_t i = 1; i < SOURCES; i++)
+		if (!source_missing(all_sources[i]))
+			return all_sources[i];
 	return GUARDMAPS_SOURCE_AUTO;
 }
 
@@ -245,8 +240,8 @@ static void layout_is_true(const char *layout)
 	}
 	target_start(&target, layout);
 	check_note("%s: %zu guard regions", layout, target.guard_count);
-	for (size_t i = 0; i < LENGTH(live_sources); i++)
-		map_is_true(&target, layout, live_sources[i]);
+	for (size_t i = 1; i < SOURCES; i++)
+		map_is_true(&target, layout, all_sources[i]);
 	auto_is_true(&target, layout);
 	recorded_map_is_true(&target, layout, GUARDMAPS_SOURCE_GUARDS);
 	recorded_map_is_true(&target, layout, GUARDMAPS_SOURCE_AUTO);
@@ -312,8 +307,8 @@ static void probe_agrees(void)
 
 	target_start(&target, "alternate:1");
 	check_setup(!guardmaps_process_open(target.pid, NULL, &process));
-	for (size_t i = 0; i < LENGTH(live_sources); i++) {
-		enum guardmaps_source source = live_sources[i];
+	for (size_t i = 1; i < SOURCES; i++) {
+		enum guardmaps_source source = all_sources[i];
 		const char *name = guardmaps_source_name(source);
 
 		if (!source_missing(source))

@@ -29,7 +29,7 @@ void add_u32(struct bytes *to, uint32_t value);
 /** A field of a message: a varint, which is wire type 0. */
 void add_number(struct bytes *to, unsigned int field, uint64_t value);
 
-/** Add a message as a record of that content, see guardmaps.proto, and free it. */
+/** Add a message as a record of that content (guardmaps.proto), and free it. */
 void add_record(struct bytes *file, unsigned int content,
 		struct bytes *message);
 

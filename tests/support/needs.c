@@ -98,15 +98,15 @@ static const char *markers_missing(uint64_t entry)
 		NULL : "pagemap does not show markers";
 }
 
+const enum guardmaps_source all_sources[SOURCES] = {
+	GUARDMAPS_SOURCE_AUTO, GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
+	GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
+};
+
 static const char *every_source_missing(void)
 {
-	static const enum guardmaps_source sources[] = {
-		GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
-		GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
-	};
-
-	for (size_t i = 0; i < LENGTH(sources); i++)
-		if (!source_missing(sources[i]))
+	for (size_t i = 1; i < SOURCES; i++)
+		if (!source_missing(all_sources[i]))
 			return NULL;
 	return "this kernel shows no guard regions";
 }

@@ -12,6 +12,10 @@
 /** Whether this kernel has guard regions at all. */
 bool kernel_has_guards(void);
 
+/** All that guardmaps_map_read() takes; AUTO comes first. */
+enum { SOURCES = 5 };
+extern const enum guardmaps_source all_sources[SOURCES];
+
 /**
  * Why a source cannot be tried on live processes here, found out without the
  * library; NULL if it can.

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading processes while they change.
+ *
+ * The programs that do so take 10 seconds in all, or as many as the environment
+ * variable TEST_SECONDS says.
+ */
+#ifndef GUARDMAPS_TEST_CHANGING_H
+#define GUARDMAPS_TEST_CHANGING_H
+
+#include <sys/types.h>
+
+#include "guardmaps.h"
+
+/** A tenth of that time. */
+double share_seconds(void);
+
+/** The path of this program; the caller frees it. */
+char *find_this_program(void);
+
+/**
+ * Read the guard map of a process and see what is wrong with it, or that it
+ * cannot be read; NULL if nothing. The caller frees it.
+ */
+char *scan_fault(pid_t pid, enum guardmaps_source source,
+		 char *(*see)(const struct guardmaps_map *map, void *argument),
+		 void *argument);
+
+#endif /* GUARDMAPS_TEST_CHANGING_H */
