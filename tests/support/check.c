@@ -16,6 +16,8 @@ enum { HANG_SECONDS = 600 };
 static unsigned int statements;
 static unsigned int failures;
 static size_t descriptors_at_begin;
+/* What chooses statements; without any, all are. */
+static char **words;
 
 static void say_hang(int signal_number)
 {
@@ -39,8 +41,41 @@ static size_t count_descriptors(void)
 	return count;
 }
 
+/* The C library hands these to it, so that no main() has to. */
+static void __attribute__((constructor)) keep_words(int argc, char **argv)
+{
+	words = argv + (argc > 0);
+}
+
+static void __attribute__((noreturn)) print_usage(FILE *stream, int status)
+{
+	fprintf(stream, "Usage: %s [WORD...]\n\n"
+		"Run all tests of this program, and print which statements hold; with words,\n"
+		"only statements that have one of them, such as \"mlockall\".\n",
+		program_invocation_name);
+	exit(status);
+}
+
+static void read_words(void)
+{
+	if (!*words || **words != '-')
+		return;
+	if (strcmp(*words, "--help") == 0)
+		print_usage(stdout, 0);
+	print_usage(stderr, 2);
+}
+
+static bool is_chosen(const char *sentence)
+{
+	for (char **word = words; *word; word++)
+		if (strstr(sentence, *word))
+			return true;
+	return !*words;
+}
+
 void check_begin(void)
 {
+	read_words();
 	/* Whole lines, so that nothing is printed twice after a fork. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
@@ -54,29 +89,46 @@ int check_finish(void)
 	check_number(count_descriptors(), descriptors_at_begin,
 		     "no descriptor is left open");
 	printf("1..%u\n", statements);
+	if (!statements) {
+		fprintf(stderr, "%s: no statement has any of these words\n",
+			program_invocation_name);
+		return 2;
+	}
 	return failures ? 1 : 0;
 }
 
+/* Prints a statement, and returns true, if it is chosen. */
+static bool state(bool holds, const char *sentence, va_list arguments)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), sentence, arguments);
+	if (!is_chosen(text))
+		return false;
+	printf("%s %u - %s", holds ? "ok" : "not ok", ++statements, text);
+	return true;
+}
+
+/* Returns true if it has to be said what was expected. */
 static bool report(bool holds, const char *sentence, va_list arguments)
 {
-	statements++;
-	if (!holds)
-		failures++;
-	printf("%s %u - ", holds ? "ok" : "not ok", statements);
-	vprintf(sentence, arguments);
+	if (!state(holds, sentence, arguments))
+		return false;
+	failures += !holds;
 	printf("\n");
-	return holds;
+	return !holds;
 }
 
 bool check_at(const char *file, int line, const char *condition, bool holds,
 	      const char *sentence, ...)
 {
 	va_list arguments;
+	bool fails;
 
 	va_start(arguments, sentence);
-	report(holds, sentence, arguments);
+	fails = report(holds, sentence, arguments);
 	va_end(arguments);
-	if (!holds)
+	if (fails)
 		printf("#   %s:%d: expected %s, got the opposite\n", file, line,
 		       condition);
 	return holds;
@@ -86,12 +138,12 @@ bool check_number_at(const char *file, int line, uint64_t got,
 		     uint64_t expected, const char *sentence, ...)
 {
 	va_list arguments;
-	bool holds = got == expected;
+	bool fails, holds = got == expected;
 
 	va_start(arguments, sentence);
-	report(holds, sentence, arguments);
+	fails = report(holds, sentence, arguments);
 	va_end(arguments);
-	if (!holds)
+	if (fails)
 		printf("#   %s:%d: expected %" PRIu64 " (%#" PRIx64
 		       "), got %" PRIu64 " (%#" PRIx64 ")\n",
 		       file, line, expected, expected, got, got);
@@ -102,12 +154,12 @@ bool check_string_at(const char *file, int line, const char *got,
 		     const char *expected, const char *sentence, ...)
 {
 	va_list arguments;
-	bool holds = got && strcmp(got, expected) == 0;
+	bool fails, holds = got && strcmp(got, expected) == 0;
 
 	va_start(arguments, sentence);
-	report(holds, sentence, arguments);
+	fails = report(holds, sentence, arguments);
 	va_end(arguments);
-	if (!holds)
+	if (fails)
 		printf("#   %s:%d: expected \"%s\", got \"%s\"\n", file, line,
 		       expected, got ? got : "(NULL)");
 	return holds;
@@ -117,12 +169,12 @@ bool check_no_fault_at(const char *file, int line, char *got,
 		       const char *sentence, ...)
 {
 	va_list arguments;
-	bool holds = !got;
+	bool fails, holds = !got;
 
 	va_start(arguments, sentence);
-	report(holds, sentence, arguments);
+	fails = report(holds, sentence, arguments);
 	va_end(arguments);
-	if (!holds)
+	if (fails)
 		printf("#   %s:%d: expected no fault, got: %s\n", file, line,
 		       got);
 	free(got);
@@ -153,12 +205,12 @@ bool check_success_at(const char *file, int line,
 		      struct guardmaps_error *error, const char *sentence, ...)
 {
 	va_list arguments;
-	bool holds = !error;
+	bool fails, holds = !error;
 
 	va_start(arguments, sentence);
-	report(holds, sentence, arguments);
+	fails = report(holds, sentence, arguments);
 	va_end(arguments);
-	if (!holds)
+	if (fails)
 		printf("#   %s:%d: expected success, got %s: %s\n", file, line,
 		       error_code_name(guardmaps_error_code(error)),
 		       guardmaps_error_message(error));
@@ -180,14 +232,14 @@ bool check_error_at(const char *file, int line, struct guardmaps_error *error,
 {
 	enum guardmaps_error_code got = error ? guardmaps_error_code(error) : 0;
 	const char *message = error ? guardmaps_error_message(error) : "";
-	bool holds = got == code && is_one_line(message) &&
+	bool fails, holds = got == code && is_one_line(message) &&
 		     (!fragment || strstr(message, fragment));
 	va_list arguments;
 
 	va_start(arguments, sentence);
-	report(holds, sentence, arguments);
+	fails = report(holds, sentence, arguments);
 	va_end(arguments);
-	if (!holds)
+	if (fails)
 		printf("#   %s:%d: expected %s and \"%s\", got %s: %s\n",
 		       file, line, error_code_name(code),
 		       fragment ? fragment : "", error_code_name(got),
@@ -200,11 +252,10 @@ void check_skip(const char *reason, const char *sentence, ...)
 {
 	va_list arguments;
 
-	printf("ok %u - ", ++statements);
 	va_start(arguments, sentence);
-	vprintf(sentence, arguments);
+	if (state(true, sentence, arguments))
+		printf(" # SKIP %s\n", reason);
 	va_end(arguments);
-	printf(" # SKIP %s\n", reason);
 }
 
 void check_skip_all(const char *reason)

@@ -6,7 +6,9 @@
  * "ok N - sentence" or "not ok N - sentence" with the place and what was
  * expected and got, and returns whether it held. A program ends with
  * `return check_finish();`: 0 all held, 1 some did not. Where it could check
- * nothing at all it ends with check_skip_all(): 77.
+ * nothing at all it ends with check_skip_all(): 77. Arguments of the program are
+ * words, of which a statement must have one to be printed and counted: 2 if none
+ * has.
  */
 #ifndef GUARDMAPS_TEST_CHECK_H
 #define GUARDMAPS_TEST_CHECK_H
