@@ -212,7 +212,7 @@ many_mappings() {
 	start_target unguarded-threads:1
 	guardmaps stacks "$TARGET_PID" >plain
 	same "$(tr -dc '\033' <plain | wc -c)" 0
-	script --quiet --return --command "guardmaps stacks $TARGET_PID" \
+	SHELL=/bin/sh script --quiet --return --command "guardmaps stacks $TARGET_PID" \
 		/dev/null </dev/null >shown
 	[ "$(tr -dc '\033' <shown | wc -c)" -gt 0 ]
 }
