@@ -27,6 +27,9 @@ mandir ?= $(prefix)/share/man
 plugindir ?= $(libdir)/criu
 
 B ?= build
+ifneq ($(words $(B)),1)
+$(error B=$(B): make cannot build into a folder with a space in its name)
+endif
 CC ?= cc
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
@@ -135,18 +138,20 @@ $(B)/man/%: man/%.scd
 	scdoc < $< > $@
 
 install: all
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/pkgconfig \
-		$(DESTDIR)$(plugindir) $(DESTDIR)$(includedir) \
-		$(addprefix $(DESTDIR)$(mandir)/man,1 3 5 7)
-	install -m 755 $(B)/guardmaps $(DESTDIR)$(bindir)
-	install -m 755 $(B)/$(soname) $(DESTDIR)$(libdir)
-	ln -sf $(soname) $(DESTDIR)$(libdir)/libguardmaps.so
-	install -m 644 $(B)/libguardmaps.a $(DESTDIR)$(libdir)
-	install -m 755 $(plugin) $(DESTDIR)$(plugindir)
-	install -m 644 $(B)/guardmaps.pc $(DESTDIR)$(libdir)/pkgconfig
-	install -m 644 src/libguardmaps/include/guardmaps.h $(DESTDIR)$(includedir)
+	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(libdir)/pkgconfig" \
+		"$(DESTDIR)$(plugindir)" "$(DESTDIR)$(includedir)" \
+		"$(DESTDIR)$(mandir)"/man1 "$(DESTDIR)$(mandir)"/man3 \
+		"$(DESTDIR)$(mandir)"/man5 "$(DESTDIR)$(mandir)"/man7
+	install -m 755 $(B)/guardmaps "$(DESTDIR)$(bindir)"
+	install -m 755 $(B)/$(soname) "$(DESTDIR)$(libdir)"
+	ln -sf $(soname) "$(DESTDIR)$(libdir)/libguardmaps.so"
+	install -m 644 $(B)/libguardmaps.a "$(DESTDIR)$(libdir)"
+	install -m 755 $(plugin) "$(DESTDIR)$(plugindir)"
+	install -m 644 $(B)/guardmaps.pc "$(DESTDIR)$(libdir)/pkgconfig"
+	install -m 644 src/libguardmaps/include/guardmaps.h \
+		"$(DESTDIR)$(includedir)"
 	for page in $(man_pages); do \
-		install -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}; \
+		install -m 644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}"; \
 	done
 
 clean:

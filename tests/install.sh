@@ -21,6 +21,11 @@ for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
 	test -s "$root/opt/guardmaps/$file"
 done
 
+# The same elsewhere.
+make --no-print-directory install B="$build" DESTDIR="$root/with a space" \
+	prefix=/opt/guardmaps
+diff -r "$root/opt" "$root/with a space/opt"
+
 cat >"$root/program.c" <<'END'
 #include <guardmaps.h>
 #include <stdio.h>
