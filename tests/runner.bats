@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# tests/run and make: they test what was asked for, or say why not.
+
+bats_require_minimum_version 1.5.0
+
+source=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+build=$(cd "${GUARDMAPS_BUILD:-$source/build}" && pwd)
+
+# refuses MESSAGE COMMAND...: exit 2, and that message last.
+refuses() {
+	local message=$1
+	shift
+	run -2 "$@"
+	echo "$output"
+	[[ ${lines[-1]} == *"$message" ]]
+}
+
+# A folder in which what is named was built: PATH...
+built() {
+	local file
+	for file; do
+		mkdir -p "$BATS_TEST_TMPDIR/built/${file%/*}"
+		printf '#!/bin/sh\n%s\n' "${program-exit 77}" \
+			>"$BATS_TEST_TMPDIR/built/$file"
+		chmod +x "$BATS_TEST_TMPDIR/built/$file"
+	done
+}
+
+@test "an unknown suite is refused, and the known ones are listed" {
+	refuses "unknown suite: libary (known: $("$source/tests/run" --help |
+		sed -n '/^  /p' | xargs))" "$source/tests/run" "$build" libary
+}
+
+@test "it is refused before another suite is run" {
+	run -2 "$source/tests/run" "$build" documents libary
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "a pattern that no program matches is refused" {
+	refuses "the suite library has no program nope" \
+		"$source/tests/run" "$build" library/nope
+	refuses "the suite command has no program nope*" \
+		"$source/tests/run" "$build" 'command/nope*'
+	refuses "the suite documents has no programs" \
+		"$source/tests/run" "$build" documents/nope
+}
+
+@test "a pattern chooses programs of a suite" {
+	program='echo ok 1' built tests/library/errors
+	run -0 "$source/tests/run" "$BATS_TEST_TMPDIR/built" 'library/err*'
+	[ "${lines[-1]}" = "1 passed, 0 failed, 0 skipped" ]
+	[ "${#lines[@]}" -eq 2 ]
+}
+
+@test "tests that were not built are no success" {
+	mkdir "$BATS_TEST_TMPDIR/built"
+	refuses "tests/library/errors is not built (make tests builds it)" \
+		"$source/tests/run" "$BATS_TEST_TMPDIR/built" library/errors
+	refuses "built/guardmaps is not built (make tests builds it)" \
+		"$source/tests/run" "$BATS_TEST_TMPDIR/built" command
+}
+
+@test "a run that skipped everything is no success" {
+	built tests/library/errors
+	refuses "nothing was tested" "$source/tests/run" \
+		"$BATS_TEST_TMPDIR/built" library/errors
+}
+
+@test "a program that fails, dies or says nothing is a failure" {
+	local program
+	for program in 'echo not ok 1; exit 1' 'echo ok 1; exit 1' 'exit 0'; do
+		built tests/library/errors
+		run -1 "$source/tests/run" "$BATS_TEST_TMPDIR/built" library/errors
+		[[ ${lines[-1]} == *" 1 failed, 0 skipped" ]]
+	done
+}
+
+@test "words choose statements of a program of the library" {
+	run -0 "$build/tests/library/errors" descriptor
+	[ "$output" = "ok 1 - no descriptor is left open
+1..1" ]
+	refuses "no statement has any of these words" \
+		"$build/tests/library/errors" nope
+	run -0 "$build/tests/library/errors" --help
+	[[ $output == Usage:* ]]
+	run -2 "$build/tests/library/errors" --nope
+}
+
+@test "make refuses to build into a folder with a space in its name, and says so" {
+	refuses "make cannot build into a folder with a space in its name.  Stop." \
+		make --no-print-directory -C "$source" B="$BATS_TEST_TMPDIR/a b"
+}
+
+@test "a checkout may have a space in its path" {
+	mkdir "$BATS_TEST_TMPDIR/a b"
+	cp -r "$source"/{Makefile,src,proto,man,criu-plugin,tests,demo} \
+		"$BATS_TEST_TMPDIR/a b"
+	make -s -j2 -C "$BATS_TEST_TMPDIR/a b" all "build/tests/library/errors" \
+		build/tests/target
+	run -0 "$BATS_TEST_TMPDIR/a b/tests/run" \
+		"$BATS_TEST_TMPDIR/a b/build" library/errors command/traces
+	make -s -C "$BATS_TEST_TMPDIR/a b" install \
+		DESTDIR="$BATS_TEST_TMPDIR/a b/to"
+}
