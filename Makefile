@@ -73,17 +73,21 @@ $(B)/guardmaps.pb-c.c $(B)/guardmaps.pb-c.h &: proto/guardmaps.proto
 	@mkdir -p $(B)
 	protoc-c --proto_path=proto --c_out=$(B) guardmaps.proto
 
+# Link-time optimization would undo libguardmaps.a's names being local: what the
+# linker reads then is not the object's own table of symbols.
+library_cflags = $(CFLAGS) -fPIC -fno-lto
+
 # The wing is the folder's name: base of base/error.c.
 $(B)/obj/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(call include_wings,$($(*D)_uses)) $(CFLAGS) -fPIC \
+	$(CC) $(CPPFLAGS) $(call include_wings,$($(*D)_uses)) $(library_cflags) \
 		-MMD -MP -c -o $@ $<
 
 $(B)/obj/libguardmaps/map/image.o: override CPPFLAGS += -I$(B)
 
 $(B)/obj/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(library_cflags) -c -o $@ $<
 
 $(B)/obj/guardmaps/%.o: src/guardmaps/%.c Makefile
 	@mkdir -p $(@D)
