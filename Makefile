@@ -3,6 +3,7 @@
 # make            the library, the command and the CRIU plugin, in build/
 # make install    put them under DESTDIR and prefix; the plugin into plugindir
 # make demo       install what is missing, build, show the guards of a process
+# make test       build, run the tests that need no rights; for packagers
 # make check      install what is missing, build, run the tests
 # make check-kernel        the same for the kernel series, in virtual machines
 # make check-kernel-debug  the same on a kernel with KASAN, lockdep, DEBUG_VM
@@ -10,7 +11,7 @@
 # make bench-kernel        the same for the kernel series
 # make fuzz       fuzz the readers for FUZZ_SECONDS each
 #
-# Plain make and make install never install packages.
+# Plain make, make test and make install never install packages.
 
 # The version stands here and nowhere else.
 version := 0.1.0

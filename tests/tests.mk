@@ -112,6 +112,11 @@ install-build-packages:
 install-check-packages:
 	@scripts/install-packages check
 
+# What was built, by whoever is there, with the tools that are there.
+test:
+	@$(MAKE) --no-print-directory all tests
+	@tests/run $(B) library command documents install runner
+
 check: install-check-packages
 	@$(MAKE) --no-print-directory all tests fuzzers sanitizers
 	@tests/run $(B) $(SUITES)
@@ -152,6 +157,6 @@ $(B)/demo/threads: demo/threads.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(call include_wings,base) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
-.PHONY: tests check check-kernel check-kernel-debug cross fuzz fuzzers bench \
+.PHONY: tests test check check-kernel check-kernel-debug cross fuzz fuzzers bench \
 	bench-kernel demo sanitizers install-build-packages \
 	install-check-packages
