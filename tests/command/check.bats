@@ -86,7 +86,7 @@ criu\\x20plugin"
 @test "a source that cannot answer says what it needs" {
 	try guardmaps check -J
 	if [ ! -e /proc/self/guards ]; then
-		matches "$(item "source guards")" "no: there is no .*/guards \(needs a kernel with the guardmaps series\)"
+		matches "$(item "source guards")" "no: .*/guards does not exist \(needs a kernel with the guardmaps series\)"
 	else
 		matches "$(item "source guards")" "yes: .*"
 	fi

@@ -148,9 +148,9 @@ shmem /memfd:guardmaps-target\\x20(deleted)"
 		refuses "cannot open missing: No such file or directory" \
 			guardmaps diff $pair
 	done
-	refuses "cannot take text: it is not a guardmaps image" \
+	refuses "cannot read text: not a guardmaps image" \
 		guardmaps diff image text
-	refuses "cannot take text: it is not a guardmaps image" \
+	refuses "cannot read text: not a guardmaps image" \
 		guardmaps diff text "$TARGET_PID"
 }
 

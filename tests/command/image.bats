@@ -124,10 +124,10 @@ load helpers
 
 @test "a file that is no image is refused" {
 	echo "hello, world" >file
-	refuses "cannot take file: it is not a guardmaps image" guardmaps show file
+	refuses "cannot read file: not a guardmaps image" guardmaps show file
 	: >empty
-	refuses "cannot take empty: it is not a guardmaps image" guardmaps show empty
-	refuses "cannot take $build/guardmaps: it is not a guardmaps image" \
+	refuses "cannot read empty: not a guardmaps image" guardmaps show empty
+	refuses "cannot read $build/guardmaps: not a guardmaps image" \
 		guardmaps show "$build/guardmaps"
 	refuses "cannot read $PWD: Is a directory" guardmaps show "$PWD"
 	refuses "cannot open missing: No such file or directory" \
@@ -144,7 +144,7 @@ load helpers
 		try guardmaps show cut
 		same "$status" 2
 		same "$output" ""
-		matches "$stderr" "guardmaps: cannot take cut: .+"
+		matches "$stderr" "guardmaps: cannot read cut: .+"
 	done
 }
 
@@ -152,7 +152,7 @@ load helpers
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
 	cat image image >twice
-	refuses "cannot take twice: its checksum is wrong (damaged or cut short)" \
+	refuses "cannot read twice: checksum mismatch (damaged or truncated)" \
 		guardmaps show twice
 }
 
@@ -169,7 +169,7 @@ load helpers
 		try guardmaps show changed
 		same "$status" 2
 		same "$output" ""
-		matches "$stderr" "guardmaps: cannot take changed: .+"
+		matches "$stderr" "guardmaps: cannot read changed: .+"
 	done
 }
 
@@ -177,7 +177,7 @@ load helpers
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
 	printf '\x02' | dd of=image bs=1 seek=8 conv=notrunc status=none
-	refuses "cannot take image: it has format version 2, only version 1 is known" \
+	refuses "cannot read image: unsupported format version 2 (only version 1 is supported)" \
 		guardmaps show image
 }
 

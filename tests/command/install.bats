@@ -309,7 +309,7 @@ build_32_bit_program() {
 @test "a file that is no image is refused" {
 	start_remover alternate:3
 	echo "hello, world" >file
-	refuses "cannot take file: it is not a guardmaps image" \
+	refuses "cannot read file: not a guardmaps image" \
 		guardmaps install file "$TARGET_PID"
 	refuses "cannot open missing: No such file or directory" \
 		guardmaps install missing "$TARGET_PID"

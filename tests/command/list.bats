@@ -153,14 +153,14 @@ load helpers
 		try guardmaps --source "$source" "$TARGET_PID"
 		same "$status" 2
 		same "$output" ""
-		matches "$stderr" "guardmaps: $TARGET_PID \(target\): source $source cannot answer: .+"
+		matches "$stderr" "guardmaps: $TARGET_PID \(target\): cannot use source $source: .+"
 	done
 }
 
 @test "without CAP_SYS_ADMIN the source markers says that it needs it" {
 	needs_two_users
 	start_target_as_nobody run:1
-	refuses "$TARGET_PID (target): source markers cannot answer: swap entries in pagemap are hidden (needs CAP_SYS_ADMIN)" \
+	refuses "$TARGET_PID (target): cannot use source markers: swap entries in pagemap are hidden (needs CAP_SYS_ADMIN)" \
 		as_nobody guardmaps --source markers "$TARGET_PID"
 }
 
@@ -401,7 +401,7 @@ check_mappings() {
 			;;
 		2)
 			same "$output" ""
-			matches "$stderr" "guardmaps: ($TARGET_PID \(target\): ended while it was read|no process $TARGET_PID .*)"
+			matches "$stderr" "guardmaps: ($TARGET_PID \(target\): ended while being read|no process $TARGET_PID .*)"
 			;;
 		*)
 			false
@@ -418,7 +418,7 @@ check_mappings() {
 		kill -KILL "$TARGET_PID"
 		try guardmaps "$TARGET_PID"
 		[[ $stderr == "$TARGET_PID (target): no guard regions" ]] ||
-			matches "$stderr" "(guardmaps: )?($TARGET_PID \(target\): (ended while it was read|a zombie has no memory)|no process $TARGET_PID .*)"
+			matches "$stderr" "(guardmaps: )?($TARGET_PID \(target\): (ended while being read|a zombie has no memory)|no process $TARGET_PID .*)"
 		stop_targets
 	done
 }

@@ -218,12 +218,12 @@ record_pagemap() {
 	try guardmaps --sysroot tree 100
 	same "$status" 2
 	same "$output" ""
-	[[ $stderr == "guardmaps: 100 (recorded): no source shows guard regions: guards: there is no tree/proc/100/guards"* ]]
-	[[ $stderr == *"pagemap: tree/proc/100/pagemap is recorded: name the source to say how its kernel shows guards"* ]]
-	[[ $stderr == *"markers: tree/proc/100/pagemap is recorded: name the source to say how its kernel shows guards"* ]]
+	[[ $stderr == "guardmaps: 100 (recorded): no source shows guard regions: guards: tree/proc/100/guards does not exist"* ]]
+	[[ $stderr == *"pagemap: tree/proc/100/pagemap is recorded: specify the source that matches the kernel it was recorded on"* ]]
+	[[ $stderr == *"markers: tree/proc/100/pagemap is recorded: specify the source that matches the kernel it was recorded on"* ]]
 	try guardmaps --sysroot tree --source scan 100
 	same "$status" 2
-	matches "$stderr" "guardmaps: 100 \(recorded\): source scan cannot answer: .*"
+	matches "$stderr" "guardmaps: 100 \(recorded\): cannot use source scan: .*"
 }
 
 # ---- What is missing or damaged --------------------------------------------
@@ -234,12 +234,12 @@ record_pagemap() {
 		try guardmaps --sysroot tree --source "$source" 100
 		same "$status" 2
 		same "$output" ""
-		matches "$stderr" "guardmaps: 100 \(recorded\): source $source cannot answer: there is no tree/proc/100/(guards|pagemap).*"
+		matches "$stderr" "guardmaps: 100 \(recorded\): cannot use source $source: tree/proc/100/(guards|pagemap) does not exist.*"
 	done
 	try guardmaps --sysroot tree 100
 	same "$status" 2
 	same "$output" ""
-	[[ $stderr == *"there is no tree/proc/100/guards"* ]]
+	[[ $stderr == *"tree/proc/100/guards does not exist"* ]]
 }
 
 @test "a line that is none of maps: its file and number are told" {
@@ -256,11 +256,11 @@ record_pagemap() {
 		record_process 100 recorded
 		printf '%s\n' "$good" "$bad" | record 100 maps
 		record 100 guards </dev/null
-		refuses "tree/proc/100/maps: line 2 is not a line of a maps file" \
+		refuses "tree/proc/100/maps: malformed line 2" \
 			guardmaps --sysroot tree 100
 		echo "$good" | record 100 maps
 		printf '%s\n' "$bad" | record 100 guards
-		refuses "tree/proc/100/guards: line 1 is not a line of a maps file" \
+		refuses "tree/proc/100/guards: malformed line 1" \
 			guardmaps --sysroot tree 100
 	done
 }
@@ -283,7 +283,7 @@ record_pagemap() {
 	record_two_mappings
 	record 100 guards </dev/null
 	echo "no stat" | record 100 stat
-	refuses "tree/proc/100/stat is not a stat file" guardmaps --sysroot tree 100
+	refuses "tree/proc/100/stat is malformed" guardmaps --sysroot tree 100
 }
 
 # ---- Commands --------------------------------------------------------------

@@ -23,7 +23,7 @@ fetch_images() {
 	run "$build/guardmaps" $$
 	same "$status" 2
 	[[ $output == *"no source shows guard regions: "* ]]
-	[[ $output == *"this kernel has no guard regions (Linux 6.13 has)"* ]]
+	[[ $output == *"this kernel does not support guard regions (needs Linux 6.13)"* ]]
 }
 
 @test "images with guards are refused, and stay" {

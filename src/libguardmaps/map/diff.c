@@ -67,7 +67,7 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
 
 	if (first->page_size != second->page_size)
 		return error_create(GUARDMAPS_ERROR_INVALID,
-				    "cannot compare guard maps with pages of %" PRIu64 " and %" PRIu64 " bytes",
+				    "cannot compare guard maps with page sizes of %" PRIu64 " and %" PRIu64 " bytes",
 				    first->page_size, second->page_size);
 	if (!subtract(first, second, GUARDMAPS_MISSING, &list) ||
 	    !subtract(second, first, GUARDMAPS_EXTRA, &list)) {

@@ -281,7 +281,7 @@ struct decoder {
 static struct guardmaps_error *refuse(const struct decoder *decoder,
 				      const char *reason)
 {
-	return error_create(GUARDMAPS_ERROR_FORMAT, "cannot take %s: %s",
+	return error_create(GUARDMAPS_ERROR_FORMAT, "cannot read %s: %s",
 			    decoder->path, reason);
 }
 
@@ -302,17 +302,17 @@ static struct guardmaps_error *check_frame(const struct decoder *decoder,
 	const uint8_t *bytes = decoder->bytes;
 
 	if (size < MAGIC_SIZE || !image_may_begin(bytes, size))
-		return refuse(decoder, "it is not a guardmaps image");
+		return refuse(decoder, "not a guardmaps image");
 	if (size < PREAMBLE_SIZE + TRAILER_SIZE)
-		return refuse(decoder, "it is cut short");
+		return refuse(decoder, "truncated");
 	uint32_t version = read_u32(bytes + MAGIC_SIZE);
 	if (version != VERSION)
 		return error_create(GUARDMAPS_ERROR_FORMAT,
-				    "cannot take %s: it has format version %" PRIu32 ", only version %d is known",
+				    "cannot read %s: unsupported format version %" PRIu32 " (only version %d is supported)",
 				    decoder->path, version, VERSION);
 	if (read_u32(bytes + size - 4) != crc32_z(0, bytes, size - 4))
 		return refuse(decoder,
-			      "its checksum is wrong (damaged or cut short)");
+			      "checksum mismatch (damaged or truncated)");
 	return NULL;
 }
 
@@ -333,7 +333,7 @@ static struct guardmaps_error *decode_text(const struct decoder *decoder,
 					   ProtobufCBinaryData text, char **ret)
 {
 	if (memchr(text.len ? text.data : (uint8_t *)"", '\0', text.len))
-		return refuse(decoder, "it has a name with a zero byte");
+		return refuse(decoder, "name contains a zero byte");
 	*ret = text.len ? strndup((const char *)text.data, text.len)
 			: strdup("");
 	return *ret ? NULL : &error_no_memory;
@@ -348,13 +348,13 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 					     const Guardmaps__Header *header)
 {
 	if (decoder->map)
-		return refuse(decoder, "it has two headers");
+		return refuse(decoder, "more than one header");
 	if (!is_page_size(header->page_size))
-		return refuse(decoder, "its page size makes no sense");
+		return refuse(decoder, "invalid page size");
 	if (source_of_number(header->source) == GUARDMAPS_SOURCE_AUTO)
-		return refuse(decoder, "its source is not known");
+		return refuse(decoder, "unknown source");
 	if (header->pid > INT32_MAX || header->innermost_pid > INT32_MAX)
-		return refuse(decoder, "its process id makes no sense");
+		return refuse(decoder, "invalid process id");
 	_cleanup_free_ char *name = NULL, *executable = NULL;
 	struct guardmaps_error *error =
 		decode_text(decoder, header->process_name, &name);
@@ -389,14 +389,14 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 	};
 
 	if (map->region_count > 0)
-		return refuse(decoder, "it has a mapping behind regions");
+		return refuse(decoder, "mapping after a region");
 	if (map->mapping_count == decoder->mapping_count)
-		return refuse(decoder, "it has more mappings than its header says");
+		return refuse(decoder, "more mappings than the header says");
 	if (!decode_range(map, last_end, message->gap, message->length,
 			  &mapping.start, &mapping.end) ||
 	    (message->permissions & ~ALL_PERMISSIONS) ||
 	    (message->locks & ~ALL_LOCKS))
-		return refuse(decoder, "it has a mapping that makes no sense");
+		return refuse(decoder, "invalid mapping");
 	_cleanup_free_ char *name = NULL;
 	struct guardmaps_error *error =
 		decode_text(decoder, message->name, &name);
@@ -432,14 +432,14 @@ static struct guardmaps_error *decode_region(struct decoder *decoder,
 	uint64_t start, end;
 
 	if (map->owner_count > 0)
-		return refuse(decoder, "it has a region behind owners");
+		return refuse(decoder, "region after an owner");
 	if (map->region_count == decoder->region_count)
-		return refuse(decoder, "it has more regions than its header says");
+		return refuse(decoder, "more regions than the header says");
 	if (!decode_range(map, decoder->last_region_end, gap, length, &start,
 			  &end))
-		return refuse(decoder, "it has a region that makes no sense");
+		return refuse(decoder, "invalid region");
 	if (!lies_in_a_mapping(map, start, end))
-		return refuse(decoder, "it has a region outside its mappings");
+		return refuse(decoder, "region outside any mapping");
 	decoder->last_region_end = end;
 	return guard_map_add_markers(map, start, end, GUARDMAPS_MARKER_GUARD)
 		       ? NULL
@@ -453,7 +453,7 @@ static struct guardmaps_error *decode_regions(struct decoder *decoder,
 	struct guardmaps_error *error = NULL;
 
 	if (message->n_gaps_and_lengths % 2)
-		return refuse(decoder, "it has half a region");
+		return refuse(decoder, "incomplete region");
 	for (size_t i = 0; i < message->n_gaps_and_lengths && !error; i += 2)
 		error = decode_region(decoder, numbers[i], numbers[i + 1]);
 	return error;
@@ -471,11 +471,11 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 		return error;
 	if (message->region >= map->region_count)
 		return refuse(decoder,
-			      "it has an owner of a region that is not there");
+			      "owner of a nonexistent region");
 	if (map->regions[message->region].owner != GUARDMAPS_NONE)
-		return refuse(decoder, "it has a region with two owners");
+		return refuse(decoder, "region with two owners");
 	if (message->tid > INT32_MAX)
-		return refuse(decoder, "it has a thread id that makes no sense");
+		return refuse(decoder, "invalid thread id");
 	return guard_map_add_owner(map, message->region, message->tid, name)
 		       ? NULL
 		       : &error_no_memory;
@@ -497,7 +497,7 @@ static struct guardmaps_error *decode_content(struct decoder *decoder,
 	if (record->content_case == GUARDMAPS__RECORD__CONTENT_HEADER)
 		return decode_header(decoder, record->header);
 	if (!decoder->map)
-		return refuse(decoder, "it does not begin with a header");
+		return refuse(decoder, "no header at the start");
 	switch (record->content_case) {
 	case GUARDMAPS__RECORD__CONTENT_MAPPINGS:
 		return decode_mappings(decoder, record->mappings);
@@ -520,13 +520,13 @@ static struct guardmaps_error *decode_record(struct decoder *decoder,
 	*ret_last = size == 0;
 	if (size == 0)
 		return left == 0 ? NULL
-				 : refuse(decoder, "it goes on behind its end");
+				 : refuse(decoder, "trailing data");
 	if (size > MAXIMUM_RECORD_SIZE || left < 4 || size > left - 4)
-		return refuse(decoder, "it has a record that is too long");
+		return refuse(decoder, "record too long");
 	Guardmaps__Record *record = guardmaps__record__unpack(
 		NULL, size, decoder->bytes + decoder->position + 4);
 	if (!record)
-		return refuse(decoder, "it has a record that cannot be read");
+		return refuse(decoder, "malformed record");
 	decoder->position += 4 + size;
 	struct guardmaps_error *error = decode_content(decoder, record);
 	guardmaps__record__free_unpacked(record, NULL);
@@ -544,11 +544,11 @@ static struct guardmaps_error *decode_records(struct decoder *decoder)
 	if (error)
 		return error;
 	if (!decoder->map)
-		return refuse(decoder, "it does not begin with a header");
+		return refuse(decoder, "no header at the start");
 	if (decoder->map->mapping_count != decoder->mapping_count ||
 	    decoder->map->region_count != decoder->region_count)
 		return refuse(decoder,
-			      "it has other counts of mappings and regions than its header says");
+			      "counts of mappings and regions differ from the header");
 	return NULL;
 }
 

@@ -124,7 +124,7 @@ process_file_error(const struct guardmaps_process *process, int errnum,
 {
 	if (!process->recorded && (errnum == ESRCH || errnum == ENOENT))
 		return error_create(GUARDMAPS_ERROR_ENDED,
-				    "%d (%s): ended while it was read",
+				    "%d (%s): ended while being read",
 				    process->pid, process->name);
 	return error_errno_hint(errnum, advice(process, errnum, file),
 				"%d (%s): cannot read %s/%s", process->pid,

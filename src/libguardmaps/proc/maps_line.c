@@ -211,7 +211,7 @@ bad_line(const struct guardmaps_process *process, const char *file,
 	 unsigned long number)
 {
 	return error_create(GUARDMAPS_ERROR_FORMAT,
-			    "%s/%s: line %lu is not a line of a maps file",
+			    "%s/%s: malformed line %lu",
 			    process->directory, file, number);
 }
 

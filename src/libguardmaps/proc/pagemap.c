@@ -276,7 +276,7 @@ static struct guardmaps_error *guard_and_read(void *page, uint64_t page_size,
 	munlock(page, page_size);
 	if (madvise(page, page_size, MADV_GUARD_INSTALL))
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "this kernel has no guard regions (Linux 6.13 has)");
+				    "this kernel does not support guard regions (needs Linux 6.13)");
 	return read_own_entry(page, page_size, ret);
 }
 

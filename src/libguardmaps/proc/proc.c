@@ -98,7 +98,7 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process)
 	int err = read_stat(process);
 	if (err == -EINVAL)
 		return error_create(GUARDMAPS_ERROR_FORMAT,
-				    "%s/stat is not a stat file",
+				    "%s/stat is malformed",
 				    process->directory);
 	if (err)
 		return process_file_error(process, -err, "stat");

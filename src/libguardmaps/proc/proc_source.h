@@ -35,6 +35,6 @@ struct guard_source {
  * depends on the kernel and the user that it was recorded by.
  */
 #define RECORDED_PAGEMAP_REFUSAL                                             \
-	"name the source to say how its kernel shows guards"
+	"specify the source that matches the kernel it was recorded on"
 
 #endif /* GUARDMAPS_PROC_SOURCE_H */

@@ -82,7 +82,7 @@ static struct guardmaps_error *check_recorded(const struct process_memory *memor
 		return NULL;
 	if (memory->fds[source->file] < 0)
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "there is no %s/pagemap", directory);
+				    "%s/pagemap does not exist", directory);
 	if (is_named && source->recorded_if_named)
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
@@ -165,7 +165,7 @@ static struct guardmaps_error *read_named(struct process_memory *memory,
 		return error;
 	struct guardmaps_error *named = error_create(
 		guardmaps_error_code(error),
-		"%d (%s): source %s cannot answer: %s", map->pid,
+		"%d (%s): cannot use source %s: %s", map->pid,
 		map->process_name, guardmaps_source_name(row->id),
 		guardmaps_error_message(error));
 	guardmaps_error_destroy(error);
@@ -238,7 +238,7 @@ struct guardmaps_error *guardmaps_map_read(struct guardmaps_process *process,
 			error = process_file_error(process, ESRCH, "maps");
 	}
 	return error ? error
-		     : error_errno(EAGAIN, "%d (%s): changes too fast to be read",
+		     : error_errno(EAGAIN, "%d (%s): kept changing while being read",
 				   process->pid, process->name);
 }
 

@@ -13,7 +13,7 @@ static struct guardmaps_error *probe(const struct process_memory *memory)
 
 	if (fd == -ENOENT)
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "there is no %s/guards (needs a kernel with the guardmaps series)",
+				    "%s/guards does not exist (needs a kernel with the guardmaps series)",
 				    memory->process->directory);
 	return fd < 0 ? memory_error(memory, MEMORY_GUARDS, -fd) : NULL;
 }

@@ -22,10 +22,10 @@ sweep(const struct process_memory *memory, uint64_t end,
 		return NULL;
 	case -ENOTTY:
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
+				    "this kernel does not support PAGEMAP_SCAN (needs Linux 6.7)");
 	case -EINVAL:
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "this kernel's PAGEMAP_SCAN does not know guards (Linux 6.16 does)");
+				    "this kernel's PAGEMAP_SCAN does not support PAGE_IS_GUARD (needs Linux 6.16)");
 	default:
 		return memory_error(memory, MEMORY_PAGEMAP, -err);
 	}
@@ -58,7 +58,7 @@ static struct guardmaps_error *read_regions(const struct process_memory *memory,
 
 const struct guard_source source_scan = {
 	.file = MEMORY_PAGEMAP,
-	.recorded_refusal = "it cannot be asked by PAGEMAP_SCAN",
+	.recorded_refusal = "PAGEMAP_SCAN needs a live process",
 	.probe = probe,
 	.read = read_regions,
 };
