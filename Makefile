@@ -142,6 +142,16 @@ $(B)/man/%: man/%.scd
 	@mkdir -p $(@D)
 	scdoc < $< > $@
 
+# Its columns and options are in the command's sources.
+$(B)/man/guardmaps.1: $(B)/guardmaps.1.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+$(B)/guardmaps.1.scd: man/guardmaps.1.scd scripts/manual.awk \
+		$(wildcard src/guardmaps/*.c)
+	@mkdir -p $(@D)
+	awk -f scripts/manual.awk $(filter %.c,$^) $< > $@
+
 install: all
 	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(libdir)/pkgconfig" \
 		"$(DESTDIR)$(plugindir)" "$(DESTDIR)$(includedir)" \

@@ -54,14 +54,14 @@ static void fill_source(const struct row *row, struct cell *ret)
 static const struct column columns[] = {
 	COLUMN("PID", NUMBER, DEFAULT, "process id", fill_pid),
 	COLUMN("COMMAND", TEXT, DEFAULT, "name of the process", fill_command),
-	COLUMN("REGIONS", NUMBER, DEFAULT, "guard regions", fill_regions),
-	COLUMN("SIZE", NUMBER, DEFAULT, "size of all of them", fill_size),
-	COLUMN("MAPPINGS", NUMBER, DEFAULT, "mappings that hold some",
+	COLUMN("REGIONS", NUMBER, DEFAULT, "number of guard regions", fill_regions),
+	COLUMN("SIZE", NUMBER, DEFAULT, "total size of the regions", fill_size),
+	COLUMN("MAPPINGS", NUMBER, DEFAULT, "number of mappings that contain them",
 	       fill_mappings),
 	COLUMN("SAVED", NUMBER, DEFAULT,
-	       "mappings more that PROT_NONE guards would have cost",
+	       "extra mappings that PROT_NONE guards would need",
 	       fill_saved),
-	COLUMN("SOURCE", TEXT, OPTIONAL, "kernel interface they were found by",
+	COLUMN("SOURCE", TEXT, OPTIONAL, "source that reported them",
 	       fill_source),
 };
 

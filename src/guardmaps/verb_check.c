@@ -267,9 +267,9 @@ static void fill_detail(const struct row *row, struct cell *ret)
 }
 
 static const struct column columns[] = {
-	COLUMN("ITEM", TEXT, DEFAULT, "what was looked at", fill_item),
-	COLUMN("STATUS", TEXT, DEFAULT, "yes, no, or partly", fill_status),
-	COLUMN("DETAIL", TEXT, DEFAULT, "why not, or what it is good for",
+	COLUMN("ITEM", TEXT, DEFAULT, "what was checked", fill_item),
+	COLUMN("STATUS", TEXT, DEFAULT, "yes, no or partly", fill_status),
+	COLUMN("DETAIL", TEXT, DEFAULT, "why not, or what it is for",
 	       fill_detail),
 };
 

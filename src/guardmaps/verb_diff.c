@@ -49,12 +49,12 @@ static void fill_mapping(const struct row *row, struct cell *ret)
 
 static const struct column columns[] = {
 	COLUMN("CHANGE", TEXT, DEFAULT,
-	       "missing: guarded in A only; extra: in B only", fill_change),
-	COLUMN("START", TEXT, DEFAULT, "first address", fill_start),
-	COLUMN("END", TEXT, DEFAULT, "first address behind it", fill_end),
-	COLUMN("SIZE", NUMBER, DEFAULT, "size", fill_size),
+	       "missing: guarded in A only; extra: guarded in B only", fill_change),
+	COLUMN("START", TEXT, DEFAULT, "first address of the range", fill_start),
+	COLUMN("END", TEXT, DEFAULT, "first address after the range", fill_end),
+	COLUMN("SIZE", NUMBER, DEFAULT, "size of the range", fill_size),
 	COLUMN("KIND", TEXT, DEFAULT, "what the guard protects", fill_kind),
-	COLUMN("MAPPING", TEXT, DEFAULT, "name of the mapping it lies in",
+	COLUMN("MAPPING", TEXT, DEFAULT, "name of the mapping",
 	       fill_mapping),
 };
 

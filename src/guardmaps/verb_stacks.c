@@ -185,15 +185,15 @@ static const struct column columns[] = {
 	COLUMN("NAME", TEXT, DEFAULT, "name of the thread", fill_name),
 	COLUMN("STACK", TEXT, DEFAULT,
 	       "lowest address of the stack, above its guard", fill_stack),
-	COLUMN("STACKEND", TEXT, OPTIONAL, "first address behind the stack",
+	COLUMN("STACKEND", TEXT, OPTIONAL, "first address after the stack",
 	       fill_stack_end),
 	COLUMN("SIZE", NUMBER, DEFAULT, "size of the stack", fill_size),
 	COLUMN("SP", TEXT, OPTIONAL, "stack pointer", fill_stack_pointer),
-	COLUMN("USED", NUMBER, DEFAULT, "in use now, by the stack pointer",
+	COLUMN("USED", NUMBER, DEFAULT, "in use now, according to the stack pointer",
 	       fill_used),
 	COLUMN("PEAK", NUMBER, DEFAULT,
-	       "ever used, by the deepest page touched", fill_peak),
-	COLUMN("HEADROOM", NUMBER, DEFAULT, "never used yet: SIZE less PEAK",
+	       "most ever used, according to the deepest page touched", fill_peak),
+	COLUMN("HEADROOM", NUMBER, DEFAULT, "never used so far: SIZE minus PEAK",
 	       fill_headroom),
 	COLUMN("GUARD", TEXT, DEFAULT,
 	       "what stops an overflow: marker, PROT_NONE, gap, none, unknown",
@@ -203,7 +203,7 @@ static const struct column columns[] = {
 	COLUMN("GUARDSIZE", NUMBER, OPTIONAL, "size of the guard",
 	       fill_guard_size),
 	COLUMN("NOTE", TEXT, DEFAULT,
-	       "unguarded; low headroom; why USED is not known", fill_note),
+	       "unguarded; low headroom; why USED is unknown", fill_note),
 };
 
 /* ---- The command ------------------------------------------------------ */
