@@ -77,7 +77,7 @@ static void put_one_by_one(const struct subject *subject,
 					subject->map->regions[i].start,
 					subject->map->regions[i].end,
 					MADV_GUARD_INSTALL, 0,
-					"put a guard into"));
+					"install a guard in"));
 }
 
 int main(int argc, char **argv)

@@ -18,19 +18,19 @@ static bool list_is_empty(const struct list_node *list)
 	return list->next == list;
 }
 
-/* Move all of a list behind a node of another. */
-static void list_move(struct list_node *list, struct list_node *behind)
+/* Move all of a list to after a node of another one. */
+static void list_move(struct list_node *list, struct list_node *after)
 {
 	if (list_is_empty(list))
 		return;
-	list->prev->next = behind->next;
-	behind->next->prev = list->prev;
-	behind->next = list->next;
-	list->next->prev = behind;
+	list->prev->next = after->next;
+	after->next->prev = list->prev;
+	after->next = list->next;
+	list->next->prev = after;
 	list_init(list);
 }
 
-/* The last plugin is the one that is being loaded: us, if we read it right. */
+/* The last plugin is the one being loaded: us, if the lists are as expected. */
 static bool is_known_criu(const struct plugin_descriptor *self)
 {
 	if (!&cr_plugin_ctl || !cr_plugin_ctl.plugins.prev)
@@ -55,7 +55,7 @@ bool chain_take_first_place(struct chain *chain,
 		list_move(others, &chain->waiting[i]);
 	}
 	if (has_others)
-		log_info("is asked before the plugins that were loaded first");
+		log_info("called before the plugins that were loaded earlier");
 	return true;
 }
 
@@ -63,7 +63,7 @@ void chain_admit_others(struct chain *chain)
 {
 	for (size_t i = 0; i < OWN_HOOK_COUNT; i++) {
 		struct list_node *waiting = &chain->waiting[i];
-		/* Not taken at all, or done. */
+		/* Not initialized, or already done. */
 		if (waiting->next && !list_is_empty(waiting))
 			list_move(waiting,
 				  cr_plugin_ctl.chains[own_hooks[i]].next);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Fails to compile where an installed criu would not fit criu_abi.h. */
+/* Fails to compile if the headers of an installed criu differ from criu_abi.h. */
 #include "criu_abi.h"
 
 #if __has_include(<criu/criu-plugin.h>)

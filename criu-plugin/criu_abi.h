@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a plugin and criu 4.1 to 4.3 know of each other: criu/criu-plugin.h of
- * libcriu-dev, which not every machine has, under names of our own.
- * criu_abi.c checks one against the other where both are there.
+ * The interface between a plugin and criu 4.1 to 4.3: criu/criu-plugin.h of
+ * libcriu-dev, which is not installed everywhere, under names of our own. Where
+ * it is installed, criu_abi.c compares the two.
  */
 #ifndef GUARDMAPS_CRIU_ABI_H
 #define GUARDMAPS_CRIU_ABI_H
@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 /*
- * Not that of the newest criu: one refuses a plugin of a version, or with more
- * hooks, than it knows. These are what 4.1 has.
+ * criu refuses a plugin with a newer version or with more hooks than it has
+ * itself. These are the values of 4.1.
  */
 #define PLUGIN_API_VERSION ((0 << 16) + (2 << 8) + 0)
 #define PLUGIN_HOOK_COUNT 12
@@ -29,7 +29,7 @@ enum plugin_stage {
 	STAGE_RESTORE = 2,
 };
 
-/* cr_plugin_desc_t, found by the name CR_PLUGIN_DESC. */
+/* cr_plugin_desc_t; criu looks for the symbol CR_PLUGIN_DESC. */
 struct plugin_descriptor {
 	const char *name;
 	int (*init)(int stage);
@@ -44,7 +44,10 @@ struct list_node {
 	struct list_node *prev, *next;
 };
 
-/* What follows is criu's own. What not all have, or check finds missing, is weak. */
+/*
+ * Symbols of criu. They are weak: not every version has all of them, and guardmaps
+ * check loads the plugin without criu.
+ */
 #define WEAK __attribute__((weak))
 
 extern WEAK void print_on_level(unsigned int level, const char *format, ...)
@@ -56,26 +59,26 @@ enum log_level {
 	LOG_LEVEL_INFO = 3,
 };
 
-/* A descriptor that criu keeps. */
+/* The descriptor stays open. */
 extern WEAK int criu_get_image_dir(void);
 
 /*
- * Plugins that a restore cannot do without, by name, in inventory.img. Taking a
- * name out says whether it was there; with images of criu before 4.1, which
- * know no such names, it says that of any name.
+ * The names of plugins that a restore requires, in inventory.img. Removing a name
+ * returns whether it was there; images of criu before 4.1 have no such names, and
+ * then it returns true for any name.
  */
 extern WEAK int add_inventory_plugin(const char *name);
 extern WEAK bool check_and_remove_inventory_plugin(const char *name, size_t n);
 
 /*
- * criu 4.3: each --plugin-option PLUGIN.OPTION, of all plugins, as
- * --PLUGIN.OPTION, behind a first argument.
+ * criu 4.3: every --plugin-option PLUGIN.OPTION of all plugins as
+ * --PLUGIN.OPTION, after a first argument.
  */
 extern WEAK int criu_plugin_get_options(int *argc, char ***argv);
 
 /*
- * cr_plugin_ctl: the plugins in the order in which they were loaded, then those
- * of them that have a hook, for each hook.
+ * cr_plugin_ctl: all plugins in the order in which they were loaded, and for each
+ * hook the plugins that have it.
  */
 struct plugin_lists {
 	struct list_node plugins;
@@ -84,7 +87,7 @@ struct plugin_lists {
 
 extern WEAK struct plugin_lists cr_plugin_ctl;
 
-/* plugin_desc_t: as far as it is the same in all. */
+/* plugin_desc_t, as far as it is the same in all versions. */
 struct loaded_plugin {
 	struct plugin_descriptor *descriptor;
 	struct list_node node;

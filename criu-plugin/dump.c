@@ -8,11 +8,11 @@
 #include "log.h"
 
 /* What a user can do about most failures. */
-#define ADVICE "the dump is given up, for guards would be lost (GUARDMAPS_CRIU=off dumps without " NAME ")"
+#define ADVICE "dump aborted: guard regions would be lost (GUARDMAPS_CRIU=off dumps without " NAME ")"
 
 /* ---- Recording ---------------------------------------------------------- */
 
-/* Other markers are kept by nobody; with strict that is an error. */
+/* Nobody keeps other markers; with strict that is an error. */
 static int check_markers(const struct session *session,
 			 const struct checkpoint *task)
 {
@@ -26,7 +26,7 @@ static int check_markers(const struct session *session,
 	if (error)
 		return log_failure(error, "strict");
 	if (guardmaps_map_marker_run_count(map) > 0) {
-		log_task_error(task, "has %zu runs of %s markers, which neither criu nor " NAME " keeps (strict)",
+		log_task_error(task, "has %zu runs of %s markers, which neither criu nor " NAME " preserves (strict)",
 			   guardmaps_map_marker_run_count(map),
 			   guardmaps_marker_name(
 				   guardmaps_map_marker_run(map, 0)->marker));
@@ -37,8 +37,8 @@ static int check_markers(const struct session *session,
 }
 
 /*
- * criu names its images by the innermost pid, too. In nested pid namespaces two
- * tasks could have the same.
+ * Like criu's images, ours are named by the innermost pid. In nested pid
+ * namespaces two tasks can have the same one.
  */
 static bool is_nameable(const struct dump *dump, const struct checkpoint *task)
 {
@@ -58,7 +58,7 @@ static int add_task(struct dump *dump, int pid, struct checkpoint **ret)
 	if (error)
 		return log_failure(error, ADVICE);
 	if (!is_nameable(dump, task))
-		log_task_error(task, "cannot name its image: another task has its pid in its own pid namespace, or the kernel does not tell");
+		log_task_error(task, "cannot name its image: its innermost pid is unknown, or another task has the same one");
 	else if (!array_append(dump->tasks, dump->count, dump->capacity, task))
 		log_task_error(task, "out of memory; " ADVICE);
 	else {
@@ -102,7 +102,7 @@ static int require_at_restore(struct dump *dump)
 	dump->is_required = true;
 	if (add_inventory_plugin && !add_inventory_plugin(NAME))
 		return 0;
-	log_error("cannot note in criu's inventory that the guards need " NAME " at restore; " ADVICE);
+	log_error("cannot add " NAME " to criu's inventory; " ADVICE);
 	return -1;
 }
 
@@ -112,7 +112,7 @@ static void leave_to_criu(const struct session *session,
 	size_t count = checkpoint_region_count(task, false);
 
 	if (session->is_streaming)
-		log_task_warning(task, "%zu guard regions left to criu, unrecorded, for --stream has no place for images of plugins",
+		log_task_warning(task, "%zu guard regions left to criu and not recorded: --stream does not support images of plugins",
 			     count);
 	else
 		log_task_info(task, "%zu guard regions recorded, all left to criu",
@@ -150,7 +150,7 @@ static int keep_guards(const struct session *session, struct dump *dump,
 int dump_begin(const struct session *session, struct dump *dump)
 {
 	if (!session->is_first && session->options.strict) {
-		log_error("this criu's list of plugins is not known: whether another plugin hides this one cannot be told");
+		log_error("unknown version of criu: cannot rule out that another plugin hides this one (strict)");
 		return -1;
 	}
 	/* So that at least the restore fails if another plugin hides us. */
@@ -179,7 +179,7 @@ static void put_back(struct checkpoint *task)
 
 	struct guardmaps_error *error = checkpoint_put_back(task, false, &done);
 	if (error)
-		log_failure(error, "they are put back once criu has ended");
+		log_failure(error, "guard regions will be put back after criu exits");
 	else if (done.has_ended)
 		log_task_info(task, "has ended");
 	else

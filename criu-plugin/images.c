@@ -47,7 +47,7 @@ int images_delete(void)
 
 	if (deleted >= 0)
 		return 0;
-	log_error("cannot delete old images in criu's directory: %s",
+	log_error("cannot delete old images of guard maps: %s",
 		  strerror(-deleted));
 	return -1;
 }

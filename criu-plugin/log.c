@@ -24,7 +24,7 @@ void log_info(const char *format, ...)
 	va_end(arguments);
 }
 
-/* The prefixes are what criu's users look for. */
+/* criu's own prefixes, which its users search for. */
 void log_warning(const char *format, ...)
 {
 	va_list arguments;

@@ -21,7 +21,7 @@ void log_error(const char *format, ...) LOG_FORMAT;
 	    guardmaps_process_pid(checkpoint_process(task)),                  \
 	    guardmaps_process_name(checkpoint_process(task)), ##__VA_ARGS__)
 
-/** Log and free an error; @advice says what to do, or is "". Returns -1. */
+/** Log an error, with advice unless that is "", and free it. Returns -1. */
 int log_failure(struct guardmaps_error *error, const char *advice);
 
 #endif /* GUARDMAPS_PLUGIN_LOG_H */

@@ -3,7 +3,7 @@
 #include "dump.h"
 #include "log.h"
 
-/* The guards that are left to criu go unrecorded, which strict does not allow. */
+/* Guards left to criu would not be recorded, which strict does not allow. */
 bool dump_refuses_stream(const struct session *session,
 			 const struct checkpoint *task)
 {
@@ -12,7 +12,7 @@ bool dump_refuses_stream(const struct session *session,
 	if (checkpoint_region_count(task, only_locked) == 0 &&
 	    !session->options.strict)
 		return false;
-	log_task_error(task, "cannot keep its %zu guard regions with --stream, which has no place for images of plugins; dump without --stream",
+	log_task_error(task, "cannot keep its %zu guard regions with --stream, which does not support images of plugins; dump without --stream",
 		   checkpoint_region_count(task, false));
 	return true;
 }
@@ -22,7 +22,7 @@ static bool refuses_pre_dump(const struct session *session,
 {
 	if (session_keeps_only_locked(session, task))
 		return false;
-	log_task_error(task, "has %zu guard regions, which this criu cannot pre-dump, and plugins are not asked to help; use criu dump, or criu 4.2 on Linux 6.16",
+	log_task_error(task, "cannot pre-dump its %zu guard regions, which needs criu 4.2 and Linux 6.16; use criu dump",
 		   checkpoint_region_count(task, false));
 	return true;
 }
@@ -33,10 +33,10 @@ int dump_look_ahead(const struct session *session, int pid)
 	struct checkpoint *task = NULL;
 	bool is_refused = false;
 
-	/* Otherwise it is early enough when the tasks are stopped. */
+	/* In all other cases it is early enough once the tasks are stopped. */
 	if (!is_pre_dump && !session->is_streaming)
 		return 0;
-	/* What cannot be read now may end, or is judged when it is stopped. */
+	/* What cannot be read now may be exiting, or is refused when stopped. */
 	guardmaps_error_destroy(checkpoint_record(pid, &task));
 	if (task && checkpoint_region_count(task, false) > 0)
 		is_refused = is_pre_dump ? refuses_pre_dump(session, task)

@@ -13,7 +13,7 @@ static bool is_word(const char *text, size_t length, const char *word)
 	return length == strlen(word) && memcmp(text, word, length) == 0;
 }
 
-/* @where: it was found, for the message. */
+/* @where: where it was found, for the message. */
 static bool take_word(const char *text, size_t length, const char *where,
 		      struct options *options)
 {
@@ -24,7 +24,7 @@ static bool take_word(const char *text, size_t length, const char *where,
 	else if (is_word(text, length, "prot-none"))
 		options->prot_none = true;
 	else {
-		log_error("%s: unknown option \"%.*s\" (there are off, strict, prot-none)",
+		log_error("%s: unknown option \"%.*s\" (known are off, strict, prot-none)",
 			  where, (int)length, text);
 		return false;
 	}
@@ -45,7 +45,7 @@ static bool read_environment(struct options *options)
 	return true;
 }
 
-/* Each plugin is shown the options of all of them, as --PLUGIN.OPTION. */
+/* Each plugin gets the options of all plugins, as --PLUGIN.OPTION. */
 static bool read_arguments(struct options *options)
 {
 	static const char where[] = "--plugin-option";
@@ -56,7 +56,7 @@ static bool read_arguments(struct options *options)
 	if (!criu_plugin_get_options)
 		return true;
 	if (criu_plugin_get_options(&count, &arguments)) {
-		log_error("%s: criu cannot say which there are", where);
+		log_error("%s: cannot get the options from criu", where);
 		return false;
 	}
 	for (int i = 1; i < count; i++) {

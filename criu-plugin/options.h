@@ -11,13 +11,13 @@
 struct options {
 	/** "off": do nothing. */
 	bool off;
-	/** "strict": fail a dump that loses anything that belongs to guards. */
+	/** "strict": fail a dump that would lose anything related to guards. */
 	bool strict;
-	/** "prot-none": PROT_NONE where the kernel that restores has no guards. */
+	/** "prot-none": PROT_NONE in place of guards if the restoring kernel has none. */
 	bool prot_none;
 };
 
-/** Returns false, with a line in the log, for an option that there is not. */
+/** Returns false, with a line in the log, for an unknown option. */
 bool options_read(struct options *ret);
 
 #endif /* GUARDMAPS_PLUGIN_OPTIONS_H */

@@ -8,7 +8,7 @@
 #include "log.h"
 #include "restore.h"
 
-/* All of the plugin's state: criu passes nothing of ours to hooks. */
+/* All state is here: criu passes no pointer of ours to hooks. */
 static struct {
 	struct session session;
 	struct chain chain;
@@ -39,7 +39,7 @@ static int begin(int stage)
 	if (stage == STAGE_DUMP && images_delete())
 		return -1;
 	if (session->options.off)
-		log_info("off: guards are left to criu");
+		log_info("off: guard regions are left to criu");
 	else if (!session->kernel_has_guards)
 		log_info("this kernel has no guard regions: nothing to do");
 	else if (stage == STAGE_DUMP)
@@ -48,8 +48,8 @@ static int begin(int stage)
 }
 
 /*
- * To go on: 0 would end the chain, and hide the plugins after us. Errors are
- * negative, and not that one.
+ * 0 would end the chain and hide the plugins after us. No error of ours is
+ * -ENOTSUP.
  */
 static int admit_others(int ret)
 {

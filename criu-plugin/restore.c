@@ -6,10 +6,10 @@
 #include "log.h"
 #include "restore.h"
 
-/* No plugin's name: only images of a criu before 4.1 have it. */
+/* Not the name of any plugin: only images of criu before 4.1 "have" it. */
 #define NO_NAME "guardmaps, but not really"
 
-/* Whether criu's inventory says that we took guards out. */
+/* Whether criu's inventory says that guards were taken out. */
 static bool is_required(void)
 {
 	return check_and_remove_inventory_plugin &&
@@ -20,11 +20,11 @@ static bool is_required(void)
 static int begin_off(struct restore *restore, bool required)
 {
 	if (required) {
-		log_error("cannot restore with GUARDMAPS_CRIU=off: guards were taken out of these tasks, and only " NAME " puts them back");
+		log_error("cannot restore with the option off: only " NAME " can put back the guard regions that it took out");
 		return -1;
 	}
 	if (restore->has_images)
-		log_warning("off: the guards of these tasks are not checked");
+		log_warning("off: guard regions are not checked");
 	restore->has_images = false;
 	return 0;
 }
@@ -42,12 +42,12 @@ int restore_begin(const struct session *session, struct restore *restore)
 		return 0;
 	}
 	if (count <= 0) {
-		log_error("the images of guard maps (guardmaps-PID.img) are missing, without which guards would be lost");
+		log_error("the images of guard maps (guardmaps-PID.img) are missing: guard regions would be lost");
 		return -1;
 	}
 	if (session->kernel_has_guards || session->options.prot_none)
 		return 0;
-	log_error("this kernel has no guard regions (Linux 6.13), but the tasks have: restore on one that has, or with GUARDMAPS_CRIU=prot-none for PROT_NONE mappings in place of those that criu did not keep itself");
+	log_error("this kernel has no guard regions (Linux 6.13), but the tasks do: restore on a newer one, or with GUARDMAPS_CRIU=prot-none to have PROT_NONE mappings in place of those that were taken out");
 	return -1;
 }
 
@@ -57,10 +57,10 @@ static void log_restored(const struct session *session,
 {
 	size_t count = checkpoint_region_count(task, false);
 
-	log_task_info(task, "%zu guard regions: %zu restored by criu, %zu put back%s; %zu locks mended",
+	log_task_info(task, "%zu guard regions: %zu restored by criu, %zu put back as %s; %zu locks restored",
 		  count, count > done->regions ? count - done->regions : 0,
 		  done->regions,
-		  session->kernel_has_guards ? "" : " as PROT_NONE",
+		  session->kernel_has_guards ? "guards" : "PROT_NONE",
 		  done->locks);
 }
 
@@ -83,7 +83,7 @@ int restore_task(const struct session *session, const struct restore *restore,
 	if (!error)
 		return 0;
 	log_failure(error, "");
-	log_error("%d: killed, for it would run without its guards", pid);
+	log_error("%d: killed: it would run without its guard regions", pid);
 	kill(pid, SIGKILL);
 	return -1;
 }

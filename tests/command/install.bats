@@ -211,7 +211,7 @@ faults_now() {
 	start_remover none
 	try guardmaps install image "$TARGET_PID"
 	same "$status" 2
-	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): the guard map is of another process or another time: 0x[0-9a-f]+-0x[0-9a-f]+ is not mapped as it was"
+	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): the guard map is of another process or outdated: the mapping of 0x[0-9a-f]+-0x[0-9a-f]+ is different"
 	has_no_guards
 }
 
@@ -250,7 +250,7 @@ faults_now() {
 	done
 	try guardmaps install image "$TARGET_PID"
 	same "$status" 2
-	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): .*tracer.*"
+	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): .*already being traced.*"
 	has_no_guards
 }
 
@@ -300,7 +300,7 @@ build_32_bit_program() {
 	echo >&"$to"
 	read -r -t "$patience" -u "$from" line
 	same "$line" removed
-	refuses "$TARGET_PID (program): cannot run system calls in it: it is a 32-bit task" \
+	refuses "$TARGET_PID (program): cannot run system calls in it: 32-bit tasks are not supported" \
 		guardmaps install image "$TARGET_PID"
 	has_no_guards
 	is_alive "$TARGET_PID"

@@ -180,7 +180,7 @@ static void traced_is_refused(void)
 	check_setup(tracing->result == 0);
 	check_error(install_map(trial.child.pid, trial.wanted, false,
 				&missing),
-		    GUARDMAPS_ERROR_PERMISSION, "tracer", "%s is refused",
+		    GUARDMAPS_ERROR_PERMISSION, "already being traced", "%s is refused",
 		    what);
 	guards_are_still_out(&trial, what);
 	child_stop(&tracer);

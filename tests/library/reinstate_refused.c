@@ -153,7 +153,7 @@ static void changed_mappings(void)
 		/* What was in there is lost with it. */
 		tracee.subject->written_count = 0;
 		changes[i].become(&tracee, tracee.subject->starts);
-		is_refused(&tracee, "is not mapped as it was", changes[i].name);
+		is_refused(&tracee, "outdated: the mapping of 0x", changes[i].name);
 		tracee_end(&tracee);
 	}
 }
@@ -197,7 +197,7 @@ static void is_refused_at(struct tracee *tracee, uint64_t address,
 	check_setup(wanted->region_count == tracee->wanted->region_count + 1);
 	guardmaps_map_destroy(tracee->wanted);
 	tracee->wanted = wanted;
-	is_refused(tracee, "that kind of mapping takes no guards", what);
+	is_refused(tracee, "mappings of this kind cannot hold guard regions", what);
 }
 
 static uint64_t find_mapping(const struct guardmaps_map *map, const char *name)

@@ -41,7 +41,7 @@ struct vectors {
 static inline const char *arch_refusal(const registers *regs)
 {
 	/* PSR_MODE32_BIT: AArch32 state. */
-	return regs->pstate & 0x10 ? "it is a 32-bit task" : NULL;
+	return regs->pstate & 0x10 ? "32-bit tasks are not supported" : NULL;
 }
 
 static inline void arch_set_call(registers *regs, uint64_t instruction,

@@ -16,7 +16,7 @@ struct vectors { char none; };
 static inline const char *arch_refusal(const registers *regs)
 {
 	/* __USER_CS; a task can switch to __USER32_CS at any time. */
-	return regs->cs == 0x33 ? NULL : "it is a 32-bit task";
+	return regs->cs == 0x33 ? NULL : "32-bit tasks are not supported";
 }
 
 static inline void arch_set_call(registers *regs, uint64_t instruction,

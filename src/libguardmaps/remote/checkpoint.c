@@ -199,7 +199,7 @@ static struct guardmaps_error *start_keeper(struct checkpoint *checkpoint)
 	if (checkpoint->keeper)
 		return NULL;
 	return error_errno(errno,
-			   "%d (%s): cannot start a process that keeps its guards if criu is killed",
+			   "%d (%s): cannot start the keeper of its guard regions",
 			   checkpoint->process->pid, checkpoint->process->name);
 }
 

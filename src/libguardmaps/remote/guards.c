@@ -13,18 +13,18 @@
 #include "lock.h"
 #include "mapping_flags.h"
 
-/* UIO_MAXIOV: as many ranges as one process_madvise() takes. */
+/* UIO_MAXIOV: how many ranges one process_madvise() accepts. */
 #define RANGES_PER_CALL 1024
 
 #define SCRATCH_SIZE (RANGES_PER_CALL * sizeof(struct iovec))
 
 /*
- * Each protected region makes two mappings more: while guards are out, and after
- * a restore from a checkpoint that was made meanwhile.
+ * Each protected region adds two mappings while guards are out, and still does
+ * after a restore.
  */
 #define MAXIMUM_PROTECTED 1024
 
-/* Mappings that are left for others, below vm.max_map_count. */
+/* How far to stay below vm.max_map_count. */
 #define SPARE_MAPPINGS 256
 
 static struct guardmaps_error *protect(struct remote_task *task, uint64_t start,
@@ -39,7 +39,7 @@ static struct guardmaps_error *protect(struct remote_task *task, uint64_t start,
 	if (permissions & GUARDMAPS_EXECUTE)
 		protection |= PROT_EXEC;
 	return remote_range_call(task, SYS_mprotect, start, end, protection, 0,
-				 "set the permissions of");
+				 "change the permissions of");
 }
 
 /* ---- Taking out ------------------------------------------------------- */
@@ -52,7 +52,7 @@ static bool is_selected(const struct guardmaps_map *now, size_t region,
 	return (now->mappings[mapping].flags & locks) == locks;
 }
 
-/* vm.max_map_count, or what it is by default. */
+/* vm.max_map_count, or its default. */
 static size_t maximum_mappings(void)
 {
 	size_t count = 65530;
@@ -78,8 +78,8 @@ static bool is_cheap_to_protect(const struct guardmaps_map *now, uint8_t locks)
 }
 
 /*
- * What may be executed is left alone, for a security module might not let it be
- * made so again; so are stacks that grow, whose lower end means something.
+ * Executable mappings are left alone because a security module might refuse to
+ * make them executable again, and stacks that grow because of their lower end.
  */
 static bool is_protectable(const struct guardmaps_mapping *mapping)
 {
@@ -88,7 +88,7 @@ static bool is_protectable(const struct guardmaps_mapping *mapping)
 	       !(mapping->flags & MAPPING_GROWS_DOWN);
 }
 
-/* Without protection it goes as well: an error is none. */
+/* Errors are ignored: guards can be taken out without this. */
 static size_t protect_regions(struct remote_task *task,
 			      const struct guardmaps_map *now, uint8_t locks)
 {
@@ -124,12 +124,12 @@ struct guardmaps_error *guards_take(struct remote_task *task,
 		if (i + 1 < now->region_count &&
 		    regions[i + 1].mapping == regions[i].mapping)
 			continue;
-		/* One call over all of a mapping's: other pages are left. */
+		/* One call for a whole mapping: it only affects guards. */
 		if (is_selected(now, i, locks)) {
 			struct guardmaps_error *error = remote_range_call(
 				task, SYS_madvise, regions[first].start,
 				regions[i].end, MADV_GUARD_REMOVE, 0,
-				"take the guards out of");
+				"remove the guards from");
 			if (error)
 				return error;
 			ret->regions += i + 1 - first;
@@ -146,7 +146,7 @@ static struct guardmaps_error *refuse(const struct guardmaps_map *now,
 				      const char *why)
 {
 	return error_create(GUARDMAPS_ERROR_INVALID,
-			    "%d (%s): cannot put a guard into 0x%" PRIx64 "-0x%" PRIx64 ": %s",
+			    "%d (%s): cannot install guards in 0x%" PRIx64 "-0x%" PRIx64 ": %s",
 			    now->pid, now->process_name, range->start,
 			    range->end, why);
 }
@@ -170,8 +170,8 @@ static uint32_t access_of(uint32_t permissions)
 }
 
 /*
- * Whether permissions were taken away in place of a guard, or in front of one.
- * criu gives some back for a while, to read all memory, and may be killed then.
+ * Whether permissions were removed, with or without a guard in the page. criu
+ * makes such pages readable for a while to dump them, and may be killed then.
  */
 static bool is_protected(const struct guardmaps_mapping *mapping,
 			 uint32_t permissions, bool exactly)
@@ -181,7 +181,7 @@ static bool is_protected(const struct guardmaps_mapping *mapping,
 	return access != access_of(permissions) && (exactly || !access);
 }
 
-/* A range may lie over several mappings, all of which must take guards. */
+/* A range may span several mappings, each of which must be able to hold guards. */
 static struct guardmaps_error *
 add_missing(const struct guardmaps_map *now,
 	    const struct guardmaps_difference *range, uint32_t permissions,
@@ -192,14 +192,14 @@ add_missing(const struct guardmaps_map *now,
 	while (address < range->end) {
 		uint32_t i = guardmaps_map_find_mapping(now, address);
 		if (i == GUARDMAPS_NONE)
-			return refuse(now, range, "nothing is mapped there");
+			return refuse(now, range, "it is not mapped");
 		const struct guardmaps_mapping *mapping = &now->mappings[i];
 		if (mapping->flags & MAPPING_TAKES_NO_GUARDS)
 			return refuse(now, range,
-				      "that kind of mapping takes no guards");
+				      "mappings of this kind cannot hold guard regions");
 		uint64_t end =
 			mapping->end < range->end ? mapping->end : range->end;
-		/* What is protected is a gap, guarded or not: see below. */
+		/* Protected pages are added by add_protected(). */
 		if (!is_protected(mapping, permissions, exactly) &&
 		    !add_gap(ret, address, end, i, mapping->permissions))
 			return &error_no_memory;
@@ -276,17 +276,17 @@ struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
 	return error;
 }
 
-/* ---- Putting in ------------------------------------------------------- */
+/* ---- Installing ------------------------------------------------------- */
 
 struct batch {
 	struct remote_task *task;
 	struct iovec ranges[RANGES_PER_CALL];
 	size_t count;
-	/* Memory of the task for the ranges, or 0: then one call for each. */
+	/* Memory in the task for the ranges; 0 to make a call for each. */
 	uint64_t scratch;
 };
 
-/* Installing over a guard changes nothing: what was done may be done again. */
+/* Installing a guard twice does no harm, so there is no need to track progress. */
 static struct guardmaps_error *install_each(struct batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {
@@ -294,7 +294,7 @@ static struct guardmaps_error *install_each(struct batch *batch)
 		struct guardmaps_error *error = remote_range_call(
 			batch->task, SYS_madvise, start,
 			start + batch->ranges[i].iov_len, MADV_GUARD_INSTALL, 0,
-			"put a guard into");
+			"install a guard in");
 		if (error)
 			return error;
 	}
@@ -310,7 +310,7 @@ static size_t total_size(const struct batch *batch)
 	return size;
 }
 
-/* @ret_done: all of the ranges were advised. */
+/* @ret_done: whether all of the ranges were advised. */
 static struct guardmaps_error *install_at_once(struct batch *batch,
 					       bool *ret_done)
 {
@@ -377,8 +377,8 @@ static struct guardmaps_error *install(struct remote_task *task,
 }
 
 /*
- * Unlock, or lock again, each locked mapping that a gap lies in, all of it: to
- * unlock a part would split it. What fails for one is still tried for the others.
+ * Unlock, or lock again, each locked mapping with a gap. All of it, because
+ * unlocking a part would split it. After a failure the others are still tried.
  */
 static struct guardmaps_error *
 for_each_locked(struct remote_task *task, const struct guardmaps_map *now,
@@ -425,7 +425,7 @@ struct guardmaps_error *guards_put(struct remote_task *task,
 		for_each_locked(task, now, gaps, count, false);
 	if (!error)
 		error = install(task, gaps, count);
-	/* Only where all are guarded; locked, they would be filled with pages. */
+	/* After the guards: locking would fill unguarded pages. */
 	if (!error)
 		error = unprotect(task, now, gaps, count);
 	error = error_first(error,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Take guards out of a stopped task, and put them in. */
+/* Take guards out of a stopped task, and install them. */
 #ifndef GUARDMAPS_GUARDS_H
 #define GUARDMAPS_GUARDS_H
 
@@ -9,47 +9,47 @@
 /** What guards_take() took out. */
 struct guards_taken {
 	size_t regions;
-	/** Regions of them whose pages have no permissions in the meantime. */
+	/** How many of these are PROT_NONE until they are put back. */
 	size_t protected;
 };
 
 /**
- * Take guards out. Before that, their pages lose all permissions where that can
- * be done at a fair price, so that they fault all the same.
+ * Take guards out. Before that, their pages are made PROT_NONE where this is
+ * cheap enough, so that accesses fault all the same.
  *
- * @task: taken over, of the process that @now is of, with its flags read.
- * @locks: bits of enum guardmaps_lock: only out of mappings with all of them.
- * @ret: what was done, also on error.
+ * @task: taken over; @now: the guard map of its process, with flags read.
+ * @locks: bits of enum guardmaps_lock: only mappings that have all of them.
+ * @ret: set on error, too.
  *
- * Errors: ENDED, OS. Guards may be gone in part then.
+ * Errors: ENDED, OS. Some guards may be gone then.
  */
 struct guardmaps_error *guards_take(struct remote_task *task,
 				    const struct guardmaps_map *now,
 				    uint8_t locks, struct guards_taken *ret);
 
 /**
- * A part of a mapping of a stopped process that is not guarded as it should be:
- * the guard is missing, or permissions are, which guards_take() took away.
+ * A part of a mapping that is not guarded as it should be: the guard is missing,
+ * or the permissions that guards_take() removed.
  */
 struct guard_gap {
 	uint64_t start;
 	uint64_t end;
 	/** Index of the mapping it lies in. */
 	uint32_t mapping;
-	/** Those that it is to have: of the mapping that is wanted, or its own. */
+	/** The ones it should have: those of the wanted mapping, or its own. */
 	uint32_t permissions;
 };
 
 /**
- * Find where @now is not guarded as @wanted is, and check that guards can stand
- * there. What is extra is left alone.
+ * Find where @now lacks guards of @wanted, and check that guards can be installed
+ * there. Additional guards are ignored.
  *
- * @exactly: guarded pages are to have the permissions of @wanted, whatever they
- *	have; else only where they have none at all.
- * @now: with its flags read.
- * @ret: an array that the caller frees, also on error; ascending.
+ * @exactly: guarded pages must have the permissions of @wanted; otherwise only
+ *	PROT_NONE is replaced by them.
+ * @now: with flags read.
+ * @ret: an array that the caller frees, on error too; ascending.
  *
- * Errors: INVALID, naming the first that cannot, and why; NO_MEMORY.
+ * Errors: INVALID for the first that cannot be installed; NO_MEMORY.
  */
 struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
 					 const struct guardmaps_map *now,
@@ -57,18 +57,18 @@ struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
 					 size_t *ret_count);
 
 /**
- * Put guards in. Locked mappings are unlocked, and locked again as they were.
- * Permissions are set once all is guarded.
+ * Install guards. Locked mappings are unlocked for that and locked again.
+ * Permissions are set when all guards are installed.
  *
- * @task: taken over, of the process that @now is of.
+ * @task: taken over; @now: the guard map of its process.
  *
- * Errors: ENDED, OS, NO_MEMORY. Guards may be there in part then.
+ * Errors: ENDED, OS, NO_MEMORY. Some guards may be installed then.
  */
 struct guardmaps_error *guards_put(struct remote_task *task,
 				   const struct guardmaps_map *now,
 				   const struct guard_gap *gaps, size_t count);
 
-/** Take all permissions from what is to be guarded, in place of guards. */
+/** Make the pages PROT_NONE instead of guarding them. */
 struct guardmaps_error *guards_replace(struct remote_task *task,
 				       const struct guard_gap *gaps,
 				       size_t count);

@@ -21,30 +21,30 @@
 #include "remote.h"
 #include "seize.h"
 
-/* Somebody else may trace the task when criu has just ended. */
+/* Another process may be tracing the task when its owner has just exited. */
 #define PATIENCE_MILLISECONDS 60000
 #define NAP_MILLISECONDS 5
 
-/* What criu has put into it takes some milliseconds to end. */
+/* criu's parasite takes some milliseconds to exit. */
 #define PARASITE_MILLISECONDS 500
 
 struct keeper {
 	pid_t pid;
-	/* Written to when all is well. */
+	/* An eventfd that is written to when all is well. */
 	int well_fd;
 };
 
-/* What the keeper has. */
+/* What the keeper needs. */
 struct charge {
 	struct guardmaps_process *process;
 	const struct guardmaps_map *map;
 	struct remote_journal *journal;
-	/* Readable when criu has ended and its tasks are no longer traced. */
-	int criu_fd;
+	/* A pidfd: readable when the owner has exited and no longer traces. */
+	int owner_fd;
 	int well_fd;
 };
 
-/* ---- The keeper's own -------------------------------------------------- */
+/* ---- The keeper's side ------------------------------------------------- */
 
 static bool is_of_criu(const struct guardmaps_map *map, uint64_t address)
 {
@@ -56,9 +56,8 @@ static bool is_of_criu(const struct guardmaps_map *map, uint64_t address)
 }
 
 /*
- * Whether a thread runs code that criu has put into the task. That goes on for a
- * moment when criu has been killed, and sets the permissions of memory to what
- * criu found.
+ * Whether a thread runs criu's parasite. The parasite runs on for a moment after
+ * criu was killed, and resets the permissions of memory to what criu found.
  */
 static struct guardmaps_error *
 look_for_parasite(const struct charge *charge,
@@ -99,7 +98,7 @@ put_right_seized(const struct charge *charge,
 	return error;
 }
 
-/* @is_patient: leave it for later if it is in criu's hands. */
+/* @is_patient: do nothing yet if criu's parasite still runs in it. */
 static struct guardmaps_error *put_right(const struct charge *charge,
 					 bool is_patient, bool *ret_done)
 {
@@ -132,11 +131,11 @@ static void put_right_patiently(const struct charge *charge)
 		int64_t waited = milliseconds() - start;
 		struct guardmaps_error *error = put_right(
 			charge, waited < PARASITE_MILLISECONDS, &done);
-		/* A thread that ends, or another tracer, makes errors too. */
+		/* Errors may be temporary: an exiting thread, another tracer. */
 		if (done || (error && process_has_ended(charge->process)))
 			return;
 		if (error && waited > PATIENCE_MILLISECONDS) {
-			syslog(LOG_CRIT, "criu was killed, and a process has lost its guards: %s",
+			syslog(LOG_CRIT, "criu was killed and guard regions of a process are lost: %s",
 			       guardmaps_error_message(error));
 			return;
 		}
@@ -145,10 +144,10 @@ static void put_right_patiently(const struct charge *charge)
 	}
 }
 
-/* None of criu's descriptors may be held open: pipes, files of the images. */
+/* None of the owner's descriptors may stay open, such as pipes or image files. */
 static void close_others(const struct charge *charge)
 {
-	const int kept[] = { charge->criu_fd, charge->well_fd,
+	const int kept[] = { charge->owner_fd, charge->well_fd,
 			     charge->process->dirfd, charge->process->stat_fd };
 	unsigned int first = 0;
 
@@ -166,12 +165,12 @@ static void close_others(const struct charge *charge)
 	}
 }
 
-/* Whether criu has ended without a word. */
+/* Wait for the owner. Returns whether it exited without saying that all is well. */
 static bool is_left_alone(const struct charge *charge)
 {
 	struct pollfd fds[] = {
 		{ .fd = charge->well_fd, .events = POLLIN },
-		{ .fd = charge->criu_fd, .events = POLLIN },
+		{ .fd = charge->owner_fd, .events = POLLIN },
 	};
 
 	while (poll(fds, 2, -1) < 0)
@@ -184,11 +183,11 @@ static _Noreturn void keep(const struct charge *charge)
 {
 	sigset_t all;
 
-	/* What is sent to criu, or to all of its session, is not for us. */
+	/* Signals for the owner, or its whole session, are not for us. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
-	/* If that fails, a folder stays in use for a while. */
+	/* If that fails, the directory stays in use for a while. */
 	int ignored __attribute__((unused)) = chdir("/");
 	prctl(PR_SET_NAME, "guardmaps-keep");
 	close_others(charge);
@@ -197,11 +196,11 @@ static _Noreturn void keep(const struct charge *charge)
 	_exit(0);
 }
 
-/* ---- criu's side ------------------------------------------------------- */
+/* ---- The owner's side -------------------------------------------------- */
 
 /*
- * Without a signal at its end, so that no handler or wait of criu's takes it
- * for a child of its own.
+ * No signal is sent when it exits, so that no handler or wait of the owner takes
+ * it for one of its own children.
  */
 static pid_t fork_unseen(void)
 {
@@ -212,19 +211,19 @@ struct keeper *keeper_start(struct guardmaps_process *process,
 			    const struct guardmaps_map *map,
 			    struct remote_journal *journal)
 {
-	_cleanup_close_ int criu_fd = syscall(SYS_pidfd_open, getpid(), 0);
+	_cleanup_close_ int owner_fd = syscall(SYS_pidfd_open, getpid(), 0);
 	struct charge charge = {
 		.process = process,
 		.map = map,
 		.journal = journal,
-		.criu_fd = criu_fd,
+		.owner_fd = owner_fd,
 	};
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 
 	if (!keeper)
 		return NULL;
 	keeper->well_fd = charge.well_fd = eventfd(0, EFD_CLOEXEC);
-	keeper->pid = criu_fd < 0 || keeper->well_fd < 0 ? -1 : fork_unseen();
+	keeper->pid = owner_fd < 0 || keeper->well_fd < 0 ? -1 : fork_unseen();
 	if (keeper->pid == 0)
 		keep(&charge);
 	if (keeper->pid > 0)

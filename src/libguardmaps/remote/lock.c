@@ -19,8 +19,8 @@
 /* ---- The limit -------------------------------------------------------- */
 
 /*
- * The kernel asks for the capabilities that limits are lifted by in the initial
- * user namespace, whose number never changes (include/linux/proc_ns.h).
+ * A capability lifts a limit only in the initial user namespace, whose number
+ * never changes (include/linux/proc_ns.h).
  */
 static bool is_in_initial_namespace(int dirfd)
 {
@@ -48,12 +48,12 @@ static bool has_capability(int capability)
 		       CAP_TO_MASK(capability);
 }
 
-/* How far remote_raise_lock_limit() would get. */
+/* The limit that remote_raise_lock_limit() can set. */
 static uint64_t attainable_limit(const struct guardmaps_process *process)
 {
 	struct rlimit limit;
 
-	/* Setting what is there tells whether it may be set. */
+	/* Set the current value to see whether that is permitted. */
 	if (prlimit(process->pid, RLIMIT_MEMLOCK, NULL, &limit) ||
 	    prlimit(process->pid, RLIMIT_MEMLOCK, &limit, NULL))
 		return process_read_limit(process, "Max locked memory");
@@ -82,7 +82,7 @@ lock_limit_check(const struct guardmaps_process *process)
 	     is_in_initial_namespace(process->dirfd)))
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_INVALID,
-			    "%d (%s): cannot unlock memory for the guards: RLIMIT_MEMLOCK would not let it be locked again",
+			    "%d (%s): cannot unlock memory to install guards: RLIMIT_MEMLOCK would prevent locking it again",
 			    process->pid, process->name);
 }
 
@@ -94,7 +94,7 @@ struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 	if (!(locks & GUARDMAPS_LOCKED))
 		return remote_range_call(task, SYS_munlock, start, end, 0, 0,
 					 "unlock");
-	/* It cannot bring in the guarded pages, says ENOMEM, and has locked. */
+	/* ENOMEM: guarded pages cannot be populated, but the range is locked. */
 	return remote_range_call(task, SYS_mlock2, start, end,
 				 locks & GUARDMAPS_LOCKED_ON_FAULT
 					 ? MLOCK_ONFAULT : 0,
@@ -103,13 +103,13 @@ struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 
 /* ---- Comparing -------------------------------------------------------- */
 
-/* A part of a mapping of one guard map that lies in one mapping of another. */
+/* Where a mapping of one guard map overlaps one of another. */
 struct overlap {
 	size_t wanted, now;
 	uint64_t start, end;
 };
 
-/* The next overlap of mappings whose locks differ; false if there is none. */
+/* Find the next overlap of mappings with different locks, if there is one. */
 static bool find_difference(const struct guardmaps_map *now,
 			    const struct guardmaps_map *wanted,
 			    struct overlap *overlap)
@@ -173,7 +173,7 @@ struct guardmaps_error *locks_verify(const struct guardmaps_map *now,
 	if (!find_difference(now, wanted, &overlap))
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_OS,
-			    "%d (%s): cannot lock 0x%" PRIx64 "-0x%" PRIx64 " again as it was (RLIMIT_MEMLOCK?)",
+			    "%d (%s): cannot lock 0x%" PRIx64 "-0x%" PRIx64 " again (RLIMIT_MEMLOCK?)",
 			    now->pid, now->process_name, overlap.start,
 			    overlap.end);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Mappings that are locked into memory: no guard can be put in while they are. */
+/* Locked memory: no guard can be installed in it until it is unlocked. */
 #ifndef GUARDMAPS_LOCK_H
 #define GUARDMAPS_LOCK_H
 
@@ -7,36 +7,36 @@
 #include "remote.h"
 
 /**
- * Check that what is unlocked could be locked again.
+ * Check that RLIMIT_MEMLOCK allows memory that is unlocked to be locked again.
  *
  * Errors: INVALID.
  */
 struct guardmaps_error *
 lock_limit_check(const struct guardmaps_process *process);
 
-/** Lock a range as bits of enum guardmaps_lock say; 0 to unlock it. */
+/** Lock a range by bits of enum guardmaps_lock; 0 unlocks it. */
 struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 				   uint64_t end, uint8_t locks);
 
 /**
- * Lock and unlock what is mapped in both as @wanted says, all ranges whose
- * locks @now tells to be different.
+ * Lock and unlock the ranges that are mapped in both guard maps and locked
+ * differently, so that they are as in @wanted.
  *
- * @ret_count: how many ranges.
+ * @ret_count: the number of ranges.
  */
 struct guardmaps_error *locks_reinstate(struct remote_task *task,
 					const struct guardmaps_map *now,
 					const struct guardmaps_map *wanted,
 					size_t *ret_count);
 
-/** Whether something that is mapped in both is locked in other ways. */
+/** Whether a range that is mapped in both is locked differently. */
 bool locks_differ(const struct guardmaps_map *now,
 		  const struct guardmaps_map *wanted);
 
 /**
- * Check that each mapping of @wanted is locked in @now as it says.
+ * Check that each mapping of @wanted is locked in the same way in @now.
  *
- * Errors: OS, naming the first that is not.
+ * Errors: OS for the first that is not.
  */
 struct guardmaps_error *locks_verify(const struct guardmaps_map *now,
 				     const struct guardmaps_map *wanted);

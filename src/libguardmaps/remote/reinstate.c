@@ -27,7 +27,7 @@ static size_t name_length(const char *name)
 		       : length;
 }
 
-/* A file may have been deleted meanwhile. */
+/* The file may have been deleted in the meantime. */
 static bool same_name(const char *a, const char *b)
 {
 	return name_length(a) == name_length(b) &&
@@ -40,11 +40,11 @@ static bool is_deleted(const struct guardmaps_mapping *mapping)
 }
 
 /*
- * Whether a mapping shows, at @address, what @wanted showed there. Not by the
- * inode: checkpoint and restore, to another machine even, give new ones, and
- * new names to what has none in a file system (memfd, shared memory).
+ * Whether a mapping has the same contents at @address as @wanted had. The inode
+ * is no help: a restore, perhaps on another machine, gives files new ones, and
+ * renames those that have no name in a file system (memfd, shared memory).
  */
-static bool shows_same(const struct guardmaps_mapping *mapping,
+static bool maps_same(const struct guardmaps_mapping *mapping,
 		       const struct guardmaps_mapping *wanted, uint64_t address)
 {
 	if ((mapping->permissions ^ wanted->permissions) & GUARDMAPS_SHARED ||
@@ -67,7 +67,7 @@ static bool is_covered(const struct guardmaps_map *now,
 	while (address < wanted->end) {
 		uint32_t i = guardmaps_map_find_mapping(now, address);
 		if (i == GUARDMAPS_NONE ||
-		    !shows_same(&now->mappings[i], wanted, address))
+		    !maps_same(&now->mappings[i], wanted, address))
 			return false;
 		address = now->mappings[i].end;
 	}
@@ -103,7 +103,7 @@ static struct guardmaps_error *check_mappings(const struct guardmaps_map *wanted
 			&wanted->mappings[last];
 		if (!is_covered(now, mapping))
 			return error_create(GUARDMAPS_ERROR_INVALID,
-					    "%d (%s): the guard map is of another process or another time: 0x%" PRIx64 "-0x%" PRIx64 " is not mapped as it was",
+					    "%d (%s): the guard map is of another process or outdated: the mapping of 0x%" PRIx64 "-0x%" PRIx64 " is different",
 					    now->pid, now->process_name,
 					    mapping->start, mapping->end);
 	}
@@ -118,7 +118,7 @@ struct reinstatement {
 	struct remote_journal *journal;
 	const struct guardmaps_map *wanted;
 	unsigned int flags;
-	/* The process as it is, with the flags of its mappings. */
+	/* The process as it is now, with flags read. */
 	struct guardmaps_map *now;
 	struct guard_gap *gaps;
 	size_t count;
@@ -203,7 +203,7 @@ static struct guardmaps_error *take_over_and_change(struct reinstatement *all,
 	return error_first(error, remote_end(task));
 }
 
-/* ---- Seeing ------------------------------------------------------------ */
+/* ---- Verifying --------------------------------------------------------- */
 
 static bool has_no_access(const struct guardmaps_map *now,
 			  const struct guard_gap *gap)
@@ -237,11 +237,10 @@ static struct guardmaps_error *verify_guards(const struct reinstatement *before,
 	if (missing == 0)
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_OS,
-			    "%d (%s): %zu guard regions are still not as they were after they were put in",
+			    "%d (%s): %zu guard regions are still missing or different after they were installed",
 			    after->process->pid, after->process->name, missing);
 }
 
-/* Success means seen, not hoped. */
 static struct guardmaps_error *verify(const struct reinstatement *before)
 {
 	struct reinstatement after = {

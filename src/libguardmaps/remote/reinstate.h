@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Make a stopped process as guarded as a guard map says, and see that it is. */
+/* Restore the guards of a guard map in a stopped process, and verify them. */
 #ifndef GUARDMAPS_REINSTATE_H
 #define GUARDMAPS_REINSTATE_H
 
@@ -10,29 +10,29 @@ enum reinstate_flag {
 	/** Change nothing. */
 	REINSTATE_ONLY_CHECK = 1 << 0,
 	/**
-	 * The guard map is of this very moment of the process: mappings are to
-	 * be locked as it says, and guarded pages to have its permissions.
+	 * The process has not run since the guard map was made: lock mappings
+	 * as it says, and give guarded pages its permissions.
 	 */
 	REINSTATE_EXACTLY = 1 << 1,
-	/** For a kernel without guards: PROT_NONE in their place. */
+	/** For a kernel without guards: use PROT_NONE instead. */
 	REINSTATE_PROT_NONE = 1 << 2,
 };
 
-/** What was done, or is to be. */
+/** What was done, or would be. */
 struct reinstated {
-	/** Runs of pages, each in one mapping, that a guard was missing in. */
+	/** Runs of pages, each in one mapping, that lacked a guard. */
 	size_t gaps;
-	/** Runs of pages that were not locked as they were. */
+	/** Runs of pages that were locked differently. */
 	size_t locks;
 };
 
 /**
- * Put the guards of @wanted into a stopped process, but for those it has, and
- * read them back. What it has besides is left alone.
+ * Install those guards of @wanted that a stopped process lacks, and read them
+ * back. Other guards that it has are left alone.
  *
  * @wanted: of this process at another time. The executable and the mappings
  *	that hold the regions must be the same.
- * @tid: a thread of it that is traced by the caller and stopped.
+ * @tid: one of its threads, traced by the caller and stopped.
  * @journal: as for remote_begin(); may be NULL.
  * @flags: bits of enum reinstate_flag.
  *

@@ -111,7 +111,7 @@ struct guardmaps_error *state_save(struct remote_task *task,
 	saved->stop_was_queued = false;
 	if (!task_get_registers(task, &saved->registers))
 		return errno == ENOEXEC
-			       ? task_refuse(task, "it is a 32-bit task")
+			       ? task_refuse(task, "32-bit tasks are not supported")
 			       : task_error(task, errno,
 					    "read the registers of");
 	const char *refusal = arch_refusal(&saved->registers);

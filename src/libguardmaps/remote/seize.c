@@ -15,12 +15,12 @@
 #include "seize.h"
 
 /*
- * Each round finds the threads that were started in the round before. A process
- * that starts them faster than they are stopped is given up.
+ * Each round finds the threads started during the one before. Give up on a process
+ * that starts threads faster than they can be stopped.
  */
 #define MAXIMUM_ROUNDS 64
 
-/* A thread in the midst of a system call stops at its end, mostly at once. */
+/* A thread in a system call usually stops at once, but may stop at its end. */
 #define STOP_PATIENCE_MILLISECONDS 5000
 
 struct seized_process {
@@ -47,7 +47,7 @@ static int wait_patiently(pid_t tid, int *ret_status)
 			return -errno;
 		if (waited > 0)
 			return 0;
-		/* The first looks come at once: it is mostly there by then. */
+		/* Usually it has stopped by then, so do not sleep at first. */
 		if (i > 100)
 			nanosleep(&nap, NULL);
 		else
@@ -57,8 +57,8 @@ static int wait_patiently(pid_t tid, int *ret_status)
 }
 
 /*
- * Wait for the stop that was asked for. A signal that comes first is delivered,
- * and the thread stops behind it.
+ * Wait for the requested stop. A signal that arrives first is delivered, and the
+ * thread stops after it.
  */
 static int wait_for_stop(pid_t tid)
 {
@@ -80,9 +80,10 @@ static int wait_for_stop(pid_t tid)
 static int seize_thread(pid_t tid)
 {
 	/*
-	 * A filter of the process must not judge our system calls (Linux 4.3).
-	 * If we are killed while one of them is stopped, the kernel goes on
-	 * with the signal of the stop: no SIGTRAP, but one that there is not.
+	 * Seccomp filters must not apply to our system calls (Linux 4.3). If we
+	 * are killed while the thread is stopped at a call, the kernel delivers
+	 * the signal of that stop: with TRACESYSGOOD not SIGTRAP, but a signal
+	 * number that does not exist.
 	 */
 	if (ptrace(PTRACE_SEIZE, tid, NULL,
 		   PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP) &&
@@ -110,13 +111,13 @@ static struct guardmaps_error *seize_error(const struct guardmaps_process *proce
 {
 	if (errnum == EPERM)
 		return error_create(GUARDMAPS_ERROR_PERMISSION,
-				    "%d (%s): cannot stop it: Operation not permitted (another tracer has it, or it needs the same user or CAP_SYS_PTRACE)",
+				    "%d (%s): cannot stop it: Operation not permitted (already being traced, or needs the same user or CAP_SYS_PTRACE)",
 				    process->pid, process->name);
 	return error_errno(errnum, "%d (%s): cannot stop it", process->pid,
 			   process->name);
 }
 
-/* @ret_added: how many threads were new. One that has ended does not count. */
+/* @ret_added: the number of new threads, without those that have ended. */
 static struct guardmaps_error *seize_round(const struct guardmaps_process *process,
 					   struct seized_process *seized,
 					   size_t *ret_added)

@@ -10,25 +10,25 @@ struct seized_process;
 /**
  * Stop all threads of a process and trace them.
  *
- * Threads that it starts meanwhile are stopped too. A process that a signal has
- * stopped stays stopped afterwards.
+ * Threads started in the meantime are stopped, too. A process that was stopped by
+ * a signal stays stopped afterwards.
  *
- * Errors: PERMISSION (another tracer, or no PTRACE_MODE_ATTACH access), ENDED,
- * OS (ETIMEDOUT: a thread waits where nothing can stop it, in vfork(2) say),
- * NO_MEMORY. On error no thread stays traced, but for one that could not be
- * stopped: that one until the calling thread ends.
+ * Errors: PERMISSION (already being traced, or no PTRACE_MODE_ATTACH access),
+ * ENDED, OS (ETIMEDOUT: a thread cannot be stopped, for example in vfork(2)),
+ * NO_MEMORY. On error no thread stays traced, except one that could not be
+ * stopped: it is traced until the calling thread ends.
  */
 struct guardmaps_error *seize(const struct guardmaps_process *process,
 			      struct seized_process **ret);
 
-/** A thread of it that system calls can be run in. */
+/** One of its threads, to run system calls in. */
 pid_t seized_thread(const struct seized_process *seized);
 
-/** All of its threads, and how many. They are freed with @seized. */
+/** All of its threads. The array is freed with @seized. */
 const pid_t *seized_threads(const struct seized_process *seized,
 			    size_t *ret_count);
 
-/** Let all threads go on. NULL is allowed. */
+/** Let all threads continue. NULL is allowed. */
 void release(struct seized_process *seized);
 
 #endif /* GUARDMAPS_SEIZE_H */

@@ -61,7 +61,7 @@ struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
 		task->instruction = vdso->start + i;
 		return NULL;
 	}
-	return task_refuse(task, "there is no system call in its vDSO");
+	return task_refuse(task, "its vDSO has no system call instruction");
 }
 
 /* ptrace() writes to memory that the task itself cannot write to. */
