@@ -22,8 +22,8 @@ static inline void cleanup_close(int *fd)
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
 
 /**
- * Make room for one element more in an array that holds @count of @capacity
- * elements. Returns NULL, with the array as it was, if there is no memory.
+ * Make room for one more element in an array that holds @count of @capacity
+ * elements. Returns NULL and leaves the array unchanged if there is no memory.
  */
 static inline void *array_reserve(void *array, size_t count, size_t *capacity,
 				  size_t element_size)
@@ -37,7 +37,7 @@ static inline void *array_reserve(void *array, size_t count, size_t *capacity,
 	return array;
 }
 
-/** Append a value to a growing array; false if there is no memory. */
+/** Append a value to a growing array. False if there is no memory. */
 #define array_append(array, count, capacity, value)                          \
 	({                                                                   \
 		typeof(array) reserved = array_reserve(                      \

@@ -19,7 +19,7 @@ struct guardmaps_error error_no_memory = {
 	.message = (char *)"out of memory",
 };
 
-/* Takes over @message. */
+/* Takes ownership of @message. */
 static struct guardmaps_error *error_new(enum guardmaps_error_code code,
 					 int errnum, char *message)
 {

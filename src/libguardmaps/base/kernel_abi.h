@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the installed kernel headers may lack, from the kernel's own uapi:
- * include/uapi/linux/fs.h and include/uapi/asm-generic/mman-common.h. Values of
- * that interface never change.
+ * Definitions that the installed kernel headers may lack. They are from the
+ * kernel's uapi, whose values never change: include/uapi/linux/fs.h and
+ * include/uapi/asm-generic/mman-common.h.
  */
 #ifndef GUARDMAPS_KERNEL_ABI_H
 #define GUARDMAPS_KERNEL_ABI_H
@@ -79,7 +79,7 @@ struct procmap_query {
 
 /*
  * An entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
- * Type and offset of a swap entry read as zero without CAP_SYS_ADMIN.
+ * The type and offset of a swap entry read as zero without CAP_SYS_ADMIN.
  */
 #define PAGEMAP_ENTRY_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_ENTRY_SWAPPED (UINT64_C(1) << 62)
@@ -88,8 +88,8 @@ struct procmap_query {
 #define PAGEMAP_ENTRY_SWAP_OFFSET(entry) ((entry) >> 5 & ((UINT64_C(1) << 50) - 1))
 
 /*
- * include/linux/swapops.h: a marker is a swap entry of the last type there is,
- * whatever the configuration; its offset is a set of these bits.
+ * include/linux/swapops.h: a marker is a swap entry of the highest type, in
+ * every configuration. Its offset is a set of these bits.
  */
 #define SWP_PTE_MARKER 31
 #define PTE_MARKER_UFFD_WP (1 << 0)

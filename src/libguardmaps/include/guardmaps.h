@@ -3,21 +3,21 @@
  * libguardmaps: the guard regions of a Linux process.
  *
  * A guard marker is a page-table entry, set by madvise(MADV_GUARD_INSTALL)
- * (Linux 6.13), that makes every access to its page a SIGSEGV. A guard region
- * is the longest run of guard markers inside one mapping. A mapping is one
- * VMA, one line of /proc/PID/maps. A guard map is a process's mappings and the
- * guard regions in them.
+ * (Linux 6.13), that makes every access to its page raise SIGSEGV. A mapping is
+ * one VMA, one line of /proc/PID/maps. A guard region is the longest run of
+ * guard markers in one mapping. A guard map is the mappings of a process and
+ * the guard regions in them.
  *
  * Conventions:
  *
  * - Addresses and sizes are in bytes. Ranges are half open, [start, end), and
  *   both ends are multiples of the page size.
- * - A function that can fail returns a struct guardmaps_error that the caller
- *   frees with guardmaps_error_destroy(), or NULL for success. What it makes
- *   comes out through its last parameter, `ret`, which is left alone on
+ * - A function that can fail returns NULL on success and otherwise a struct
+ *   guardmaps_error, which the caller frees with guardmaps_error_destroy(). The
+ *   result is stored through the last parameter, `ret`, which is unchanged on
  *   failure.
- * - Pointers that a guard map, a process or a list of threads hands out belong
- *   to it and live as long as it does, unless it says otherwise.
+ * - Pointers that are returned from a guard map, a process or a list of threads
+ *   belong to it and are valid as long as it exists, unless stated otherwise.
  * - There is no global state, and nothing is printed. Two threads may use the
  *   library at the same time on different objects.
  */
@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-/* The library is built with all else hidden. */
+/* The library is built with everything else hidden. */
 #pragma GCC visibility push(default)
 
 /* ---- Errors ----------------------------------------------------------- */
@@ -43,35 +43,35 @@ enum guardmaps_error_code {
 	GUARDMAPS_ERROR_NO_MEMORY = 1,
 	/** A system call failed; see guardmaps_error_errno(). */
 	GUARDMAPS_ERROR_OS,
-	/** The caller passed something that makes no sense. */
+	/** The caller passed an invalid argument. */
 	GUARDMAPS_ERROR_INVALID,
-	/** Not permitted (EACCES, EPERM): more privileges would help. */
+	/** Permission denied (EACCES, EPERM): more privileges would help. */
 	GUARDMAPS_ERROR_PERMISSION,
-	/** There is no such process. */
+	/** The process does not exist. */
 	GUARDMAPS_ERROR_NO_PROCESS,
-	/** The process ended while it was read. */
+	/** The process ended while being read. */
 	GUARDMAPS_ERROR_ENDED,
-	/** A kernel thread or a zombie: it has no memory to look at. */
+	/** A kernel thread or a zombie, which has no memory. */
 	GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
-	/** This source cannot answer here (kernel too old, recorded tree). */
+	/** The source cannot be used here (kernel too old, recorded tree). */
 	GUARDMAPS_ERROR_UNSUPPORTED,
-	/** A file does not hold what it should: wrong, damaged or cut short. */
+	/** A file is malformed, damaged or truncated. */
 	GUARDMAPS_ERROR_FORMAT,
 };
 
-/** Why something failed. */
+/** Describes a failure. */
 struct guardmaps_error;
 
-/** What kind of failure this is. */
+/** The kind of failure. */
 enum guardmaps_error_code
 guardmaps_error_code(const struct guardmaps_error *error);
 
-/** The errno value behind it, or 0 where there was none. */
+/** The errno value that caused it, or 0 if there was none. */
 int guardmaps_error_errno(const struct guardmaps_error *error);
 
 /**
- * One line for a person, without a full stop or newline: what was being done,
- * to what, and why it failed. Belongs to @error.
+ * One line to print, without a full stop or newline: what was being done, to
+ * what, and why it failed. Belongs to @error.
  */
 const char *guardmaps_error_message(const struct guardmaps_error *error);
 
@@ -82,7 +82,7 @@ void guardmaps_error_destroy(struct guardmaps_error *error);
 
 /** The kernel interface that a guard map was read from. */
 enum guardmaps_source {
-	/** Take the first source that can answer. */
+	/** Use the first source that can be used. */
 	GUARDMAPS_SOURCE_AUTO = 0,
 	/** /proc/PID/guards (a kernel with the guardmaps series). */
 	GUARDMAPS_SOURCE_GUARDS = 1,
@@ -92,12 +92,12 @@ enum guardmaps_source {
 	GUARDMAPS_SOURCE_PAGEMAP = 3,
 	/**
 	 * Swap type and offset in /proc/PID/pagemap (Linux 6.13). Needs
-	 * CAP_SYS_ADMIN. The only source that shows other markers as well.
+	 * CAP_SYS_ADMIN. The only source that also shows other markers.
 	 */
 	GUARDMAPS_SOURCE_MARKERS = 4,
 };
 
-/** Sources besides AUTO, in the order in which AUTO tries them. */
+/** The sources except AUTO, in the order in which AUTO tries them. */
 size_t guardmaps_source_count(void);
 enum guardmaps_source guardmaps_source_at(size_t i);
 
@@ -112,25 +112,26 @@ const char *guardmaps_source_needs(enum guardmaps_source source);
 
 /**
  * Find a source by its name.
- * Errors: INVALID; the message lists the names.
+ * Errors: INVALID. The message lists the names.
  */
 struct guardmaps_error *guardmaps_source_from_name(const char *name,
 						   enum guardmaps_source *ret);
 
 /* ---- Processes -------------------------------------------------------- */
 
-/** One process under /proc. Holds it open: a reused pid is never mixed in. */
+/** One open process under /proc. It is safe from the reuse of its pid. */
 struct guardmaps_process;
 
 /**
  * Open a process.
  *
  * @pid: process or thread id, in the pid namespace of the /proc that is read.
- * @sysroot: NULL for the live /proc; otherwise the tree DIR/proc/PID is read
- *	as it was recorded, and no system call asks about a live process.
+ * @sysroot: NULL for the live /proc. Otherwise, a directory: the recorded tree
+ *	@sysroot/proc/PID is read, and no system call refers to a live process.
  *
- * Errors: NO_PROCESS, ENDED, PERMISSION, FORMAT, OS, NO_MEMORY. A kernel thread
- * or a zombie can be opened.
+ * Kernel threads and zombies can be opened.
+ *
+ * Errors: NO_PROCESS, ENDED, PERMISSION, FORMAT, OS, NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 					       struct guardmaps_process **ret);
@@ -138,10 +139,10 @@ struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 /** Close a process. NULL is allowed. */
 void guardmaps_process_close(struct guardmaps_process *process);
 
-/** The id it was opened by. */
+/** The id that was passed to guardmaps_process_open(). */
 pid_t guardmaps_process_pid(const struct guardmaps_process *process);
 
-/** Its name: the `comm` of proc_pid_comm(5), at most 15 bytes or so. */
+/** The name of the process (proc_pid_comm(5)), mostly up to 15 bytes. */
 const char *guardmaps_process_name(const struct guardmaps_process *process);
 
 /* ---- Guard maps ------------------------------------------------------- */
@@ -155,9 +156,9 @@ enum guardmaps_permission {
 
 /** How a mapping is locked into memory (mlock2(2), mlockall(2)). */
 enum guardmaps_lock {
-	/** It takes no guards until it is unlocked. */
+	/** It cannot hold guards until it is unlocked. */
 	GUARDMAPS_LOCKED = 1 << 0,
-	/** Each page once it is touched: MLOCK_ONFAULT, MCL_ONFAULT. */
+	/** Pages are locked when touched: MLOCK_ONFAULT, MCL_ONFAULT. */
 	GUARDMAPS_LOCKED_ON_FAULT = 1 << 1,
 };
 
@@ -169,32 +170,33 @@ struct guardmaps_mapping {
 	uint64_t offset;
 	uint64_t inode;
 	/**
-	 * The name as the kernel prints it: a path (newlines as \012, perhaps
-	 * followed by " (deleted)"), a name in brackets, or "". Never NULL.
+	 * The name as printed by the kernel: a path (with newlines as \012, and
+	 * possibly followed by " (deleted)"), a name in brackets, or "". Never
+	 * NULL.
 	 */
 	const char *name;
 	uint32_t dev_major;
 	uint32_t dev_minor;
 	/** Bits of enum guardmaps_permission. */
 	uint32_t permissions;
-	/** It, or a mapping of the same file beside it, may be executed. */
+	/** It is executable, or a mapping of the same file next to it is. */
 	bool is_program;
 	/**
-	 * Bits of enum guardmaps_lock, and others of the library's own; 0 after
-	 * guardmaps_map_read(), which does not ask. Images that the CRIU plugin has
-	 * written tell.
+	 * Bits of enum guardmaps_lock, and others that the library uses itself.
+	 * 0 after guardmaps_map_read(), which does not read them. Images that
+	 * the CRIU plugin has written hold them.
 	 */
 	uint8_t flags;
 };
 
 /**
- * The offset, in bytes, of an address of a mapping in the file it shows; that of
- * the mapping itself where it shows none.
+ * The offset in bytes of an address in the mapped file. If no file is mapped,
+ * the offset of the mapping.
  */
 uint64_t guardmaps_mapping_offset(const struct guardmaps_mapping *mapping,
 				  uint64_t address);
 
-/** No mapping, or no owner, at this index. */
+/** An index that stands for no mapping, no region or no owner. */
 #define GUARDMAPS_NONE UINT32_MAX
 
 /** One guard region. */
@@ -210,26 +212,26 @@ struct guardmaps_region {
 /** A thread whose stack is guarded. */
 struct guardmaps_owner {
 	pid_t tid;
-	/** Name of the thread, or "" where it is not known. */
+	/** Name of the thread, or "" if it is unknown. */
 	const char *name;
 };
 
-/** What a page-table marker is for (include/linux/swapops.h). */
+/** The purpose of a page-table marker (include/linux/swapops.h). */
 enum guardmaps_marker {
 	GUARDMAPS_MARKER_NONE,
 	GUARDMAPS_MARKER_GUARD,
-	/** userfaultfd write protection of a page that is not there. */
+	/** userfaultfd write protection of a page that is not present. */
 	GUARDMAPS_MARKER_UFFD_WP,
 	/** UFFDIO_POISON, or memory lost to an uncorrected error. */
 	GUARDMAPS_MARKER_POISON,
-	/** A marker that this library does not know. */
+	/** A marker that is unknown to this library. */
 	GUARDMAPS_MARKER_OTHER,
 };
 
 /** "none", "guard", "uffd-wp", "poison" or "other". Static. */
 const char *guardmaps_marker_name(enum guardmaps_marker marker);
 
-/** A run of equal markers, none of them a guard, inside one mapping. */
+/** A run of equal markers in one mapping, other than guard markers. */
 struct guardmaps_marker_run {
 	uint64_t start;
 	uint64_t end;
@@ -237,13 +239,13 @@ struct guardmaps_marker_run {
 	enum guardmaps_marker marker;
 };
 
-/** What a guard region protects. Only what can be known is said. */
+/** What a guard region protects, as far as that is certain. */
 enum guardmaps_kind {
-	/** Anonymous memory about which no more is known. */
+	/** Anonymous memory of unknown purpose. */
 	GUARDMAPS_KIND_ANON,
 	/** The stack of a thread. */
 	GUARDMAPS_KIND_STACK,
-	/** The stack that the kernel gave the first thread, `[stack]`. */
+	/** The stack of the first thread, `[stack]`, created by the kernel. */
 	GUARDMAPS_KIND_MAIN_STACK,
 	/** The brk heap, `[heap]`. */
 	GUARDMAPS_KIND_HEAP,
@@ -264,43 +266,43 @@ struct guardmaps_map;
 /** Free a guard map. NULL is allowed. */
 void guardmaps_map_destroy(struct guardmaps_map *map);
 
-/** Process id and name that it was read from. */
+/** Id and name of the process that it was read from. */
 pid_t guardmaps_map_pid(const struct guardmaps_map *map);
 const char *guardmaps_map_process_name(const struct guardmaps_map *map);
 
 /**
- * Target of /proc/PID/exe, or "" where it could not be read or
- * guardmaps_find_owners() was not called.
+ * Target of /proc/PID/exe, or "" if it could not be read or
+ * guardmaps_find_owners() has not been called.
  */
 const char *guardmaps_map_executable(const struct guardmaps_map *map);
 
-/** The source it was read from: never GUARDMAPS_SOURCE_AUTO. */
+/** The source that it was read from. Never GUARDMAPS_SOURCE_AUTO. */
 enum guardmaps_source guardmaps_map_source(const struct guardmaps_map *map);
 
-/** Bytes in a page of that machine. */
+/** Page size in bytes of the machine that it was read on. */
 uint64_t guardmaps_map_page_size(const struct guardmaps_map *map);
 
-/** Mappings, ascending, not overlapping. */
+/** Mappings, in ascending order, not overlapping. */
 size_t guardmaps_map_mapping_count(const struct guardmaps_map *map);
 const struct guardmaps_mapping *
 guardmaps_map_mapping(const struct guardmaps_map *map, size_t i);
 
-/** Guard regions, ascending, not overlapping, each inside one mapping. */
+/** Guard regions, in ascending order, each in one mapping. */
 size_t guardmaps_map_region_count(const struct guardmaps_map *map);
 const struct guardmaps_region *
 guardmaps_map_region(const struct guardmaps_map *map, size_t i);
 
-/** Other markers: empty unless the source is GUARDMAPS_SOURCE_MARKERS. */
+/** Other markers. There are none unless the source is MARKERS. */
 size_t guardmaps_map_marker_run_count(const struct guardmaps_map *map);
 const struct guardmaps_marker_run *
 guardmaps_map_marker_run(const struct guardmaps_map *map, size_t i);
 
-/** Owners, as region.owner numbers them: see guardmaps_find_owners(). */
+/** Owners, indexed by region.owner: see guardmaps_find_owners(). */
 size_t guardmaps_map_owner_count(const struct guardmaps_map *map);
 const struct guardmaps_owner *
 guardmaps_map_owner(const struct guardmaps_map *map, size_t i);
 
-/** What region @i protects. */
+/** What the guard region with index @i protects. */
 enum guardmaps_kind guardmaps_map_region_kind(const struct guardmaps_map *map,
 					      size_t i);
 
@@ -312,14 +314,14 @@ uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
 uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
 				   uint64_t address);
 
-/** What the guard regions of one process come to. */
+/** Totals of the guard regions of one process. */
 struct guardmaps_totals {
-	/** Guard regions, and the bytes in them. */
+	/** Number of guard regions, and of bytes in them. */
 	uint64_t regions;
 	uint64_t bytes;
 	/** Mappings that hold at least one guard region. */
 	uint64_t mappings;
-	/** Mappings more that PROT_NONE guards would have taken. */
+	/** Extra mappings that PROT_NONE guards would need. */
 	uint64_t mappings_saved;
 };
 
@@ -329,30 +331,35 @@ void guardmaps_map_totals(const struct guardmaps_map *map,
 /**
  * Read the guard map of a process.
  *
- * The process runs on. If it changes meanwhile, each part of the guard map is
- * right for some moment of that part. Regions have no owners yet.
+ * The process is not stopped. If it changes while being read, each part of the
+ * guard map was true at some moment during the call. Regions do not have owners
+ * yet.
  *
- * @source: where to read from, or GUARDMAPS_SOURCE_AUTO.
+ * @source: the source to use, or GUARDMAPS_SOURCE_AUTO.
  *
  * Needs PTRACE_MODE_READ access to the process (ptrace(2)).
+ *
  * Errors: ENDED, NO_ADDRESS_SPACE, PERMISSION, UNSUPPORTED (the source, or with
- * AUTO every source, cannot answer; the message says why), INVALID (there is no
- * such source), FORMAT, OS, NO_MEMORY. A source that cannot answer is never an empty guard map.
+ * AUTO no source, can be used; the message says why), INVALID (no such source),
+ * FORMAT, OS, NO_MEMORY. If a source cannot be used, the result is an error,
+ * never an empty guard map.
  */
 struct guardmaps_error *guardmaps_map_read(struct guardmaps_process *process,
 					   enum guardmaps_source source,
 					   struct guardmaps_map **ret);
 
 /**
- * Find out whether a source can answer for a process, without a guard map.
- * Returns NULL if it can, or the reason why not: as for guardmaps_map_read(), but
- * the message of UNSUPPORTED and PERMISSION leaves out process and source.
+ * Find out whether a source can be used for a process.
+ *
+ * Returns NULL if it can, otherwise the reason why it cannot. Errors are as for
+ * guardmaps_map_read(), but the message of UNSUPPORTED and PERMISSION names
+ * neither the process nor the source.
  */
 struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
 					enum guardmaps_source source);
 
 /**
- * Read what marker, if any, one page of a process has.
+ * Read the marker of one page of a process, or NONE if it has none.
  *
  * Needs PTRACE_MODE_READ access and CAP_SYS_ADMIN (Linux 6.13).
  * Errors: as guardmaps_map_read() with GUARDMAPS_SOURCE_MARKERS.
@@ -363,34 +370,34 @@ struct guardmaps_error *guardmaps_read_marker(struct guardmaps_process *process,
 
 /* ---- Threads ---------------------------------------------------------- */
 
-/** What stands below a stack and stops it from running into other memory. */
+/** What is below a stack to keep it from overflowing into other memory. */
 enum guardmaps_stack_guard {
-	/** Nothing: an overflow goes on into whatever lies below. */
+	/** Nothing: an overflow reaches whatever lies below. */
 	GUARDMAPS_STACK_GUARD_NONE,
 	/** A guard region. */
 	GUARDMAPS_STACK_GUARD_MARKER,
 	/** A PROT_NONE mapping. */
 	GUARDMAPS_STACK_GUARD_PROT_NONE,
-	/** The gap that the kernel keeps below `[stack]`. */
+	/** The gap that the kernel keeps free below `[stack]`. */
 	GUARDMAPS_STACK_GUARD_GAP,
-	/** The stack was not found, so this could not be told. */
+	/** Unknown, because the stack was not found. */
 	GUARDMAPS_STACK_GUARD_UNKNOWN,
 };
 
 /** "none", "marker", "PROT_NONE", "gap" or "unknown". Static. */
 const char *guardmaps_stack_guard_name(enum guardmaps_stack_guard guard);
 
-/** Why a stack pointer is not known. */
+/** Whether a stack pointer is known, or why not. */
 enum guardmaps_stack_pointer_state {
 	/** It is known. */
 	GUARDMAPS_STACK_POINTER_KNOWN,
-	/** The thread was running: it has no saved stack pointer. */
+	/** The thread was running, so there is no saved stack pointer. */
 	GUARDMAPS_STACK_POINTER_RUNNING,
 	/** No PTRACE_MODE_ATTACH access to the thread. */
 	GUARDMAPS_STACK_POINTER_DENIED,
-	/** It points outside the thread's stack: a signal stack, say. */
+	/** It points outside the stack: to a signal stack, for example. */
 	GUARDMAPS_STACK_POINTER_ELSEWHERE,
-	/** The kernel or the recorded tree does not tell. */
+	/** The kernel or the recorded tree does not show it. */
 	GUARDMAPS_STACK_POINTER_UNSUPPORTED,
 };
 
@@ -399,38 +406,38 @@ struct guardmaps_thread {
 	pid_t tid;
 	char name[64];
 	/**
-	 * The stack, without its guard; both 0 where it was not found. For the
-	 * first thread it reaches down to where RLIMIT_STACK or the next
-	 * mapping ends its growth.
+	 * The stack without its guard, or 0 if it was not found. The stack of
+	 * the first thread starts at the lowest address that RLIMIT_STACK and
+	 * the next mapping let it grow to.
 	 */
 	uint64_t stack_start;
 	uint64_t stack_end;
-	/** Stack pointer: only if its state is KNOWN or ELSEWHERE. */
+	/** Valid only if its state is KNOWN or ELSEWHERE. */
 	uint64_t stack_pointer;
 	enum guardmaps_stack_pointer_state stack_pointer_state;
 	/**
 	 * Start of the lowest page of the stack that has ever been touched
-	 * (present or swapped out); 0 where it could not be read. A huge page
-	 * counts whole.
+	 * (is present or swapped out), or 0 if it could not be read. A huge
+	 * page counts as a whole.
 	 */
 	uint64_t deepest_touched;
-	/** What guards it, and where; both 0 without a marker or PROT_NONE. */
+	/** What guards it, and where. 0 without a marker or PROT_NONE. */
 	enum guardmaps_stack_guard guard;
 	uint64_t guard_start;
 	uint64_t guard_end;
 };
 
-/** The threads of one process at one time. */
+/** The threads of one process at one point in time. */
 struct guardmaps_threads;
 
 /**
- * Find the threads of a process and their stacks, without stopping them.
+ * Find the threads of a process and their stacks. The threads are not stopped.
  *
- * A stack is found by the thread's robust list (get_robust_list(2)), which the
- * C libraries keep in the thread descriptor at the top of the stack, or by its
- * stack pointer where the thread sleeps (proc_pid_syscall(5)).
+ * A stack is found by the robust list of its thread (get_robust_list(2)), which
+ * C libraries keep in the thread descriptor at the top of the stack, or by the
+ * stack pointer if the thread is sleeping (proc_pid_syscall(5)).
  *
- * @map: a guard map of the same process, just read.
+ * @map: a guard map of the same process that has just been read.
  *
  * Needs PTRACE_MODE_READ access, and PTRACE_MODE_ATTACH access for the stack
  * pointers. Errors: ENDED, PERMISSION, OS, NO_MEMORY.
@@ -442,15 +449,16 @@ struct guardmaps_error *guardmaps_threads_create(
 /** Free a list of threads. NULL is allowed. */
 void guardmaps_threads_destroy(struct guardmaps_threads *threads);
 
-/** Threads, ascending by id, the first thread of the process first. */
+/** The first thread of the process, then the others in order of their ids. */
 size_t guardmaps_threads_count(const struct guardmaps_threads *threads);
 const struct guardmaps_thread *
 guardmaps_threads_get(const struct guardmaps_threads *threads, size_t i);
 
 /**
- * Find the threads whose stacks the guard regions of @map protect, and note
- * them in it, with the executable of the process. Besides the threads, a name
- * that glibc gave the mapping (glibc.mem.decorate_maps) tells an owner.
+ * Find the threads whose stacks the guard regions of @map protect, and add them
+ * to @map, together with the executable of the process. An owner is found by
+ * the stack of the thread, or by the name that glibc has given to the mapping
+ * (glibc.mem.decorate_maps).
  *
  * Errors: as guardmaps_threads_create().
  */
@@ -462,20 +470,21 @@ struct guardmaps_error *guardmaps_find_owners(struct guardmaps_process *process,
 /**
  * Write a guard map to a file, in the format of guardmaps.proto.
  *
- * The file is written beside its name, flushed to the disk and renamed: it is
- * there whole or not at all, with mode 0600. Where the name is something other
- * than a regular file (a pipe, a device, a symbolic link), that is written to.
+ * The image is written to a temporary file with mode 0600 in the same
+ * directory, flushed to the disk and renamed to @path, so that the file is
+ * complete or does not exist. If @path is not a regular file but a pipe, a
+ * device or a symbolic link, the image is written to it directly.
  *
- * @dirfd: directory that a relative @path starts from, or AT_FDCWD.
+ * @dirfd: directory that a relative @path starts at, or AT_FDCWD.
  *
- * Errors: OS (a full disk, say), PERMISSION, NO_MEMORY.
+ * Errors: OS (disk full, for example), PERMISSION, NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
 					      int dirfd, const char *path);
 
 /**
- * Read a guard map from a file. Whatever is wrong with it is an error, and
- * nothing is taken from it.
+ * Read a guard map from a file. If anything in the file is wrong, that is an
+ * error, and nothing in it is used.
  *
  * Errors: FORMAT, OS, PERMISSION, NO_MEMORY.
  */
@@ -491,11 +500,11 @@ enum guardmaps_change {
 	GUARDMAPS_EXTRA,
 };
 
-/** A run of pages that one guard map guards and the other does not. */
+/** A run of pages that is guarded in only one of two guard maps. */
 struct guardmaps_difference {
 	uint64_t start;
 	uint64_t end;
-	/** Region it is part of, in the guard map that has it. */
+	/** Index of its region, in the guard map that has it. */
 	uint32_t region;
 	enum guardmaps_change change;
 };
@@ -503,9 +512,9 @@ struct guardmaps_difference {
 /**
  * Compare the guarded pages of two guard maps.
  *
- * @ret: an array, ascending by address, that the caller frees with free();
- *	NULL where there is no difference.
- * @ret_count: its length.
+ * @ret: an array in ascending order that the caller frees with free(), or NULL
+ *	if there are no differences.
+ * @ret_count: the number of differences.
  *
  * Errors: INVALID (page sizes differ), NO_MEMORY.
  */
@@ -517,23 +526,24 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
 /* ---- Installing ------------------------------------------------------- */
 
 /**
- * Put the guard regions of a guard map into a running process: those that it
- * does not have. Those that only it has are left alone.
+ * Install the guard regions of a guard map that a running process lacks. Guard
+ * regions that only the process has are left alone.
  *
- * All its threads are stopped meanwhile. Locked mappings are unlocked for the
- * moment, and locked again as they were. Pages of a region that have no
- * permissions at all get those of the guard map, once guarded. What is then
- * there is read back.
+ * All threads of the process are stopped during the call. Locked mappings are
+ * unlocked and then locked again as they were. Pages of a region that have no
+ * permissions at all get those of the guard map once they are guarded. The
+ * result is read back and verified.
  *
  * @map: of this process at another time, from an image for example. The
- *	executable, and the mappings that hold the regions, must be the same.
+ *	executable and the mappings that hold the regions must be the same.
  * @only_check: change nothing.
- * @ret_missing: how many runs of pages were missing, and now are there.
+ * @ret_missing: number of runs of pages that were missing and now are guarded.
  *
- * Needs PTRACE_MODE_ATTACH access, and that no other tracer has the process.
- * Errors: INVALID (another process, or a mapping that takes no guards),
- * UNSUPPORTED (a 32-bit process, or an architecture other than x86-64 and
- * aarch64), PERMISSION, ENDED, NO_ADDRESS_SPACE, OS, NO_MEMORY.
+ * Needs PTRACE_MODE_ATTACH access. The process must not be traced already.
+ *
+ * Errors: INVALID (another process, or a mapping that cannot hold guard
+ * regions), UNSUPPORTED (a 32-bit process, or an architecture other than x86-64
+ * and aarch64), PERMISSION, ENDED, NO_ADDRESS_SPACE, OS, NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
 					  const struct guardmaps_map *map,
@@ -541,23 +551,23 @@ struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
 
 /* ---- Explaining ------------------------------------------------------- */
 
-/** What an address is. */
+/** What is at an address. */
 enum guardmaps_verdict {
-	/** A guard region: every access is a SIGSEGV with SEGV_MAPERR. */
+	/** A guard region: every access raises SIGSEGV with SEGV_MAPERR. */
 	GUARDMAPS_VERDICT_GUARD,
-	/** A mapping without any permission: SEGV_ACCERR. */
+	/** A mapping without permissions: SEGV_ACCERR. */
 	GUARDMAPS_VERDICT_PROT_NONE,
-	/** A mapping that lacks a permission: some accesses SEGV_ACCERR. */
+	/** A mapping that lacks a permission: SEGV_ACCERR for some accesses. */
 	GUARDMAPS_VERDICT_NO_PERMISSION,
-	/** A mapping that may be read and written. */
+	/** A mapping that can be read and written. */
 	GUARDMAPS_VERDICT_ACCESSIBLE,
-	/** Nothing is mapped there: SEGV_MAPERR. */
+	/** Nothing is mapped: SEGV_MAPERR. */
 	GUARDMAPS_VERDICT_UNMAPPED,
-	/** Nothing is mapped there, so low that it was a null pointer. */
+	/** Nothing is mapped, and so low that it was a null pointer. */
 	GUARDMAPS_VERDICT_NULL_PAGE,
-	/** userfaultfd write protection: a write waits for the handler. */
+	/** userfaultfd write protection: writes wait for the handler. */
 	GUARDMAPS_VERDICT_UFFD_WP,
-	/** A poison marker: every access is a SIGBUS. */
+	/** A poison marker: every access raises SIGBUS. */
 	GUARDMAPS_VERDICT_POISON,
 };
 
@@ -567,27 +577,27 @@ enum guardmaps_verdict {
  */
 const char *guardmaps_verdict_name(enum guardmaps_verdict verdict);
 
-/** The verdict on one address; indexes are GUARDMAPS_NONE where not so. */
+/** The verdict on one address. Indexes may be GUARDMAPS_NONE. */
 struct guardmaps_explanation {
 	uint64_t address;
 	enum guardmaps_verdict verdict;
-	/** Mapping and guard region that hold the address. */
+	/** The mapping and the guard region that hold the address. */
 	uint32_t mapping;
 	uint32_t region;
 	/**
-	 * Nearest mappings wholly below and wholly above the address; x86's
-	 * [vsyscall] is none.
+	 * The nearest mappings entirely below and above the address, except
+	 * x86's [vsyscall].
 	 */
 	uint32_t mapping_below;
 	uint32_t mapping_above;
 };
 
 /**
- * Say what an address is.
+ * Find out what is at an address.
  *
- * @map: live, or read from an image. Marker runs in it count.
- * @marker: what guardmaps_read_marker() said of the page, or
- *	GUARDMAPS_MARKER_NONE where that could not be asked.
+ * @map: read from a process or an image. Its marker runs are considered.
+ * @marker: the result of guardmaps_read_marker() for the page, or
+ *	GUARDMAPS_MARKER_NONE if that could not be read.
  */
 void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
 		       enum guardmaps_marker marker,

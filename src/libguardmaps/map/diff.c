@@ -11,7 +11,7 @@ struct difference_list {
 	size_t count, capacity;
 };
 
-/* Add what of region @i of @map is not guarded in @other, ascending. */
+/* Add the parts of region @i of @map that @other does not guard, ascending. */
 static bool subtract_region(const struct guardmaps_map *map, size_t i,
 			    const struct guardmaps_map *other, size_t *position,
 			    enum guardmaps_change change,

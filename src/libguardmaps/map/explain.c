@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "guard_map.h"
 
-/* vm.mmap_min_addr is 64 KiB by default: what faults below was a null pointer. */
+/* vm.mmap_min_addr is 64 KiB by default: a fault below is a null pointer. */
 #define NULL_PAGE_END (64 * 1024)
 
 static enum guardmaps_marker find_marker(const struct guardmaps_map *map,
@@ -25,9 +25,9 @@ static enum guardmaps_verdict verdict_by_permissions(uint32_t permissions)
 }
 
 /*
- * The kernel checks permissions before it looks at the page table, so a
- * PROT_NONE mapping is one whatever markers it holds. A guard in it is still
- * told as a guard: that is the news.
+ * The kernel checks permissions before it looks at the page table, so markers
+ * make no difference in a PROT_NONE mapping. A guard in one is still reported
+ * as a guard, because that is what the user does not expect.
  */
 static enum guardmaps_verdict verdict_on_mapped(const struct guardmaps_map *map,
 						const struct guardmaps_explanation *where,
@@ -59,7 +59,7 @@ static void find_neighbours(const struct guardmaps_map *map,
 	if (ret->mapping != GUARDMAPS_NONE)
 		below = below > 0 ? below - 1 : GUARDMAPS_NONE;
 	ret->mapping_below = below;
-	/* x86's [vsyscall] is no neighbour of anything. */
+	/* x86's [vsyscall] does not count as a neighbour. */
 	if (above < map->mapping_count &&
 	    map->mappings[above].start < guard_map_user_end(map))
 		ret->mapping_above = above;

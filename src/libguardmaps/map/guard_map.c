@@ -90,7 +90,7 @@ static const char *copy_name(struct guardmaps_map *map, const char *name)
 	return copy;
 }
 
-/* Mappings of one file mostly follow one another: keep their name once. */
+/* Mappings of one file are mostly adjacent: store their name once. */
 static const char *share_name(struct guardmaps_map *map, const char *name)
 {
 	if (map->mapping_count > 0) {
@@ -129,7 +129,7 @@ static bool same_file(const struct guardmaps_mapping *a,
 	       a->dev_minor == b->dev_minor && mapping_has_file(a);
 }
 
-/* A program or library is mapped piece beside piece, one of them executable. */
+/* A program or library is a row of mappings, one of them executable. */
 static void note_program(struct guardmaps_map *map)
 {
 	struct guardmaps_mapping *last = &map->mappings[map->mapping_count - 1];
@@ -326,8 +326,8 @@ guardmaps_map_owner(const struct guardmaps_map *map, size_t i)
 }
 
 /*
- * Index of the last element that starts at or below @address. Every array here
- * is of structs that begin with their start.
+ * Index of the last element that starts at or below @address. The structs in
+ * every array here begin with their start.
  */
 static uint32_t find_last_start(const void *array, size_t count,
 				size_t element_size, uint64_t address)
@@ -417,18 +417,18 @@ enum guardmaps_kind guardmaps_map_region_kind(const struct guardmaps_map *map,
 }
 
 /*
- * With PROT_NONE guards a mapping would be as many as it has guard regions and
- * runs of other pages between, before and after them.
+ * How many mappings PROT_NONE guards would make of this one: one for each guard
+ * region, and one for each run of other pages between, before and after them.
  */
 static uint64_t pieces(const struct guardmaps_map *map, size_t first,
-		       size_t behind)
+		       size_t after)
 {
 	const struct guardmaps_mapping *mapping =
 		&map->mappings[map->regions[first].mapping];
-	uint64_t count = 2 * (behind - first) - 1;
+	uint64_t count = 2 * (after - first) - 1;
 
 	count += map->regions[first].start > mapping->start;
-	count += map->regions[behind - 1].end < mapping->end;
+	count += map->regions[after - 1].end < mapping->end;
 	return count;
 }
 

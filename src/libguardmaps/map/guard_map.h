@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guard map as its makers see it: they add mappings in ascending order,
- * then markers in ascending order, and the two are joined as they come.
+ * The guard map as those see it that make one. They add mappings in ascending
+ * order, then markers in ascending order. The two are joined as they are added.
  */
 #ifndef GUARDMAPS_GUARD_MAP_H
 #define GUARDMAPS_GUARD_MAP_H
 
 #include "guardmaps.h"
 
-/* All there may be of enum guardmaps_lock, and what a PROT_NONE mapping lacks. */
+/* All bits of enum guardmaps_lock, and those that a PROT_NONE mapping lacks. */
 #define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
 #define ALL_ACCESS (GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE)
 
@@ -16,7 +16,7 @@ struct name_block;
 
 struct guardmaps_map {
 	pid_t pid;
-	/* 0 where it was not asked for: see process_innermost_pid(). */
+	/* 0 if it was not read: see process_innermost_pid(). */
 	pid_t innermost_pid;
 	char *process_name;
 	char *executable;
@@ -32,23 +32,23 @@ struct guardmaps_map {
 	struct guardmaps_owner *owners;
 	size_t owner_count, owner_capacity;
 
-	/* Mapping that the next marker is looked for in, and where it may start. */
+	/* Where the next marker may be: the mapping and the lowest address. */
 	size_t join_mapping;
 	uint64_t join_address;
 	/* All names, in blocks that never move. */
 	struct name_block *names;
 };
 
-/** Make an empty guard map; its source is set later. Strings are copied. */
+/** Make an empty guard map. Its source is set later. Strings are copied. */
 struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 					 const char *executable,
 					 uint64_t page_size,
 					 struct guardmaps_map **ret);
 
 /**
- * Add the next mapping; its name is copied. What overlaps the one before is cut
- * off: the kernel prints a mapping that grew or merged in mid-read from its
- * new start.
+ * Add the next mapping. Its name is copied. A part that overlaps the previous
+ * mapping is cut off: the kernel prints a mapping that grew or merged while the
+ * file was read from its new start.
  *
  * Returns false if there is no memory.
  */
@@ -57,8 +57,8 @@ bool guard_map_add_mapping(struct guardmaps_map *map,
 
 /**
  * Add the next run of markers [@start, @end). It is split at the boundaries of
- * mappings and joined to the run before where they touch. What was added
- * before, and what lies outside any mapping, is left out.
+ * mappings and joined to the previous run if they touch. Parts that were added
+ * before or lie outside any mapping are left out.
  *
  * Returns false if there is no memory.
  */
@@ -74,14 +74,15 @@ bool guard_map_add_owner(struct guardmaps_map *map, size_t region, pid_t tid,
 			 const char *name);
 
 /**
- * End of the highest mapping that belongs to the program, or 0. On x86 the
- * kernel's [vsyscall] page lies above, where PAGEMAP_SCAN does not go.
+ * End of the highest mapping that belongs to the program, or 0. The kernel's
+ * [vsyscall] page on x86 lies above it, out of reach of PAGEMAP_SCAN.
  */
 uint64_t guard_map_user_end(const struct guardmaps_map *map);
 
 /**
- * The same of those that guards can be in. User-Mode Linux maps the vDSO at the
- * very end of its addresses, up to where it takes no range.
+ * The same for mappings that can hold guards. User-Mode Linux maps the vDSO at
+ * the very end of its address space, up to an address that PAGEMAP_SCAN does
+ * not accept as the end of a range.
  */
 uint64_t guard_map_guards_end(const struct guardmaps_map *map);
 
@@ -96,7 +97,7 @@ uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
 uint32_t guard_map_region_at_or_below(const struct guardmaps_map *map,
 				      uint64_t address);
 
-/** Whether a mapping shows a file, so that its offset means something. */
+/** Whether a file is mapped, so that the offset has a meaning. */
 bool mapping_has_file(const struct guardmaps_mapping *mapping);
 
 #endif /* GUARDMAPS_GUARD_MAP_H */

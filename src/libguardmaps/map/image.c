@@ -15,14 +15,14 @@
 #define MAGIC_SIZE 8
 #define VERSION 1
 #define PREAMBLE_SIZE (MAGIC_SIZE + 4)
-/* The length that ends the records, and the checksum. */
+/* The zero length that ends the records, and the checksum. */
 #define TRAILER_SIZE 8
 #define MAXIMUM_RECORD_SIZE (4 * 1024 * 1024)
 
 /*
- * So that no record grows over MAXIMUM_RECORD_SIZE: of what has a name, a
- * record takes no more once its names come to so many bytes. One name is 16 KiB
- * at most: four bytes for each of PATH_MAX.
+ * These keep every record below MAXIMUM_RECORD_SIZE. A record of things with
+ * names is full when its names add up to NAMES_PER_RECORD bytes. One name has
+ * 16 KiB at most: four bytes for each of PATH_MAX.
  */
 #define MAPPINGS_PER_RECORD 256
 #define REGIONS_PER_RECORD 32768
@@ -33,7 +33,7 @@
 
 /* ---- Sources ---------------------------------------------------------- */
 
-/* A source that has no row in GUARD_SOURCES does not compile here. */
+/* This does not compile if a source has no row in GUARD_SOURCES. */
 static Guardmaps__Source source_number(enum guardmaps_source source)
 {
 #define ROW(name, ID, ...)                                                   \
@@ -48,7 +48,7 @@ static Guardmaps__Source source_number(enum guardmaps_source source)
 	return GUARDMAPS__SOURCE__SOURCE_UNKNOWN;
 }
 
-/* AUTO, which no guard map is from, if the number is unknown. */
+/* Returns AUTO, which is never the source of a guard map, if it is unknown. */
 static enum guardmaps_source source_of_number(Guardmaps__Source number)
 {
 #define ROW(name, ID, ...)                                                   \
@@ -269,12 +269,12 @@ struct guardmaps_error *image_encode(const struct guardmaps_map *map,
 struct decoder {
 	const char *path;
 	const uint8_t *bytes;
-	/* Of the next byte, and of the trailer. */
+	/* Offsets of the next byte and of the trailer. */
 	size_t position, end;
 	struct guardmaps_map *map;
-	/* As the header says. */
+	/* The counts in the header. */
 	uint64_t mapping_count, region_count;
-	/* End of the region before. */
+	/* End of the previous region. */
 	uint64_t last_region_end;
 };
 
@@ -316,7 +316,7 @@ static struct guardmaps_error *check_frame(const struct decoder *decoder,
 	return NULL;
 }
 
-/* Ascending ranges, as gap and length in pages from the end of the last. */
+/* A range is a gap after the end of the previous one and a length, in pages. */
 static bool decode_range(const struct guardmaps_map *map, uint64_t last_end,
 			 uint64_t gap, uint64_t length, uint64_t *ret_start,
 			 uint64_t *ret_end)
@@ -328,7 +328,7 @@ static bool decode_range(const struct guardmaps_map *map, uint64_t last_end,
 	       !__builtin_add_overflow(*ret_start, length, ret_end);
 }
 
-/* A string of our own from bytes of the file. */
+/* Make a string of bytes in the file. The caller frees it. */
 static struct guardmaps_error *decode_text(const struct decoder *decoder,
 					   ProtobufCBinaryData text, char **ret)
 {
@@ -510,7 +510,7 @@ static struct guardmaps_error *decode_content(struct decoder *decoder,
 	}
 }
 
-/* @ret_last: this was the length that ends the records. */
+/* @ret_last: whether this was the zero length that ends the records. */
 static struct guardmaps_error *decode_record(struct decoder *decoder,
 					     bool *ret_last)
 {

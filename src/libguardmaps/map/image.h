@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The bytes of an image, as proto/guardmaps.proto describes them. */
+/* Encode and decode images. See proto/guardmaps.proto for the format. */
 #ifndef GUARDMAPS_IMAGE_H
 #define GUARDMAPS_IMAGE_H
 
 #include "guardmaps.h"
 
-/** Bytes in memory that grow at their end. */
+/** A growing array of bytes. */
 struct byte_buffer {
 	uint8_t *bytes;
 	size_t size, capacity;
@@ -15,13 +15,13 @@ struct byte_buffer {
 struct guardmaps_error *image_encode(const struct guardmaps_map *map,
 				     struct byte_buffer *ret);
 
-/** Whether bytes may be the beginning of an image, of which more may follow. */
+/** Whether an image can start with these bytes. More may follow. */
 bool image_may_begin(const uint8_t *bytes, size_t size);
 
 /**
- * Decode an image, all of it or nothing.
+ * Decode an image. On failure, nothing of it is used.
  *
- * @path: for messages.
+ * @path: used in messages.
  *
  * Errors: FORMAT, NO_MEMORY.
  */
@@ -30,8 +30,8 @@ struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
 				     struct guardmaps_map **ret);
 
 /**
- * guardmaps_image_write() without waiting for the disk: for a file that is no
- * safer than those beside it need be.
+ * As guardmaps_image_write(), but do not wait for the disk. For a file that
+ * needs to be no safer than the files next to it.
  */
 struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
 					      int dirfd, const char *path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Images as files: whole, flushed and renamed, or not at all. */
+/* Write images to files as a whole or not at all, and read them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include "error.h"
 #include "image.h"
 
-/* Far over what any process needs; for a file that never ends. */
+/* Far more than any process needs. Some files never end. */
 #define MAXIMUM_IMAGE_SIZE (UINT64_C(1) << 30)
 
 /* Returns 0 or a negative errno. */
@@ -32,7 +32,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-/* Write to what is there: a pipe, a device. */
+/* Write to something that is not a regular file, such as a pipe. */
 static int write_in_place(int dirfd, const char *path,
 			  const struct byte_buffer *image)
 {
@@ -43,7 +43,7 @@ static int write_in_place(int dirfd, const char *path,
 	return write_all(fd, image->bytes, image->size);
 }
 
-/* Write all of it to a new file; with @flush, down to the disk. */
+/* Write it to a new file. With @flush, wait until it is on the disk. */
 static int write_new(int dirfd, const char *path,
 		     const struct byte_buffer *image, bool flush)
 {
@@ -54,7 +54,7 @@ static int write_new(int dirfd, const char *path,
 	int err = write_all(fd, image->bytes, image->size);
 	if (!err && flush && fsync(fd))
 		err = -errno;
-	/* A network file system may report only now that its disk is full. */
+	/* A network file system may not report a full disk before this. */
 	if (close(fd) && !err)
 		err = -errno;
 	return err;
@@ -74,8 +74,9 @@ static int write_and_rename(int dirfd, const char *path, const char *temporary,
 }
 
 /*
- * A name beside @path that nobody else uses; not made from its last part, which
- * may be as long as the file system allows. NULL if there is no memory.
+ * A unique name in the directory of @path. It is not made from the last part of
+ * @path, which may be as long as the file system allows. Returns NULL if there
+ * is no memory.
  */
 static char *make_temporary_name(const char *path)
 {
@@ -133,8 +134,8 @@ struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
 }
 
 /*
- * Returns 0 or a negative errno. The caller frees @ret->bytes in any case. What
- * is no image, a device that never ends say, is not read to its end.
+ * Returns 0 or a negative errno. The caller frees @ret->bytes, also on failure.
+ * A file that is not an image is not read to its end: a device may have none.
  */
 static int read_whole(int fd, struct byte_buffer *ret)
 {

@@ -7,7 +7,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
-/* Name tables; the index is the value of the enum. */
+/* Tables of names, indexed by the value of the enum. */
 #define NAME_OF(names, value)                                                \
 	((size_t)(value) < LENGTH(names) ? (names)[value] : "unknown")
 

@@ -3,14 +3,14 @@
 #define GUARDMAPS_MAP_SOURCE_H
 
 /*
- * The sources, in the order in which they are tried. Each is a row here and a
- * file in proc/:
+ * The sources, in the order in which they are tried. Each source has a row here
+ * and a file in proc/:
  *
  *	ROW(name, ID, description, needs)
  *
- * ID stands for GUARDMAPS_SOURCE_ID in guardmaps.h, which never changes, and for
- * SOURCE_ID in guardmaps.proto, whose number is what images hold. How it is
- * probed and read is source_name, in proc/source_name.c.
+ * GUARDMAPS_SOURCE_ID is its constant in guardmaps.h, SOURCE_ID its number in
+ * images, from guardmaps.proto. Neither ever changes. The object source_name in
+ * proc/source_name.c probes and reads it.
  */
 #define GUARD_SOURCES(ROW)                                                   \
 	ROW(guards, GUARDS, "/proc/PID/guards",                              \

@@ -20,8 +20,8 @@ int process_open_file(const struct guardmaps_process *process,
 }
 
 /*
- * The kernel hands out the files that are read so whole, if there is room,
- * and makes them anew for each read from their beginning.
+ * The kernel returns files that are read in this way as a whole if there is
+ * room, and generates them again for each read from the start.
  */
 ssize_t read_small_file(int fd, char *ret, size_t size)
 {
@@ -45,7 +45,7 @@ ssize_t process_read_file(const struct guardmaps_process *process,
 	return read_small_file(fd, ret, size);
 }
 
-/* Line by line: that of the groups can be longer than all the others. */
+/* Line by line, because the line of groups can be very long. */
 int process_read_status(const struct guardmaps_process *process,
 			const char *name, char *ret, size_t size)
 {
@@ -107,7 +107,7 @@ ssize_t process_read_link(const struct guardmaps_process *process,
 	return length;
 }
 
-/* What would help; "" where that is not known. Other files have mode 0444. */
+/* What would help, or "" if that is unknown. Only pagemap is not mode 0444. */
 static const char *advice(const struct guardmaps_process *process, int errnum,
 			  const char *file)
 {

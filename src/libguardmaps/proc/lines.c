@@ -6,7 +6,7 @@
 
 #include "lines.h"
 
-/* The kernel hands out a page at a time, and a name takes at most four. */
+/* The kernel returns a page at a time. A name takes four pages at most. */
 #define INITIAL_SIZE (32 * 1024)
 #define MAXIMUM_SIZE (1024 * 1024)
 
@@ -20,7 +20,7 @@ void line_reader_deinit(struct line_reader *reader)
 	free(reader->buffer);
 }
 
-/* Make room behind reader->end for more, and for a zero byte. */
+/* Make room after reader->end for more, and for a zero byte. */
 static int make_room(struct line_reader *reader)
 {
 	if (reader->start > 0) {
@@ -71,7 +71,7 @@ static int hand_out(struct line_reader *reader, size_t length, size_t consumed,
 	return 1;
 }
 
-/* The newline of the line that is next, if it has been read. */
+/* The newline of the next line, or NULL if it has not been read yet. */
 static char *find_newline(const struct line_reader *reader, size_t searched)
 {
 	if (reader->end - reader->start <= searched)

@@ -7,7 +7,7 @@
 /**
  * Add the mappings of a process to a guard map.
  *
- * @maps_fd: its maps file.
+ * @maps_fd: descriptor of its maps file.
  *
  * Errors: FORMAT, OS, NO_MEMORY.
  */
@@ -15,8 +15,8 @@ struct guardmaps_error *mappings_read(const struct guardmaps_process *process,
 				      int maps_fd, struct guardmaps_map *map);
 
 /**
- * Read the mappings of a process into a guard map that has no guard regions: for
- * a kernel without guards, and so without a source.
+ * Read the mappings of a process into a guard map without guard regions, on a
+ * kernel that has no guards and therefore no source.
  *
  * Errors: ENDED, PERMISSION, FORMAT, OS, NO_MEMORY.
  */

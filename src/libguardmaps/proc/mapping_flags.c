@@ -37,8 +37,8 @@ static uint8_t parse_flags(char *words)
 }
 
 /*
- * A line of maps says which mapping the lines after it are about. Returns whether
- * this one tells its flags.
+ * A line in the format of maps names the mapping that the next lines describe.
+ * Returns whether this line holds the flags of one.
  */
 static bool take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
 {
@@ -75,7 +75,7 @@ static struct guardmaps_error *read_flags(struct process_memory *memory,
 	line_reader_deinit(&reader);
 	if (got < 0)
 		return memory_error(memory, MEMORY_SMAPS, -got);
-	/* It is stopped: if mappings are gone, so is it. */
+	/* It is stopped: it can lose mappings only if it has been killed. */
 	return count < map->mapping_count
 		       ? memory_error(memory, MEMORY_SMAPS, ESRCH) : NULL;
 }

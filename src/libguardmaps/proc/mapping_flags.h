@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What VmFlags in /proc/PID/smaps says of each mapping (proc_pid_smaps(5)). */
+/* VmFlags of each mapping, from /proc/PID/smaps (proc_pid_smaps(5)). */
 #ifndef GUARDMAPS_MAPPING_FLAGS_H
 #define GUARDMAPS_MAPPING_FLAGS_H
 
 #include "guardmaps.h"
 
-/* Of guardmaps_mapping.flags, besides those of enum guardmaps_lock. */
+/* More bits of guardmaps_mapping.flags, besides enum guardmaps_lock. */
 enum mapping_flag {
 	/** VM_IO, VM_PFNMAP, VM_MIXEDMAP, VM_DONTEXPAND, VM_HUGETLB. */
 	MAPPING_TAKES_NO_GUARDS = 1 << 2,
@@ -14,8 +14,8 @@ enum mapping_flag {
 };
 
 /**
- * Read the flags of the mappings of a stopped process into its guard map, which
- * was just read.
+ * Read the flags of all mappings into the guard map of a stopped process, which
+ * has just been read.
  *
  * Errors: ENDED, FORMAT, OS, NO_MEMORY.
  */

@@ -7,16 +7,16 @@
 #include "proc.h"
 
 /*
- * A process may have 65,530 mappings, and more guards. So lines are read by
- * hand: sscanf() takes longer over one than the kernel takes to print it.
+ * A process may have 65,530 mappings and many more guards. Lines are parsed by
+ * hand, because sscanf() takes longer than the kernel takes to print them.
  */
 
-/* What a number of 64 bits takes; no number in a line has more. */
+/* Enough for a number of 64 bits, the largest in a line. */
 #define MAXIMUM_DIGITS 16
 
 static bool parse_hex(const char **text, uint64_t *ret)
 {
-	/* What a digit is worth, plus one. */
+	/* The value of each digit, plus one. */
 	static const uint8_t digits[256] = {
 		['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4,
 		['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
@@ -106,7 +106,7 @@ static bool is_range(const struct guardmaps_mapping *mapping,
 	       ((mapping->start | mapping->end) & (page_size - 1)) == 0;
 }
 
-/* All that comes after the range. */
+/* Everything after the range. */
 static bool parse_tail(const char *text, struct guardmaps_mapping *mapping)
 {
 	if (!skip(&text, ' ') ||
@@ -137,17 +137,18 @@ bool maps_line_parse(const char *line, uint64_t page_size,
 }
 
 /*
- * Reads line after line. Most of one is as in the line before, and is not taken
- * apart again then: all behind the range, and how the addresses begin.
+ * Reads line by line. Most lines equal the previous one in the first digits of
+ * the addresses and in everything after the range. Equal parts are not parsed
+ * again.
  */
 struct maps_reader {
 	uint64_t page_size;
-	/* The line read last. */
+	/* The previous line. */
 	struct guardmaps_mapping line;
-	/* What it has behind the range, if there is room; else its length is 0. */
+	/* What follows its range. The length is 0 if there is no room. */
 	char tail[256];
 	size_t tail_length;
-	/* How the last address of more digits began, and what they are worth. */
+	/* The first digits of the last long address, and their value. */
 	char digits[8];
 	uint64_t digits_value;
 };

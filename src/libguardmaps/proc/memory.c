@@ -63,9 +63,9 @@ struct guardmaps_error *memory_error(const struct process_memory *memory,
 	return process_file_error(memory->process, errnum, file_names[file]);
 }
 
-/* ---- What has become of it -------------------------------------------- */
+/* ---- Its state -------------------------------------------------------- */
 
-/* It reads as empty once the last user of the address space is gone. */
+/* The file is empty once the last user of the address space is gone. */
 static bool pagemap_is_alive(int fd)
 {
 	uint64_t entry;
@@ -73,7 +73,7 @@ static bool pagemap_is_alive(int fd)
 	return pread(fd, &entry, sizeof(entry), 0) == sizeof(entry);
 }
 
-/* The same; but it takes longer to have the file made than to ask. */
+/* The same, but the ioctl is faster than a read, which formats lines. */
 static bool maps_is_alive(int fd)
 {
 	struct procmap_query query = {
@@ -88,8 +88,8 @@ static bool maps_is_alive(int fd)
 }
 
 /*
- * Whether the address space that was read last is alive. If that of the maps
- * file is, it was read from the first to the last.
+ * Whether the address space that was read last is alive. If only the maps file
+ * is open, that address space was the only one read.
  */
 static bool is_alive(const struct process_memory *memory)
 {
@@ -99,7 +99,7 @@ static bool is_alive(const struct process_memory *memory)
 	       maps_is_alive(memory->fds[MEMORY_MAPS]);
 }
 
-/* execve() puts the stack elsewhere. */
+/* execve() moves the stack. */
 static bool has_stack_moved(const struct guardmaps_process *process)
 {
 	struct task_stat now;
@@ -109,9 +109,9 @@ static bool has_stack_moved(const struct guardmaps_process *process)
 }
 
 /*
- * Whether what was read may be of two address spaces. The maps file is opened
- * first: if the address space of the pagemap is alive, it is that of the
- * mappings, or one that execve() put in its place. Without guard regions
+ * Whether parts of two address spaces may have been read. The maps file is
+ * opened first. So if the address space of the pagemap is alive, it is that of
+ * the mappings, or execve() replaced that with it. Without guard regions,
  * nothing was mixed.
  */
 static bool may_be_mixed(const struct process_memory *memory,
@@ -124,8 +124,8 @@ static bool may_be_mixed(const struct process_memory *memory,
 }
 
 /*
- * The files of a process that has given its memory back belong to root: to
- * others, its end looks like a refusal.
+ * The files of a process that has released its memory belong to root. Other
+ * users are refused access when the process ends.
  */
 static bool may_be_its_end(const struct process_memory *memory,
 			   const struct guardmaps_error *failure)

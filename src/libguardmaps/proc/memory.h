@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The memory of a process, as the files show it that are opened and read
- * together, and what has become of it meanwhile.
+ * The memory of a process: the files that show it, which are opened and read
+ * together, and whether it still exists after that.
  */
 #ifndef GUARDMAPS_MEMORY_H
 #define GUARDMAPS_MEMORY_H
@@ -19,7 +19,7 @@ enum memory_file {
 
 struct process_memory {
 	struct guardmaps_process *process;
-	/* -EBADF before memory_open(); another negative errno if that failed. */
+	/* -EBADF before memory_open(). Another negative errno if it failed. */
 	int fds[MEMORY_FILE_COUNT];
 };
 
@@ -30,8 +30,8 @@ void memory_init(struct process_memory *memory,
 void memory_deinit(struct process_memory *memory);
 
 /**
- * Open a file, once. One that not every kernel or recorded tree has may be
- * missing without an error: that is for its reader to report.
+ * Open a file, unless that has been tried before. A file that only some kernels
+ * or recorded trees have may be missing: its reader reports that.
  *
  * Errors: ENDED, PERMISSION, OS.
  */
@@ -43,12 +43,12 @@ struct guardmaps_error *memory_error(const struct process_memory *memory,
 				     enum memory_file file, int errnum);
 
 /**
- * Find out what became of the memory while it was read. If it is not alive,
- * nothing that was read can be relied on, and the process has been refreshed.
+ * Find out whether the memory still existed when it had been read. If it is not
+ * alive, nothing that was read is reliable, and the process has been refreshed.
  *
- * @map: what was read, also in part; NULL if nothing was.
+ * @map: what was read, perhaps only in part. NULL if nothing was.
  * @failure: why it could not be read, or NULL.
- * @ret: never MEMORY_NEVER.
+ * @ret: the state, which is never MEMORY_NEVER.
  *
  * Errors: those of process_refresh().
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Whose stack a guard region protects. */
+/* Find the threads whose stacks are protected by guard regions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static bool set_owner_by_stack(struct guardmaps_map *map,
 
 /*
  * With the tunable glibc.mem.decorate_maps, glibc 2.39 and later name a stack
- * by the id of its thread. Its guard is at its low end.
+ * after the id of its thread. Its guard is at its low end.
  */
 static bool set_owner_by_name(struct guardmaps_map *map,
 			      const struct guardmaps_threads *threads, size_t i)

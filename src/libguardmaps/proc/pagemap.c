@@ -10,9 +10,9 @@
 #include "pagemap.h"
 
 /*
- * The kernel's own buffer holds as many (fs/proc/task_mmu.c,
- * PAGEMAP_SCAN's PM_WALK_BATCH); with more, walk_end comes back stale and
- * regions are reported twice (Linux 6.7 to 7.2).
+ * The size of the kernel's own buffer (fs/proc/task_mmu.c, PM_WALK_BATCH). With
+ * more, walk_end is stale on return and regions are reported twice (Linux 6.7
+ * to 7.2).
  */
 #define REGIONS_PER_CALL 512
 
@@ -22,7 +22,7 @@ int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 		  bool (*take)(void *context, uint64_t start, uint64_t end),
 		  void *context)
 {
-	/* Zeroed, for valgrind does not know that the ioctl fills it. */
+	/* Zeroed because valgrind does not know that the ioctl fills it. */
 	struct page_region regions[REGIONS_PER_CALL] = {};
 	struct pm_scan_arg scan = {
 		.size = sizeof(scan),
@@ -43,7 +43,7 @@ int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 		for (int i = 0; i < count; i++)
 			if (!take(context, regions[i].start, regions[i].end))
 				return -ENOMEM;
-		/* A kernel that does not get on must not keep us for ever. */
+		/* Do not loop forever if the kernel makes no progress. */
 		if (scan.walk_end <= scan.start)
 			return -EIO;
 		scan.start = scan.walk_end;
@@ -112,7 +112,7 @@ static bool add_entries(struct entry_walk *walk, uint64_t address, size_t count)
 	return true;
 }
 
-/* Where a recorded pagemap has its next entries: it is a file with holes. */
+/* The address of the next entries in a recorded pagemap, which is sparse. */
 static uint64_t skip_hole(const struct entry_walk *walk, uint64_t address,
 			  uint64_t end)
 {
@@ -128,7 +128,7 @@ static uint64_t skip_hole(const struct entry_walk *walk, uint64_t address,
 	return address < end ? address : end;
 }
 
-/* The end of a file of entries; a hole at its end is part of it. */
+/* Whether the file is long enough. A hole at its end is part of it. */
 static bool has_entry_before(const struct entry_walk *walk, uint64_t end)
 {
 	off_t size = lseek(walk->fd, 0, SEEK_END);
@@ -169,8 +169,8 @@ static void read_each_mapping(struct entry_walk *walk)
 }
 
 /*
- * A marker is a swap entry to PAGEMAP_SCAN (Linux 6.7): where there is none,
- * entries need not be read. So a sparse mapping of terabytes costs little.
+ * PAGEMAP_SCAN (Linux 6.7) reports markers as swap entries, so only ranges with
+ * swap entries need to be read. This makes sparse mappings of terabytes cheap.
  */
 static void read_swapped(struct entry_walk *walk)
 {
@@ -272,7 +272,7 @@ static struct guardmaps_error *read_own_entry(void *page, uint64_t page_size,
 static struct guardmaps_error *guard_and_read(void *page, uint64_t page_size,
 					      uint64_t *ret)
 {
-	/* After mlockall(MCL_FUTURE) a new page is locked and takes no guard. */
+	/* A page that mlockall(MCL_FUTURE) has locked cannot be guarded. */
 	munlock(page, page_size);
 	if (madvise(page, page_size, MADV_GUARD_INSTALL))
 		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* /proc/PID/pagemap: its entries, and the PAGEMAP_SCAN ioctl on it. */
+/* /proc/PID/pagemap: its entries and the PAGEMAP_SCAN ioctl. */
 #ifndef GUARDMAPS_PAGEMAP_H
 #define GUARDMAPS_PAGEMAP_H
 
@@ -7,27 +7,27 @@
 #include "memory.h"
 
 /**
- * Sweep a range for pages of one category (PAGE_IS_*), ascending.
+ * Find the pages of one category (PAGE_IS_*) in a range, ascending.
  *
- * @take: called for each run; returns false to end the sweep.
+ * @take: called for each run of pages. Returns false to stop.
  *
- * Returns 0, or a negative errno: -ENOTTY where there is no PAGEMAP_SCAN
- * (before Linux 6.7, or not a pagemap), -EINVAL where it does not know the
- * category, -ENOMEM where @take returned false.
+ * Returns 0 or a negative errno: -ENOTTY if there is no PAGEMAP_SCAN (before
+ * Linux 6.7, or not a pagemap), -EINVAL if it does not support the category,
+ * -ENOMEM if @take returned false.
  */
 int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 		  bool (*take)(void *context, uint64_t start, uint64_t end),
 		  void *context);
 
-/** What a pagemap entry says about markers. */
+/** Get the marker of a pagemap entry. */
 typedef enum guardmaps_marker (*pagemap_decoder)(uint64_t entry);
 
-/** By swap type and offset: all markers, with CAP_SYS_ADMIN (Linux 6.13). */
+/** By swap type and offset: all markers. Needs CAP_SYS_ADMIN (Linux 6.13). */
 enum guardmaps_marker pagemap_decode_swap_entry(uint64_t entry);
 
 /**
- * Add the markers in the pagemap of a process to a guard map that has its
- * mappings already, reading as few entries as this kernel allows.
+ * Add the markers in the pagemap of a process to a guard map that already has
+ * its mappings. Reads as few entries as this kernel allows.
  *
  * Errors: ENDED, FORMAT (a recorded pagemap that ends too early), OS,
  * NO_MEMORY.
@@ -51,8 +51,8 @@ int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 			 uint64_t page_size, uint64_t *ret);
 
 /**
- * Read how this kernel shows a guard to us: the entry of a page of our own that
- * has one. It is gone again on return.
+ * Find out how this kernel shows a guard to this process: guard a page of our
+ * own, read its entry, and unmap it again.
  *
  * Errors: UNSUPPORTED (this kernel has no guards), OS, PERMISSION.
  */

@@ -11,10 +11,10 @@
 #include "kernel_abi.h"
 #include "proc.h"
 
-/* How often threads are listed to find one that lives. */
+/* How often to list the threads before giving up on finding a live one. */
 #define MAXIMUM_LISTINGS 1000
 
-/* A recorded tree may hold no more than the files that are looked at. */
+/* A recorded tree may hold only the files that are read for guard maps. */
 static void read_recorded_stat(const struct guardmaps_process *process,
 			       struct task_stat *ret)
 {
@@ -36,7 +36,7 @@ static int read_stat(struct guardmaps_process *process)
 	return err;
 }
 
-/* Sets the memory directory if there is one. */
+/* Sets the memory directory to that of a live thread, if there is one. */
 static struct guardmaps_error *
 find_living_thread(struct guardmaps_process *process)
 {
@@ -47,7 +47,7 @@ find_living_thread(struct guardmaps_process *process)
 		process_list_threads(process, &tids, &count);
 	if (error)
 		return error;
-	/* The youngest first: where they come and go, it will be there longest. */
+	/* Try the youngest first: it is the least likely to end soon. */
 	while (count-- > 0) {
 		char *directory = process->memory_directory;
 		snprintf(directory, sizeof(process->memory_directory),
@@ -60,9 +60,10 @@ find_living_thread(struct guardmaps_process *process)
 }
 
 /*
- * The first thread may end by pthread_exit() before the others. It then has
- * no memory under /proc/PID, but they have. Where they come and go, those that
- * were listed may all have ended: a process has ended only without others.
+ * If the first thread ends by pthread_exit() before the others, /proc/PID shows
+ * no memory any more, but the directories of the others do. If threads come and
+ * go, all that were listed may have ended. The process has ended only when it
+ * has no other threads.
  */
 static struct guardmaps_error *
 find_memory(struct guardmaps_process *process)
@@ -137,7 +138,7 @@ pid_t process_innermost_pid(const struct guardmaps_process *process)
 	int err = process_read_status(process, "NSpid", text, sizeof(text));
 	if (err)
 		return err;
-	/* One number for each namespace; there are 32 at most, each in another. */
+	/* One number for each namespace. At most 32 can be nested. */
 	char *last = strrchr(text, '\t');
 	return last ? strtol(last, NULL, 10) : -ENODATA;
 }

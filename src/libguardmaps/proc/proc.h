@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One process under /proc, live or recorded. Everything is opened through one
- * descriptor of its directory, so that a reused pid cannot mix two processes.
+ * One process under /proc, live or recorded. All files are opened relative to
+ * one descriptor of its directory, so that two processes with the same pid are
+ * never mixed.
  */
 #ifndef GUARDMAPS_PROC_H
 #define GUARDMAPS_PROC_H
@@ -9,37 +10,37 @@
 #include "guardmaps.h"
 #include "stat.h"
 
-/** What has become of the memory of a process. */
+/** Whether the memory of a process still exists, or why it does not. */
 enum memory_state {
 	MEMORY_ALIVE,
-	/** execve() has put another address space in its place. */
+	/** execve() has replaced the address space. */
 	MEMORY_REPLACED,
-	/** The thread that it was read through has ended, others live. */
+	/** The thread that it was read through has ended. Others live on. */
 	MEMORY_THREAD_ENDED,
-	/** The process has ended, or is about to. */
+	/** The process has ended or is about to. */
 	MEMORY_ENDED,
-	/** A kernel thread never had any. */
+	/** It is a kernel thread, which never had any. */
 	MEMORY_NEVER,
 };
 
 struct guardmaps_process {
 	pid_t pid;
-	/* Of /proc/PID, and of its stat file; -1 where a recorded tree has none. */
+	/* Of /proc/PID and of its stat file. -1 if a recorded tree has none. */
 	int dirfd;
 	int stat_fd;
 	/* "/proc/PID" with the sysroot before it, for messages. */
 	char *directory;
-	/* Below a sysroot: no system call may ask about a live process. */
+	/* Below a sysroot: no system call may refer to a live process. */
 	bool recorded;
 
-	/* The rest is as of process_refresh(). */
+	/* The rest is set by process_refresh(). */
 	char name[PROCESS_NAME_SIZE];
 	struct task_stat stat;
 	/* ALIVE, ENDED or NEVER. */
 	enum memory_state memory;
 	/*
-	 * Where the files of its memory are: "", or "task/TID/" of a thread
-	 * that lives when the first one has ended.
+	 * Directory of the files that show its memory: "", or "task/TID/" of
+	 * a live thread if the first one has ended.
 	 */
 	char memory_directory[32];
 };
@@ -47,34 +48,34 @@ struct guardmaps_process {
 /* ---- The process (proc.c) --------------------------------------------- */
 
 /**
- * Read again what may change: name, memory, and where that is found.
+ * Read again what may change: name, state of the memory, memory directory.
  *
  * Errors: ENDED, FORMAT, OS. A process without memory is no error.
  */
 struct guardmaps_error *process_refresh(struct guardmaps_process *process);
 
 /**
- * Refresh it and find out what has become of its memory: ALIVE, ENDED or NEVER.
- * A process that is no longer there is no error.
+ * Refresh it and get the state of its memory: ALIVE, ENDED or NEVER. It is not
+ * an error if the process no longer exists.
  *
  * Errors: FORMAT, OS.
  */
 struct guardmaps_error *process_refresh_memory(struct guardmaps_process *process,
 					       enum memory_state *ret);
 
-/** Refresh it; whether it is known to have ended. */
+/** Refresh it and return whether it is known to have ended. */
 bool process_has_ended(struct guardmaps_process *process);
 
-/** NO_ADDRESS_SPACE for a kernel thread or a zombie, else NULL. */
+/** Returns NO_ADDRESS_SPACE for a kernel thread or a zombie, otherwise NULL. */
 struct guardmaps_error *
 process_check_memory(const struct guardmaps_process *process);
 
-/** The id of the first thread, by whatever thread the process was opened. */
+/** The id of the first thread. Any thread may have been opened. */
 pid_t process_first_thread(const struct guardmaps_process *process);
 
 /**
- * Its pid in the innermost pid namespace that it is in, which outlives its
- * restore from a checkpoint (NSpid, proc_pid_status(5), Linux 4.1).
+ * Its pid in its innermost pid namespace, which stays the same when it is
+ * restored from a checkpoint (NSpid, proc_pid_status(5), Linux 4.1).
  * Returns a negative errno on failure.
  */
 pid_t process_innermost_pid(const struct guardmaps_process *process);
@@ -89,8 +90,8 @@ int process_open_file(const struct guardmaps_process *process,
 		      const char *file, int flags);
 
 /**
- * Read a small file whole from its start, with a zero byte after it. Returns its
- * length, at most @size - 1, or a negative errno.
+ * Read a small file as a whole from its start, and append a zero byte. Returns
+ * its length, at most @size - 1, or a negative errno.
  */
 ssize_t read_small_file(int fd, char *ret, size_t size);
 
@@ -99,15 +100,15 @@ ssize_t process_read_file(const struct guardmaps_process *process,
 			  const char *file, char *ret, size_t size);
 
 /**
- * Read what follows the name of a line in /proc/PID/status, cut off where @ret
- * is too short. Returns 0, or a negative errno; -ENODATA if there is none.
+ * Read the value of a line in /proc/PID/status, truncated if @ret is too short.
+ * Returns 0 or a negative errno: -ENODATA if there is no such line.
  */
 int process_read_status(const struct guardmaps_process *process,
 			const char *name, char *ret, size_t size);
 
 /**
- * A soft resource limit of the process, by its name in /proc/PID/limits; its
- * greatest value if it is unlimited or cannot be read.
+ * Get a soft resource limit of the process by its name in /proc/PID/limits.
+ * Returns UINT64_MAX if it is unlimited or cannot be read.
  */
 uint64_t process_read_limit(const struct guardmaps_process *process,
 			    const char *name);
@@ -115,8 +116,9 @@ uint64_t process_read_limit(const struct guardmaps_process *process,
 /**
  * Read the name of a task from its comm file.
  *
- * @directory: of the task, with a slash, below that of the process; or "".
- * @ret: of PROCESS_NAME_SIZE bytes.
+ * @directory: directory of the task, relative to that of the process, with a
+ *	slash at its end; or "".
+ * @ret: PROCESS_NAME_SIZE bytes.
  *
  * Returns 0 or a negative errno.
  */
@@ -124,15 +126,15 @@ int process_read_name(const struct guardmaps_process *process,
 		      const char *directory, char *ret);
 
 /**
- * Read where a symbolic link points to, with a zero byte after it.
+ * Read the target of a symbolic link, and append a zero byte.
  * Returns its length, at most @size - 1, or a negative errno.
  */
 ssize_t process_read_link(const struct guardmaps_process *process,
 			  const char *link, char *ret, size_t size);
 
 /**
- * Make the error for a file of the process that failed with @errnum.
- * ENDED if that says that the process has gone.
+ * Make the error for a file of the process that failed with @errnum. The code
+ * is ENDED if @errnum means that the process no longer exists.
  */
 struct guardmaps_error *
 process_file_error(const struct guardmaps_process *process, int errnum,
@@ -141,18 +143,18 @@ process_file_error(const struct guardmaps_process *process, int errnum,
 /* ---- Its threads (tasks.c) -------------------------------------------- */
 
 /**
- * The thread ids of the process, ascending. The caller frees the array.
+ * List the thread ids of the process, ascending. The caller frees the array.
  * Errors: ENDED, OS, PERMISSION, NO_MEMORY.
  */
 struct guardmaps_error *
 process_list_threads(const struct guardmaps_process *process, pid_t **ret,
 		     size_t *ret_count);
 
-/** Whether a thread of the process is there and not about to end. */
+/** Whether a thread of the process exists and is not about to end. */
 bool process_has_living_thread(const struct guardmaps_process *process,
 			       pid_t tid);
 
-/** The same by its directory, with a slash, below that of the process. */
+/** The same by its directory, as in process_read_name(). */
 bool process_is_living_thread(const struct guardmaps_process *process,
 			      const char *directory);
 

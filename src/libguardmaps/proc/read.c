@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Reads guard maps: picks the source, and reads anew what changed meanwhile. */
+/* Read guard maps: choose a source, and retry if the process has changed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,9 @@
 #include "source.h"
 
 /*
- * A process that calls execve() in mid-read is read anew, and so is one whose
- * first thread has ended when the thread that it was read through ends too.
- * One that does so all the time is given up.
+ * A process is read again if it calls execve() while being read, or if its
+ * first thread has ended and the thread that it was read through ends too. The
+ * reader gives up after this many attempts.
  */
 #define MAXIMUM_ATTEMPTS 256
 
@@ -36,7 +36,7 @@ static const struct source_row rows[] = { GUARD_SOURCES(ROW) };
 
 #define SOURCE_COUNT (sizeof(rows) / sizeof(*rows))
 
-/* NULL for AUTO. Errors: INVALID. */
+/* @ret: NULL for AUTO. Errors: INVALID. */
 static struct guardmaps_error *find_row(enum guardmaps_source id,
 					const struct source_row **ret)
 {
@@ -50,12 +50,12 @@ static struct guardmaps_error *find_row(enum guardmaps_source id,
 }
 
 /*
- * Open what the source reads, or what the first one does that can be opened. All
- * at once: the thread that the files are opened by may end before they are read.
- * The mode of pagemap is 0400, that of the others is 0444: who may read those
- * need not be able to open it.
+ * Open the file of the source, or without one, the file of the first source for
+ * which that is possible. All files are opened before any is read, because the
+ * thread that they are opened through may end. pagemap has mode 0400 and the
+ * others 0444, so a process may be able to open only the others.
  *
- * @named: NULL for the first that can answer.
+ * @named: NULL for the first source that can be used.
  */
 static struct guardmaps_error *open_files(struct process_memory *memory,
 					  const struct source_row *named)
@@ -72,9 +72,9 @@ static struct guardmaps_error *open_files(struct process_memory *memory,
 	return error;
 }
 
-static struct guardmaps_error *check_recorded(const struct process_memory *memory,
-					      const struct guard_source *source,
-					      bool is_named)
+static struct guardmaps_error *
+check_recorded(const struct process_memory *memory,
+	       const struct guard_source *source, bool is_named)
 {
 	const char *directory = memory->process->directory;
 
@@ -91,8 +91,8 @@ static struct guardmaps_error *check_recorded(const struct process_memory *memor
 }
 
 /*
- * Read a source, or without a guard map only probe it. Its file is opened here
- * if that was not expected.
+ * Read a source, or only probe it if @map is NULL. Its file is opened if
+ * open_files() has not done that.
  */
 static struct guardmaps_error *ask(struct process_memory *memory,
 				   const struct guard_source *source,
@@ -173,7 +173,7 @@ static struct guardmaps_error *read_named(struct process_memory *memory,
 }
 
 /*
- * @named: NULL for the first source that can answer.
+ * @named: NULL for the first source that can be used.
  * @ret: what was read, also on error; NULL if nothing was.
  */
 static struct guardmaps_error *read_files(struct process_memory *memory,
@@ -195,7 +195,7 @@ static struct guardmaps_error *read_files(struct process_memory *memory,
 		     : read_first(memory, *ret);
 }
 
-/* @ret_state: if it is not ALIVE, there is no guard map. */
+/* @ret_state: there is no guard map if it is not ALIVE. */
 static struct guardmaps_error *read_once(struct guardmaps_process *process,
 					 const struct source_row *named,
 					 struct guardmaps_map **ret,

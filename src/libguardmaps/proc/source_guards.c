@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The source guards: /proc/PID/guards, of a kernel with the guardmaps series. */
+/* Source guards: /proc/PID/guards, on a kernel with the guardmaps series. */
 #include <errno.h>
 
 #include "error.h"

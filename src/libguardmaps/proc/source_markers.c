@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The source markers: swap type and offset in /proc/PID/pagemap (Linux 6.13),
- * which show all markers to who has CAP_SYS_ADMIN.
+ * Source markers: swap type and offset in /proc/PID/pagemap (Linux 6.13), which
+ * show markers of all kinds. The kernel hides them without CAP_SYS_ADMIN.
  */
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The source pagemap: bit 58 of /proc/PID/pagemap (Linux 6.15). */
+/* Source pagemap: bit 58 of /proc/PID/pagemap (Linux 6.15). */
 #include "error.h"
 #include "kernel_abi.h"
 #include "pagemap.h"

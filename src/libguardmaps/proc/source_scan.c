@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The source scan: PAGEMAP_SCAN with PAGE_IS_GUARD (Linux 6.16). */
+/* Source scan: PAGEMAP_SCAN with PAGE_IS_GUARD (Linux 6.16). */
 #include <errno.h>
 #include <unistd.h>
 

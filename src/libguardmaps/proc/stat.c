@@ -17,7 +17,7 @@ void task_copy_name(char *ret, const char *name, size_t length)
 	ret[length] = '\0';
 }
 
-/* Field @number of proc_pid_stat(5), from 3 on; NULL if there is none. */
+/* Field @number of proc_pid_stat(5), at least 3, or NULL if there is none. */
 static const char *find_field(const char *after_name, int number)
 {
 	const char *field = after_name;

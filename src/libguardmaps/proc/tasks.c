@@ -43,7 +43,7 @@ process_list_threads(const struct guardmaps_process *process, pid_t **ret,
 	size_t count = 0;
 
 	int fd = process_open_file(process, "task", O_DIRECTORY);
-	/* A recorded tree need not tell of threads. */
+	/* A recorded tree need not have any. */
 	if (fd == -ENOENT && process->recorded) {
 		*ret = NULL;
 		*ret_count = 0;

@@ -14,16 +14,16 @@
 #include "pagemap.h"
 #include "proc.h"
 
-/* mm/mmap.c: stack_guard_gap is 256 pages unless the command line says else. */
+/* mm/mmap.c: the default of the boot option stack_guard_gap. */
 #define STACK_GUARD_GAP_PAGES 256
 
-/* What the threads of one process are found with. */
+/* State of the search for the threads of one process. */
 struct thread_finder {
 	const struct guardmaps_process *process;
 	const struct guardmaps_map *map;
-	/* Negative where the pagemap cannot be read. */
+	/* Negative if the pagemap cannot be read. */
 	int pagemap_fd;
-	/* Ends of the stacks that thread descriptors were found in; sorted. */
+	/* Ends of the stacks that hold thread descriptors, sorted. */
 	uint64_t *stack_ends;
 	size_t stack_end_count, stack_end_capacity;
 };
@@ -43,8 +43,8 @@ static bool read_thread_name(const struct guardmaps_process *process, pid_t tid,
 }
 
 /*
- * proc_pid_syscall(5): "running", or the number and arguments of a system
- * call, or -1; then the stack pointer and the program counter.
+ * The format of proc_pid_syscall(5): "running"; or the number and arguments of
+ * a system call, or -1, then the stack pointer and the program counter.
  */
 static enum guardmaps_stack_pointer_state
 parse_stack_pointer(char *line, uint64_t *ret)
@@ -77,8 +77,8 @@ read_stack_pointer(const struct guardmaps_process *process, pid_t tid,
 }
 
 /*
- * The writable private mapping that holds an address, or NULL. No stack is used
- * where a guard is, whatever a program says.
+ * The writable private mapping that holds an address, or NULL. A guarded
+ * address cannot be on a stack in use, whatever the program claims.
  */
 static const struct guardmaps_mapping *
 find_stack_mapping(const struct guardmaps_map *map, uint64_t address)
@@ -97,8 +97,8 @@ find_stack_mapping(const struct guardmaps_map *map, uint64_t address)
 
 /*
  * glibc and musl keep the head of a thread's robust list in its descriptor,
- * which ends at the end of its stack, also where the program gave the stack.
- * The first thread has its descriptor elsewhere.
+ * which is at the end of its stack, even if the program provided the stack. The
+ * descriptor of the first thread is elsewhere.
  *
  * Returns the end of the page that holds it, or 0.
  */
@@ -166,8 +166,8 @@ static void find_stack_guard(const struct guardmaps_map *map,
 }
 
 /*
- * Stacks of one size merge into one mapping. What parts them are guard regions
- * and, where those are missing, the descriptors at their ends.
+ * Stacks of the same size are merged into one mapping. They are separated by
+ * guard regions or, without those, by the descriptors at their ends.
  */
 static void bound_stack(const struct thread_finder *finder, uint64_t inside,
 			uint64_t descriptor_end, struct guardmaps_thread *thread)
@@ -191,7 +191,7 @@ static void bound_stack(const struct thread_finder *finder, uint64_t inside,
 	find_stack_guard(map, thread);
 }
 
-/* Down to where the kernel would let `[stack]` grow (mm/vma.c). */
+/* The lowest address that `[stack]` may grow to (mm/vma.c). */
 static uint64_t growth_limit(const struct thread_finder *finder,
 			     const struct guardmaps_mapping *stack)
 {
@@ -236,7 +236,7 @@ static void find_deepest_touched(const struct thread_finder *finder,
 	uint64_t touched;
 	uint64_t start = thread->stack_start;
 
-	/* Below `[stack]` as it is now there is nothing to read. */
+	/* There is nothing to read below the current start of `[stack]`. */
 	uint32_t mapping = guardmaps_map_find_mapping(finder->map,
 						      thread->stack_end - 1);
 	if (start < finder->map->mappings[mapping].start)
@@ -270,7 +270,7 @@ static void find_stack(const struct thread_finder *finder, bool is_first,
 }
 
 /*
- * The descriptors of all threads, index by index as in @tids; 0 where unknown.
+ * Find the descriptors of all threads, in the order of @tids; 0 if unknown.
  * Returns NULL if there is no memory.
  */
 static uint64_t *find_descriptors(struct thread_finder *finder,
@@ -296,7 +296,7 @@ static uint64_t *find_descriptors(struct thread_finder *finder,
 	return ret;
 }
 
-/* Put the first thread before the others, which stay ascending. */
+/* Move the first thread before the others, which stay ascending. */
 static void move_first(pid_t *tids, size_t count, pid_t first)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -334,8 +334,8 @@ static struct guardmaps_error *find_threads(struct thread_finder *finder,
 		};
 		find_stack(finder, tids[i] == first, descriptors[i], thread);
 		/*
-		 * Asked last and through the process's own directory: a thread
-		 * that still has a name is the one that was asked about.
+		 * Read last, through the directory of the process: if the
+		 * thread still has a name, its id was not reused meanwhile.
 		 */
 		if (read_thread_name(finder->process, tids[i], thread->name))
 			threads->count++;
@@ -354,7 +354,7 @@ struct guardmaps_error *guardmaps_threads_create(
 		return &error_no_memory;
 
 	memory_init(&memory, process);
-	/* Without it, all but the deepest touched page can be found. */
+	/* Everything but the deepest touched page is found without it. */
 	guardmaps_error_destroy(memory_open(&memory, MEMORY_PAGEMAP));
 	finder.pagemap_fd = memory.fds[MEMORY_PAGEMAP];
 	struct guardmaps_error *error = find_threads(&finder, threads);
