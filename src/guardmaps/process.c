@@ -23,6 +23,15 @@ pid_t parse_pid(const char *argument)
 	return pid;
 }
 
+pid_t *parse_pids(char **arguments, size_t count)
+{
+	pid_t *ret = allocate(NULL, count, sizeof(*ret));
+
+	for (size_t i = 0; i < count; i++)
+		ret[i] = parse_pid(arguments[i]);
+	return ret;
+}
+
 struct guardmaps_error *open_process(const struct read_options *options,
 				     pid_t pid,
 				     struct guardmaps_process **ret_process,

@@ -21,6 +21,9 @@ bool is_number(const char *argument);
 /** A process id; exits with a message if the argument is not one. */
 pid_t parse_pid(const char *argument);
 
+/** Process ids, which the caller frees; exits if one of them is not one. */
+pid_t *parse_pids(char **arguments, size_t count);
+
 /** Open a process and read its guard map, without owners. */
 struct guardmaps_error *open_process(const struct read_options *options,
 				     pid_t pid,

@@ -6,6 +6,7 @@
 #include <wctype.h>
 
 #include "guardmaps.h"
+#include "report.h"
 #include "text.h"
 
 char *text_put_hex(char *to, uint64_t value, int width)
@@ -91,4 +92,47 @@ void text_print_name(const char *name)
 			       (unsigned char)name[i]);
 		name += first.length;
 	}
+}
+
+/* Length of the UTF-8 character that a text begins with, or 0 if it is none. */
+static size_t utf8_length(const unsigned char *text)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = text[0] < 0x80	  ? 1
+			: text[0] < 0xc0 ? 0
+			: text[0] < 0xe0 ? 2
+			: text[0] < 0xf0 ? 3
+			: text[0] < 0xf8 ? 4
+					 : 0;
+
+	if (length < 2)
+		return length;
+	uint32_t character = text[0] & (0x7f >> length);
+	for (size_t i = 1; i < length; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		character = character << 6 | (text[i] & 0x3f);
+	}
+	bool is_surrogate = character >= 0xd800 && character < 0xe000;
+	return character < least[length] || character > 0x10ffff || is_surrogate
+		       ? 0
+		       : length;
+}
+
+char *text_make_utf8(const char *text)
+{
+	char *ret = allocate(NULL, strlen(text) + 1, 4);
+	char *to = ret;
+
+	while (*text) {
+		size_t length = utf8_length((const unsigned char *)text);
+		if (length == 0) {
+			to += sprintf(to, "\\x%02x", (unsigned char)*text++);
+			continue;
+		}
+		to = mempcpy(to, text, length);
+		text += length;
+	}
+	*to = '\0';
+	return ret;
 }

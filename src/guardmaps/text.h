@@ -42,4 +42,10 @@ struct text_character text_first_character(const char *text);
  */
 void text_print_name(const char *name);
 
+/**
+ * JSON is UTF-8, the names of files are bytes: what is no character becomes
+ * \xNN, as in the other formats. The caller frees it.
+ */
+char *text_make_utf8(const char *text);
+
 #endif /* TEXT_H */

@@ -13,8 +13,6 @@
 #include "criu_plugin.h"
 #include "verb.h"
 
-#define MAXIMUM_FINDINGS 16
-
 /* A finding. */
 struct row {
 	char item[32];
@@ -23,7 +21,7 @@ struct row {
 };
 
 struct check {
-	struct row findings[MAXIMUM_FINDINGS];
+	struct row *findings;
 	size_t count;
 	/* This process, to try the sources on. */
 	struct guardmaps_process *self;
@@ -38,9 +36,11 @@ static void add(struct check *check, const char *item, const char *status,
 static void add(struct check *check, const char *item, const char *status,
 		const char *format, ...)
 {
-	struct row *finding = &check->findings[check->count++];
 	va_list arguments;
 
+	check->findings = allocate(check->findings, check->count + 1,
+				   sizeof(*check->findings));
+	struct row *finding = &check->findings[check->count++];
 	snprintf(finding->item, sizeof(finding->item), "%s", item);
 	finding->status = status;
 	va_start(arguments, format);
@@ -50,8 +50,7 @@ static void add(struct check *check, const char *item, const char *status,
 
 /* ---- Sources ---------------------------------------------------------- */
 
-static void check_source(struct check *check, enum guardmaps_source source,
-			 const char *interface)
+static void check_source(struct check *check, enum guardmaps_source source)
 {
 	char item[32];
 
@@ -62,7 +61,7 @@ static void check_source(struct check *check, enum guardmaps_source source,
 		guardmaps_error_destroy(error);
 		return;
 	}
-	add(check, item, "yes", "%s", interface);
+	add(check, item, "yes", "%s", guardmaps_source_description(source));
 	check->has_source = true;
 	check->has_scan |= source == GUARDMAPS_SOURCE_SCAN;
 }
@@ -73,12 +72,8 @@ static void check_sources(struct check *check)
 		guardmaps_process_open(getpid(), NULL, &check->self);
 	if (error)
 		fail(error);
-	check_source(check, GUARDMAPS_SOURCE_GUARDS, "/proc/PID/guards");
-	check_source(check, GUARDMAPS_SOURCE_SCAN,
-		     "PAGEMAP_SCAN with PAGE_IS_GUARD");
-	check_source(check, GUARDMAPS_SOURCE_PAGEMAP, "pagemap bit 58");
-	check_source(check, GUARDMAPS_SOURCE_MARKERS,
-		     "swap entries in pagemap; tells uffd-wp and poison too");
+	for (size_t i = 0; i < guardmaps_source_count(); i++)
+		check_source(check, guardmaps_source_at(i));
 }
 
 /* ---- Capabilities ----------------------------------------------------- */
@@ -300,6 +295,7 @@ static enum exit_status run_check(const struct command *command)
 	guardmaps_process_close(check.self);
 
 	output_print(&command->output, &check, check.count);
+	free(check.findings);
 	if (check.has_source)
 		return EXIT_DONE;
 	warnx("no source shows guard regions on this machine");

@@ -37,16 +37,14 @@ static enum exit_status run_list(const struct command *command)
 {
 	struct read_options read = choose_source(command);
 	size_t wanted = command->argument_count;
+	pid_t *pids = parse_pids(command->arguments, wanted);
 	struct guardmaps_map **maps = allocate(NULL, wanted, sizeof(*maps));
 	struct outcome outcome = {};
 	size_t count = 0;
 
-	for (size_t i = 0; i < wanted; i++)
-		parse_pid(command->arguments[i]);
 	for (size_t i = 0; i < wanted; i++) {
 		struct guardmaps_error *error =
-			read_process(&read, parse_pid(command->arguments[i]),
-				     &maps[count]);
+			read_process(&read, pids[i], &maps[count]);
 		if (error) {
 			report_outcome(error, &outcome);
 			continue;
@@ -61,6 +59,7 @@ static enum exit_status run_list(const struct command *command)
 		guardmaps_map_destroy(maps[i]);
 	}
 	free(maps);
+	free(pids);
 	return outcome_exit_status(&outcome);
 }
 

@@ -276,29 +276,28 @@ static void print_stacks(const struct command *command,
 static enum exit_status run_stacks(const struct command *command)
 {
 	size_t wanted = command->argument_count, read = 0;
+	pid_t *pids = parse_pids(command->arguments, wanted);
 	struct guardmaps_threads **threads =
 		allocate(NULL, wanted, sizeof(*threads));
 	struct outcome outcome = {};
 	struct stacks stacks = {};
 
-	for (size_t i = 0; i < wanted; i++)
-		parse_pid(command->arguments[i]);
 	for (size_t i = 0; i < wanted; i++) {
-		pid_t pid = parse_pid(command->arguments[i]);
 		struct guardmaps_error *error =
-			read_threads(command, pid, &threads[read]);
+			read_threads(command, pids[i], &threads[read]);
 		if (error) {
 			report_outcome(error, &outcome);
 			continue;
 		}
 		outcome.done++;
-		add_rows(&stacks, pid, threads[read++]);
+		add_rows(&stacks, pids[i], threads[read++]);
 	}
 	if (outcome.done > 0)
 		print_stacks(command, &stacks);
 	for (size_t i = 0; i < read; i++)
 		guardmaps_threads_destroy(threads[i]);
 	free(threads);
+	free(pids);
 	free(stacks.rows);
 	return outcome_exit_status(&outcome);
 }

@@ -119,6 +119,18 @@ verbs="list all maps stacks explain save show diff install check"
 	done
 }
 
+@test "--help names every source that is known" {
+	local help known
+	help=$(guardmaps --help | grep -- --source)
+	try guardmaps --source nope 1
+	known=${stderr#*(known: }
+	known=${known%)*}
+	[[ $known == *auto* ]]
+	for source in ${known//,/}; do
+		[[ $help == *" $source"* ]]
+	done
+}
+
 @test "--markers goes with the source markers only" {
 	for source in guards scan pagemap; do
 		refuses "--markers cannot be used with --source $source" \
