@@ -60,7 +60,7 @@ static void other_page_size(void)
 
 	tracee_begin(&tracee, build_pieces, 0, NULL);
 	tracee.wanted->page_size *= 2;
-	is_refused(&tracee, "pages of",
+	is_refused(&tracee, "page sizes of",
 		   "the guard map of a machine with other pages");
 	tracee_end(&tracee);
 }
