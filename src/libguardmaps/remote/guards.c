@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "cleanup.h"
 #include "error.h"
 #include "guard_map.h"
 #include "guards.h"
@@ -139,143 +137,6 @@ struct guardmaps_error *guards_take(struct remote_task *task,
 	return NULL;
 }
 
-/* ---- Gaps ------------------------------------------------------------- */
-
-static struct guardmaps_error *refuse(const struct guardmaps_map *now,
-				      const struct guardmaps_difference *range,
-				      const char *why)
-{
-	return error_create(GUARDMAPS_ERROR_INVALID,
-			    "%d (%s): cannot install guards in 0x%" PRIx64 "-0x%" PRIx64 ": %s",
-			    now->pid, now->process_name, range->start,
-			    range->end, why);
-}
-
-struct gap_list {
-	struct guard_gap *gaps;
-	size_t count, capacity;
-};
-
-static bool add_gap(struct gap_list *list, uint64_t start, uint64_t end,
-		    uint32_t mapping, uint32_t permissions)
-{
-	struct guard_gap gap = { start, end, mapping, permissions };
-
-	return array_append(list->gaps, list->count, list->capacity, gap);
-}
-
-static uint32_t access_of(uint32_t permissions)
-{
-	return permissions & ALL_ACCESS;
-}
-
-/*
- * Whether permissions were removed, with or without a guard in the page. criu
- * makes such pages readable for a while to dump them, and may be killed then.
- */
-static bool is_protected(const struct guardmaps_mapping *mapping,
-			 uint32_t permissions, bool exactly)
-{
-	uint32_t access = access_of(mapping->permissions);
-
-	return access != access_of(permissions) && (exactly || !access);
-}
-
-/* A range may span several mappings, each of which must be able to hold guards. */
-static struct guardmaps_error *
-add_missing(const struct guardmaps_map *now,
-	    const struct guardmaps_difference *range, uint32_t permissions,
-	    bool exactly, struct gap_list *ret)
-{
-	uint64_t address = range->start;
-
-	while (address < range->end) {
-		uint32_t i = guardmaps_map_find_mapping(now, address);
-		if (i == GUARDMAPS_NONE)
-			return refuse(now, range, "it is not mapped");
-		const struct guardmaps_mapping *mapping = &now->mappings[i];
-		if (mapping->flags & MAPPING_TAKES_NO_GUARDS)
-			return refuse(now, range,
-				      "mappings of this kind cannot hold guard regions");
-		uint64_t end =
-			mapping->end < range->end ? mapping->end : range->end;
-		/* Protected pages are added by add_protected(). */
-		if (!is_protected(mapping, permissions, exactly) &&
-		    !add_gap(ret, address, end, i, mapping->permissions))
-			return &error_no_memory;
-		address = end;
-	}
-	return NULL;
-}
-
-static struct guardmaps_error *add_all_missing(const struct guardmaps_map *wanted,
-					       const struct guardmaps_map *now,
-					       bool exactly, struct gap_list *ret)
-{
-	_cleanup_free_ struct guardmaps_difference *differences = NULL;
-	size_t count = 0;
-
-	struct guardmaps_error *error =
-		guardmaps_diff(wanted, now, &differences, &count);
-	for (size_t i = 0; i < count && !error; i++) {
-		if (differences[i].change != GUARDMAPS_MISSING)
-			continue;
-		uint32_t mapping = wanted->regions[differences[i].region].mapping;
-		error = add_missing(now, &differences[i],
-				    wanted->mappings[mapping].permissions,
-				    exactly, ret);
-	}
-	return error;
-}
-
-static bool add_protected(const struct guardmaps_map *wanted, size_t region,
-			  const struct guardmaps_map *now, bool exactly,
-			  struct gap_list *ret)
-{
-	const struct guardmaps_region *guard = &wanted->regions[region];
-	uint32_t permissions = wanted->mappings[guard->mapping].permissions;
-	uint32_t i = guard_map_mapping_at_or_below(now, guard->start);
-
-	for (i = i == GUARDMAPS_NONE ? 0 : i;
-	     i < now->mapping_count && now->mappings[i].start < guard->end;
-	     i++) {
-		const struct guardmaps_mapping *mapping = &now->mappings[i];
-		uint64_t start = mapping->start > guard->start ? mapping->start
-							       : guard->start;
-		uint64_t end = mapping->end < guard->end ? mapping->end
-							 : guard->end;
-		if (start < end && is_protected(mapping, permissions, exactly) &&
-		    !add_gap(ret, start, end, i, permissions))
-			return false;
-	}
-	return true;
-}
-
-static int compare_gaps(const void *a, const void *b)
-{
-	const struct guard_gap *first = a, *second = b;
-
-	return (first->start > second->start) - (first->start < second->start);
-}
-
-struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
-					 const struct guardmaps_map *now,
-					 bool exactly, struct guard_gap **ret,
-					 size_t *ret_count)
-{
-	struct gap_list list = {};
-
-	struct guardmaps_error *error = add_all_missing(wanted, now, exactly, &list);
-	for (size_t i = 0; i < wanted->region_count && !error; i++)
-		if (!add_protected(wanted, i, now, exactly, &list))
-			error = &error_no_memory;
-	if (list.count > 0)
-		qsort(list.gaps, list.count, sizeof(*list.gaps), compare_gaps);
-	*ret = list.gaps;
-	*ret_count = list.count;
-	return error;
-}
-
 /* ---- Installing ------------------------------------------------------- */
 
 struct batch {
@@ -407,8 +268,8 @@ static struct guardmaps_error *unprotect(struct remote_task *task,
 	struct guardmaps_error *error = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		if (access_of(now->mappings[gaps[i].mapping].permissions) !=
-		    access_of(gaps[i].permissions))
+		if ((now->mappings[gaps[i].mapping].permissions ^
+		     gaps[i].permissions) & ALL_ACCESS)
 			error = error_first(error,
 					    protect(task, gaps[i].start,
 						    gaps[i].end,
