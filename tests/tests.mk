@@ -17,6 +17,7 @@ library_tests := $(patsubst tests/library/%.c,$(B)/tests/library/%, \
 criu_programs := $(patsubst tests/criu/programs/%.c,$(B)/tests/criu/%, \
 	$(filter-out tests/criu/programs/greedy.c, \
 	$(wildcard tests/criu/programs/*.c)))
+criu_subject := $(wildcard tests/criu/programs/subject/*.[ch])
 test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
 	$(wildcard tests/programs/*.c))
 bench_support := $(wildcard bench/support/*.[ch])
@@ -33,7 +34,7 @@ layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
 	builder layout layout_threads target)
 
 tests: $(library_tests) $(test_programs) $(criu_programs) \
-	$(B)/tests/criu/greedy.so $(B)/demo/threads
+	$(B)/tests/criu/subject $(B)/tests/criu/greedy.so $(B)/demo/threads
 
 $(B)/obj/tests/support/%.o: tests/support/%.c Makefile tests/tests.mk
 	@mkdir -p $(@D)
@@ -67,6 +68,11 @@ $(criu_programs): $(B)/tests/criu/%: tests/criu/programs/%.c $(test_headers) \
 		tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(plain_flags) $(LDFLAGS) -o $@ $< -lpthread
+
+$(B)/tests/criu/subject: $(criu_subject) $(test_headers) tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(plain_flags) $(LDFLAGS) -o $@ \
+		$(filter %.c,$(criu_subject)) -lpthread
 
 # Another plugin of criu's, that wants all tasks for itself.
 $(B)/tests/criu/greedy.so: tests/criu/programs/greedy.c tests/tests.mk

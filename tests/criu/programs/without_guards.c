@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * without_guards COMMAND...: runs a command as on a kernel without guard markers
- * (before 6.13): madvise() and process_madvise() do not know them. So it is for
- * all that the command starts, as long as it lives.
+ * (before 6.13): madvise() and process_madvise() do not support them. This also
+ * applies to everything that the command starts.
  */
 #include <err.h>
 #include <errno.h>
@@ -13,12 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "kernel_abi.h"
 
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
-/* Jump so many instructions if equal, go on if not. */
+/* Skip a number of instructions if equal. */
 #define IF_EQUAL(value, jump) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (jump), 0)
 #define END(action) BPF_STMT(BPF_RET | BPF_K, (action))
 
@@ -41,7 +40,7 @@ static struct sock_filter code[] = {
 
 int main(int argc, char **argv)
 {
-	struct sock_fprog program = { ARRAY_SIZE(code), code };
+	struct sock_fprog program = { LENGTH(code), code };
 
 	if (argc < 2)
 		errx(2, "Usage: %s COMMAND...", argv[0]);
