@@ -3,7 +3,8 @@
 #
 # What programs that were linked with the library rely on is as recorded in
 # tests/abi: the exported functions, the layout of the public structures and the
-# values of the enumerators.
+# values of the enumerators. libguardmaps(3) names each function, source and
+# error.
 #
 # Prints TAP. With --record, what is there now is recorded instead.
 #
@@ -74,3 +75,9 @@ same() {
 
 same functions 'the library exports the recorded functions and no others'
 same types 'structures and enumerators of guardmaps.h are as recorded'
+
+for name in $(sed 's/^function \(.*\)@@.*/\1/' "$scratch/functions") \
+	$(grep -oE '^GUARDMAPS_(ERROR|SOURCE)_[A-Z_]+' "$scratch/types"); do
+	grep -qw "$name" man/libguardmaps.3.scd || echo "# $name"
+done | grep . && printf 'not '
+echo 'ok - libguardmaps(3) names each function, source and error'
