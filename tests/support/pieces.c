@@ -128,7 +128,7 @@ static char *page_fault(const struct guardmaps_map *now, uint64_t address,
 	return NULL;
 }
 
-bool is_guard_page(size_t page)
+static bool is_guard_page(size_t page)
 {
 	return page == 2 || page == 6 || page == 7;
 }

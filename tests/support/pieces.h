@@ -38,8 +38,6 @@ void build_piece(struct subject *subject, struct layout *layout,
 		 enum piece piece);
 void build_pieces(struct subject *subject, struct layout *layout);
 
-bool is_guard_page(size_t page);
-
 /** What is wrong with a piece whose guards are out, or are not. */
 char *piece_fault(const struct tracee *tracee, const struct guardmaps_map *now,
 		  enum piece piece, bool is_out, bool is_protected);

@@ -90,17 +90,6 @@ void recorded_write(const struct recorded *tree, const char *file,
 	free(path);
 }
 
-void recorded_copy(const struct recorded *tree, pid_t from, const char *file)
-{
-	char *path = format_string("/proc/%d/%s", from, file);
-	size_t size;
-	char *text = read_file(path, &size);
-
-	recorded_write(tree, file, text);
-	free(text);
-	free(path);
-}
-
 void recorded_remove(const struct recorded *tree, const char *file)
 {
 	char *path = format_string("%s/%s", tree->directory, file);

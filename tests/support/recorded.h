@@ -44,9 +44,6 @@ void recorded_destroy(struct recorded *tree);
 void recorded_write(const struct recorded *tree, const char *file,
 		    const char *text);
 
-/** Copy a file of a live process into the tree. */
-void recorded_copy(const struct recorded *tree, pid_t from, const char *file);
-
 /** Remove a file of the process. */
 void recorded_remove(const struct recorded *tree, const char *file);
 
