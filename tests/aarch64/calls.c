@@ -10,34 +10,26 @@
  */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
 #include "child.h"
+#include "hold.h"
+#include "layout.h"
 #include "needs.h"
 #include "pid.h"
 #include "remote.h"
-#include "seize.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#include "subject.h"
+#include "waits.h"
 
 /* Newer than some headers. */
 enum {
@@ -51,37 +43,7 @@ enum {
 	BRANCH_TYPE_CALL = 2 << 10,
 };
 
-enum {
-	SLEEP_SECONDS = 2,
-	PATIENCE_SECONDS = 20,
-	MAXIMUM_SET = 300000,
-};
-
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
-static void let_time_pass(double seconds)
-{
-	usleep(seconds * 1e6);
-}
-
-/* ---- What subjects do --------------------------------------------------- */
-
-/* What a test and its subject share. */
-struct subject {
-	void (*act)(struct subject *subject);
-	volatile uint64_t count;
-	volatile int result, error, handled, never;
-	volatile double elapsed;
-	int ends[2];
-};
-
-static struct subject *self;
+enum { SLEEP_SECONDS = 2, MAXIMUM_SET = 300000 };
 
 static void count_signal(int number)
 {
@@ -89,18 +51,14 @@ static void count_signal(int number)
 	self->handled++;
 }
 
-static void run_subject(int line, void *argument)
+static void handle_signals(struct subject *subject, struct layout *layout)
 {
 	/* Without SA_RESTART. */
 	struct sigaction action = { .sa_handler = count_signal };
 
-	self = argument;
+	(void)subject;
+	(void)layout;
 	sigaction(SIGUSR1, &action, NULL);
-	tell(line);
-	self->act(self);
-	tell(line);
-	for (;;)
-		pause();
 }
 
 /* All registers hold something, and none but x1 ever changes. */
@@ -166,54 +124,6 @@ static void hold_matrix(struct subject *subject)
 		: : "r"(count) : "memory");
 }
 
-static void note(struct subject *subject, double start, int result)
-{
-	subject->error = errno;
-	subject->result = result;
-	subject->elapsed = now_seconds() - start;
-}
-
-static const struct timespec sleep_time = { SLEEP_SECONDS, 0 };
-
-static void do_nanosleep(struct subject *subject)
-{
-	double start = now_seconds();
-
-	note(subject, start, syscall(SYS_nanosleep, &sleep_time, NULL));
-}
-
-static void do_clock_nanosleep(struct subject *subject)
-{
-	double start = now_seconds();
-
-	note(subject, start, syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0,
-				     &sleep_time, NULL));
-}
-
-static void do_ppoll(struct subject *subject)
-{
-	struct timespec timeout = sleep_time;
-	double start = now_seconds();
-
-	note(subject, start, syscall(SYS_ppoll, NULL, 0, &timeout, NULL, 0));
-}
-
-static void do_futex(struct subject *subject)
-{
-	double start = now_seconds();
-
-	note(subject, start, syscall(SYS_futex, &subject->never, FUTEX_WAIT, 0,
-				     &sleep_time, NULL, 0));
-}
-
-static void do_read(struct subject *subject)
-{
-	double start = now_seconds();
-	char byte;
-
-	note(subject, start, syscall(SYS_read, subject->ends[0], &byte, 1));
-}
-
 static void do_sigsuspend(struct subject *subject)
 {
 	double start = now_seconds();
@@ -223,45 +133,26 @@ static void do_sigsuspend(struct subject *subject)
 	sigaddset(&mask, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	sigemptyset(&mask);
-	note(subject, start, sigsuspend(&mask));
+	note_result(subject, start, sigsuspend(&mask));
 }
-
-/* ---- Trials ------------------------------------------------------------- */
 
 /* A subject, and what stops it. */
 struct trial {
 	struct subject *subject;
 	struct child child;
 	struct remote_journal *journal;
-	struct guardmaps_process *process;
-	struct guardmaps_map *map;
-	struct seized_process *seized;
+	struct hold hold;
 };
-
-static void hold(struct trial *trial)
-{
-	check_setup(!guardmaps_process_open(trial->child.pid, NULL,
-					    &trial->process));
-	check_setup(!seize(trial->process, &trial->seized));
-	check_setup(!guardmaps_map_read(trial->process, GUARDMAPS_SOURCE_AUTO,
-					&trial->map));
-}
-
-static void let_go(struct trial *trial)
-{
-	release(trial->seized);
-	guardmaps_map_destroy(trial->map);
-	guardmaps_process_close(trial->process);
-}
 
 static void trial_begin(struct trial *trial, void (*act)(struct subject *),
 			bool with_journal)
 {
-	*trial = (struct trial){ .subject = shared_memory(4096) };
+	*trial = (struct trial){ .subject = subject_create() };
+	trial->subject->build = handle_signals;
 	trial->subject->act = act;
 	trial->journal = with_journal ? remote_journal_create() : NULL;
-	check_setup(pipe2(trial->subject->ends, O_CLOEXEC) == 0);
-	child_start(&trial->child, run_subject, trial->subject);
+	subject_start(trial->subject, &trial->child);
+	tell(trial->child.line);
 	await(trial->child.line);
 }
 
@@ -269,18 +160,15 @@ static void trial_end(struct trial *trial)
 {
 	child_stop(&trial->child);
 	remote_journal_destroy(trial->journal);
-	close(trial->subject->ends[0]);
-	close(trial->subject->ends[1]);
-	munmap(trial->subject, 4096);
+	subject_destroy(trial->subject);
 }
 
-static bool tells_in_time(const struct child *child, double seconds)
+/* Before any timeout. */
+static bool ends_soon(const struct child *child)
 {
 	struct pollfd line = { .fd = child->line, .events = POLLIN };
-	char byte;
 
-	return poll(&line, 1, seconds * 1000) == 1 &&
-	       recv(child->line, &byte, 1, 0) == 1;
+	return poll(&line, 1, 1000) == 1 && tells_in_time(child);
 }
 
 /* Have it make system calls. @signal: one that comes meanwhile, or 0. */
@@ -290,9 +178,7 @@ static void make_calls(struct trial *trial, int signal, const char *what)
 	struct remote_task *task;
 	int64_t result = 0;
 
-	if (!check_success(remote_begin(trial->process, trial->map,
-					trial->child.pid, trial->journal,
-					&task),
+	if (!check_success(take_over(&trial->hold, trial->journal, &task),
 			   "%s: it can be taken over", what))
 		return;
 	for (int i = 0; i < 3; i++) {
@@ -307,8 +193,6 @@ static void make_calls(struct trial *trial, int signal, const char *what)
 		     what);
 	check_success(remote_end(task), "%s: it can be given back", what);
 }
-
-/* ---- Registers ---------------------------------------------------------- */
 
 static const struct register_set {
 	const char *name;
@@ -392,7 +276,7 @@ static void registers_are_kept(void (*act)(struct subject *),
 
 	trial_begin(&trial, act, with_journal);
 	check_setup(number_changes(&trial.subject->count));
-	hold(&trial);
+	check_setup(!hold_begin(&trial.hold, trial.child.pid));
 	if (is_branching)
 		set_branch_type(trial.child.pid);
 	registers_read(trial.child.pid, &before);
@@ -401,7 +285,7 @@ static void registers_are_kept(void (*act)(struct subject *),
 	registers_are_same(&before, &after, what);
 	registers_free(&after);
 	registers_free(&before);
-	let_go(&trial);
+	hold_end(&trial.hold);
 	check(number_changes(&trial.subject->count), "%s: it goes on", what);
 	trial_end(&trial);
 	free(what);
@@ -430,8 +314,6 @@ static void registers(void)
 	}
 }
 
-/* ---- Interrupted calls -------------------------------------------------- */
-
 static const struct wait {
 	const char *name;
 	long number;
@@ -439,11 +321,11 @@ static const struct wait {
 	/* It ends with a timeout, or only by a signal. */
 	bool is_timed;
 } waits[] = {
-	{ "nanosleep()", SYS_nanosleep, do_nanosleep, true },
-	{ "clock_nanosleep()", SYS_clock_nanosleep, do_clock_nanosleep, true },
-	{ "ppoll()", SYS_ppoll, do_ppoll, true },
-	{ "futex()", SYS_futex, do_futex, true },
-	{ "read()", SYS_read, do_read, false },
+	{ "nanosleep()", SYS_nanosleep, wait_in_nanosleep, true },
+	{ "clock_nanosleep()", SYS_clock_nanosleep, wait_in_clock_nanosleep, true },
+	{ "ppoll()", SYS_ppoll, wait_in_ppoll, true },
+	{ "futex()", SYS_futex, wait_in_futex, true },
+	{ "read()", SYS_read, wait_in_read, false },
 	{ "sigsuspend()", SYS_rt_sigsuspend, do_sigsuspend, false },
 };
 
@@ -459,20 +341,22 @@ static void wait_lasts_no_longer(const struct wait *wait, enum manner manner)
 {
 	char *what = format_string("%s, %s", wait->name, manner_names[manner]);
 	struct trial trial;
+	double seconds;
 
 	trial_begin(&trial, wait->act, manner == WITH_JOURNAL);
 	check_setup(pid_sleeps_in(trial.child.pid, wait->number));
-	let_time_pass(SLEEP_SECONDS * 0.7);
-	hold(&trial);
+	usleep(SLEEP_SECONDS * 0.7 * 1e6);
+	check_setup(!hold_begin(&trial.hold, trial.child.pid));
 	if (manner != ONLY_HELD)
 		make_calls(&trial, 0, what);
-	let_go(&trial);
-	check(tells_in_time(&trial.child, PATIENCE_SECONDS), "%s: it ends",
+	hold_end(&trial.hold);
+	check(tells_in_time(&trial.child), "%s: it ends",
 	      what);
-	if (!check(trial.subject->elapsed < SLEEP_SECONDS * 1.5 &&
-		   trial.subject->elapsed >= SLEEP_SECONDS,
+	seconds = trial.subject->elapsed / 1e6;
+	if (!check(seconds < SLEEP_SECONDS * 1.5 &&
+		   seconds >= SLEEP_SECONDS,
 		   "%s: it lasts as long as it was asked for", what))
-		check_note("%.2f s", trial.subject->elapsed);
+		check_note("%.2f s", seconds);
 	check(trial.subject->result == 0 || trial.subject->error == ETIMEDOUT,
 	      "%s: it ends as it should", what);
 	trial_end(&trial);
@@ -488,13 +372,13 @@ static void signal_ends_wait(const struct wait *wait, enum manner manner)
 
 	trial_begin(&trial, wait->act, manner == WITH_JOURNAL);
 	check_setup(pid_sleeps_in(trial.child.pid, wait->number));
-	hold(&trial);
+	check_setup(!hold_begin(&trial.hold, trial.child.pid));
 	if (manner == ONLY_HELD)
 		kill(trial.child.pid, SIGUSR1);
 	else
 		make_calls(&trial, SIGUSR1, what);
-	let_go(&trial);
-	check(tells_in_time(&trial.child, 1.0), "%s: it ends", what);
+	hold_end(&trial.hold);
+	check(ends_soon(&trial.child), "%s: it ends", what);
 	check_number(trial.subject->handled, 1, "%s: the signal is handled",
 		     what);
 	if (!check(trial.subject->result == -1 &&
@@ -520,6 +404,7 @@ int main(void)
 	check_begin();
 	if (source_missing(GUARDMAPS_SOURCE_AUTO))
 		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	wait_time.tv_sec = SLEEP_SECONDS;
 	registers();
 	interrupted_calls();
 	return check_finish();

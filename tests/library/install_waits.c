@@ -3,7 +3,6 @@
  * Installing into a process that sleeps in a system call: the call goes on
  * undisturbed.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -19,33 +18,9 @@
 #include "pid.h"
 #include "subject.h"
 #include "trial.h"
+#include "waits.h"
 
 #define SLEEP_SECONDS 1.0
-
-static const struct timespec sleep_time = { 1, 0 };
-
-static void note_result(struct subject *subject, double start, int result)
-{
-	subject->error = result < 0 ? errno : 0;
-	subject->result = result;
-	subject->elapsed = (now_seconds() - start) * 1e6;
-}
-
-static void do_nanosleep(struct subject *subject)
-{
-	double start = now_seconds();
-
-	note_result(subject, start, syscall(SYS_nanosleep, &sleep_time, NULL));
-}
-
-static void do_clock_nanosleep(struct subject *subject)
-{
-	double start = now_seconds();
-
-	note_result(subject, start, syscall(SYS_clock_nanosleep,
-					    CLOCK_MONOTONIC, 0, &sleep_time,
-					    NULL));
-}
 
 static void do_sleep_until(struct subject *subject)
 {
@@ -69,19 +44,6 @@ static void do_poll(struct subject *subject)
 }
 #endif
 
-static void do_ppoll(struct subject *subject)
-{
-	struct pollfd end = { .fd = subject->ends[0], .events = POLLIN };
-	struct timespec timeout = sleep_time;
-	double start = now_seconds();
-	sigset_t mask;
-
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGUSR2);
-	note_result(subject, start, syscall(SYS_ppoll, &end, 1, &timeout,
-					    &mask, 8));
-}
-
 #ifdef SYS_select
 static void do_select(struct subject *subject)
 {
@@ -93,32 +55,12 @@ static void do_select(struct subject *subject)
 }
 #endif
 
-static void do_futex_timeout(struct subject *subject)
-{
-	double start = now_seconds();
-	int result = syscall(SYS_futex, &subject->go, FUTEX_WAIT, 0,
-			     &sleep_time, NULL, 0);
-
-	note_result(subject, start, result);
-	if (result < 0 && subject->error == ETIMEDOUT)
-		subject->result = 0;
-}
-
 static void do_futex(struct subject *subject)
 {
 	double start = now_seconds();
 
 	note_result(subject, start, syscall(SYS_futex, &subject->go, FUTEX_WAIT,
 					    0, NULL, NULL, 0));
-}
-
-static void do_read(struct subject *subject)
-{
-	double start = now_seconds();
-	char bytes[4];
-	int result = syscall(SYS_read, subject->ends[0], bytes, sizeof(bytes));
-
-	note_result(subject, start, result == 4 ? 0 : -1);
 }
 
 static void ignore_signal(int number)
@@ -170,21 +112,21 @@ static const struct wait {
 	void (*act)(struct subject *subject);
 	void (*wake)(struct trial *trial);
 } waits[] = {
-	{ "nanosleep()", SYS_nanosleep, do_nanosleep, wake_nothing },
-	{ "clock_nanosleep()", SYS_clock_nanosleep, do_clock_nanosleep,
+	{ "nanosleep()", SYS_nanosleep, wait_in_nanosleep, wake_nothing },
+	{ "clock_nanosleep()", SYS_clock_nanosleep, wait_in_clock_nanosleep,
 	  wake_nothing },
 	{ "clock_nanosleep(TIMER_ABSTIME)", SYS_clock_nanosleep, do_sleep_until,
 	  wake_nothing },
 #ifdef SYS_poll
 	{ "poll() with a timeout", SYS_poll, do_poll, wake_nothing },
 #endif
-	{ "ppoll() with a mask", SYS_ppoll, do_ppoll, wake_nothing },
+	{ "ppoll() with a mask", SYS_ppoll, wait_in_ppoll, wake_nothing },
 #ifdef SYS_select
 	{ "select() with a timeout", SYS_select, do_select, wake_nothing },
 #endif
-	{ "futex() with a timeout", SYS_futex, do_futex_timeout, wake_nothing },
+	{ "futex() with a timeout", SYS_futex, wait_in_futex, wake_nothing },
 	{ "futex()", SYS_futex, do_futex, wake_futex },
-	{ "read()", SYS_read, do_read, wake_reader },
+	{ "read()", SYS_read, wait_in_read, wake_reader },
 	{ "sigsuspend()", SYS_rt_sigsuspend, do_sigsuspend, wake_by_signal },
 };
 

@@ -7,8 +7,9 @@
 
 #include "guardmaps.h"
 
-#include "actor.h"
 #include "remote.h"
+
+struct actor;
 
 struct hold {
 	struct guardmaps_process *process;

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What subjects do that sleep in one system call: once, for @wait_time where
+ * there is a timeout.
+ *
+ * They note the time that it took in @elapsed, and in @result that it ended as
+ * it should: 0, or else -1 and what errno was in @error.
+ */
+#ifndef GUARDMAPS_TEST_WAITS_H
+#define GUARDMAPS_TEST_WAITS_H
+
+#include <time.h>
+
+#include "subject.h"
+
+/** One second. */
+extern struct timespec wait_time;
+
+/** Note how a system call ended that began at @start, in now_seconds(). */
+void note_result(struct subject *subject, double start, int result);
+
+void wait_in_nanosleep(struct subject *subject);
+void wait_in_clock_nanosleep(struct subject *subject);
+void wait_in_ppoll(struct subject *subject);
+void wait_in_futex(struct subject *subject);
+
+/** For four bytes in the pipe. */
+void wait_in_read(struct subject *subject);
+
+#endif /* GUARDMAPS_TEST_WAITS_H */
