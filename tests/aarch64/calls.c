@@ -402,8 +402,7 @@ static void interrupted_calls(void)
 int main(void)
 {
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	wait_time.tv_sec = SLEEP_SECONDS;
 	registers();
 	interrupted_calls();

@@ -351,8 +351,7 @@ static void live_change(void)
 int main(void)
 {
 	check_begin();
-	if (sysconf(_SC_PAGESIZE) != 4096)
-		check_skip_all("the recorded trees have pages of 4 KiB");
+	needs_small_pages();
 	equal_maps();
 	whole_regions();
 	parts_of_regions();

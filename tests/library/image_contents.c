@@ -2,6 +2,7 @@
 /*
  * Images with a right checksum, but with wrong mappings, regions or owners.
  */
+
 #include "basics.h"
 #include "check.h"
 #include "images.h"

@@ -2,6 +2,7 @@
 /*
  * Images that are made by hand and are right.
  */
+
 #include "basics.h"
 #include "check.h"
 #include "guard_maps.h"

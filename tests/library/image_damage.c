@@ -127,8 +127,7 @@ static void damaged_files(void)
 int main(void)
 {
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	damaged_files();
 	return check_finish();
 }

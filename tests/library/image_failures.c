@@ -203,8 +203,7 @@ int main(void)
 {
 	check_begin();
 	unreadable_files();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	failing_writes();
 	return check_finish();
 }

@@ -16,6 +16,7 @@
 #include "guard_maps.h"
 #include "kernel_abi.h"
 #include "layout.h"
+#include "needs.h"
 #include "subject.h"
 #include "target.h"
 #include "trial.h"
@@ -132,7 +133,7 @@ static void no_guards_is_nothing_to_do(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	counted_guards(1);
 	counted_guards(3);
 	counted_guards(5000);

@@ -118,7 +118,7 @@ static void dispatching_process(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	filtered_process();
 	dispatching_process();
 	return check_finish();

@@ -167,7 +167,7 @@ static void locked_mappings(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	locked_mappings();
 	return check_finish();
 }

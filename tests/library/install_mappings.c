@@ -10,6 +10,7 @@
 #include "basics.h"
 #include "check.h"
 #include "layout.h"
+#include "needs.h"
 #include "subject.h"
 #include "trial.h"
 
@@ -99,7 +100,7 @@ static void kinds_of_mappings(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	kinds_of_mappings();
 	return check_finish();
 }

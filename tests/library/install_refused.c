@@ -266,7 +266,7 @@ static void no_memory_is_refused(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	if (sysconf(_SC_PAGESIZE) == 4096)
 		no_memory_is_refused();
 	other_program_is_refused();

@@ -4,9 +4,12 @@
  * and it stays in its restartable sequence.
  */
 
+
+
 #include "basics.h"
 #include "check.h"
 #include "child.h"
+#include "needs.h"
 #include "sequence.h"
 #include "subject.h"
 #include "trial.h"
@@ -140,7 +143,7 @@ static void sequence_is_kept(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	registers_are_kept();
 	sequence_is_kept();
 	return check_finish();

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "needs.h"
 #include "pid.h"
 #include "subject.h"
 #include "trial.h"
@@ -155,7 +156,7 @@ static void signals_come_meanwhile(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	pending_signals_stay();
 	traps_are_kept();
 	signals_come_meanwhile();

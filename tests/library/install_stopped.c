@@ -9,6 +9,7 @@
 #include "basics.h"
 #include "check.h"
 #include "child.h"
+#include "needs.h"
 #include "pid.h"
 #include "subject.h"
 #include "trial.h"
@@ -97,7 +98,7 @@ static void stop_that_comes_meanwhile(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	stopped_stays_stopped();
 	stop_that_comes_meanwhile();
 	return check_finish();

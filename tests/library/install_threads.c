@@ -9,6 +9,7 @@
 #include "check.h"
 #include "child.h"
 #include "guard_maps.h"
+#include "needs.h"
 #include "pid.h"
 #include "subject.h"
 #include "trial.h"
@@ -137,7 +138,7 @@ static void first_thread_has_ended(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	first_thread_has_ended();
 	threads_come_and_go();
 	return check_finish();

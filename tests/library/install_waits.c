@@ -15,6 +15,7 @@
 #include "basics.h"
 #include "check.h"
 #include "child.h"
+#include "needs.h"
 #include "pid.h"
 #include "subject.h"
 #include "trial.h"
@@ -165,7 +166,7 @@ static void waits_go_on(void)
 int main(void)
 {
 	check_begin();
-	trial_check_needs();
+	needs_vdso();
 	waits_go_on();
 	return check_finish();
 }

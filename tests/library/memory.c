@@ -137,8 +137,7 @@ static void kernel_thread_never_had_memory(void)
 int main(void)
 {
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	replaced_memory(true);
 	replaced_memory(false);
 	memory_of_ended_thread();

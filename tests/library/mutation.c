@@ -252,8 +252,7 @@ static void hammer_all(void)
 int main(void)
 {
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	hammer_all();
 	return check_finish();
 }

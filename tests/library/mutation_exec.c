@@ -120,8 +120,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], turn_argument) == 0)
 		take_turn(strtoul(argv[2], NULL, 10));
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	one_program_at_a_time(true);
 	one_program_at_a_time(false);
 	return check_finish();

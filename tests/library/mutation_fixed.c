@@ -188,8 +188,7 @@ static void fixed_guards(void)
 int main(void)
 {
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	fixed_guards();
 	return check_finish();
 }

@@ -79,8 +79,7 @@ static void relay(void)
 int main(void)
 {
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	relay();
 	return check_finish();
 }

@@ -8,6 +8,7 @@
 
 #include "basics.h"
 #include "check.h"
+#include "needs.h"
 #include "recorded.h"
 
 static void fields_are_kept(void)
@@ -211,8 +212,7 @@ static void neighbours_are_not_found(void)
 int main(void)
 {
 	check_begin();
-	if (page_size() != 4096)
-		check_skip_all("the recorded trees have pages of 4 KiB");
+	needs_small_pages();
 	fields_are_kept();
 	lines_alike_are_told_apart();
 	executable_is_told();

@@ -7,6 +7,7 @@
 
 #include "basics.h"
 #include "check.h"
+#include "needs.h"
 #include "recorded.h"
 
 static void endless_line_is_refused(void)
@@ -106,8 +107,7 @@ static void broken_lines_are_refused(void)
 int main(void)
 {
 	check_begin();
-	if (page_size() != 4096)
-		check_skip_all("the recorded trees have pages of 4 KiB");
+	needs_small_pages();
 	endless_line_is_refused();
 	broken_lines_are_refused();
 	return check_finish();

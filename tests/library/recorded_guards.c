@@ -3,8 +3,11 @@
  * Guards in recorded trees. Some do not fit the mappings: a process may change
  * between the two files.
  */
+
+
 #include "basics.h"
 #include "check.h"
+#include "needs.h"
 #include "recorded.h"
 
 static void guards_are_found(void)
@@ -124,8 +127,7 @@ static void without_last_newline(void)
 int main(void)
 {
 	check_begin();
-	if (page_size() != 4096)
-		check_skip_all("the recorded trees have pages of 4 KiB");
+	needs_small_pages();
 	guards_are_found();
 	stray_guards();
 	overlapping_guards();

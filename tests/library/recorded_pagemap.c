@@ -8,6 +8,7 @@
 #include "basics.h"
 #include "check.h"
 #include "guard_maps.h"
+#include "needs.h"
 #include "recorded.h"
 
 static char *marker_runs_fault(const struct guardmaps_map *map,
@@ -172,8 +173,7 @@ static void short_pagemap(enum guardmaps_source source)
 int main(void)
 {
 	check_begin();
-	if (page_size() != 4096)
-		check_skip_all("the recorded trees have pages of 4 KiB");
+	needs_small_pages();
 	pagemap_guards();
 	pagemap_of_other_kernels();
 	pagemap_markers();

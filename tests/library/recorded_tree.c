@@ -8,6 +8,7 @@
 
 #include "basics.h"
 #include "check.h"
+#include "needs.h"
 #include "recorded.h"
 
 static void bare_tree(void)
@@ -97,8 +98,7 @@ static void name_in_stat(const char *name)
 int main(void)
 {
 	check_begin();
-	if (page_size() != 4096)
-		check_skip_all("the recorded trees have pages of 4 KiB");
+	needs_small_pages();
 	bare_tree();
 	missing_maps();
 	live_namesake();

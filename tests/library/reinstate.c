@@ -219,9 +219,7 @@ static void replacing(void)
 int main(void)
 {
 	check_begin();
-	tracee_check_needs();
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
+	needs_vdso();
 	taking_and_reinstating();
 	taking_nothing();
 	many_guards(3, 0, 3, 3);

@@ -118,9 +118,7 @@ static void killed_at_some_time(void)
 int main(void)
 {
 	check_begin();
-	tracee_check_needs();
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
+	needs_vdso();
 	killed_before();
 	killed_at_some_time();
 	return check_finish();

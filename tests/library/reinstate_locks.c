@@ -79,9 +79,7 @@ static void changed_locks(void)
 int main(void)
 {
 	check_begin();
-	tracee_check_needs();
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
+	needs_vdso();
 	changed_locks();
 	return check_finish();
 }

@@ -306,7 +306,7 @@ static void locked_over_limit(void)
 int main(void)
 {
 	check_begin();
-	tracee_check_needs();
+	needs_remote_calls();
 	other_program();
 	other_page_size();
 	locked_over_limit();

@@ -115,27 +115,10 @@ static void survives_deaths(const struct activity *activity)
 	free(what);
 }
 
-static void each_activity(void)
-{
-	for (const struct activity *activity = activities; activity->name;
-	     activity++) {
-		const char *missing = activity_missing(activity);
-
-		if (missing) {
-			check_skip(missing, "%s: it is as it was",
-				   activity->name);
-			continue;
-		}
-		survives_deaths(activity);
-	}
-}
-
 int main(void)
 {
 	check_begin();
-	actor_check_needs();
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
-	each_activity();
+	needs_vdso();
+	each_activity(survives_deaths);
 	return check_finish();
 }

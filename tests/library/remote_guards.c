@@ -160,9 +160,7 @@ static void guards_outlive_tracer(void)
 int main(void)
 {
 	check_begin();
-	actor_check_needs();
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
+	needs_vdso();
 	guards_outlive_tracer();
 	return check_finish();
 }

@@ -168,9 +168,7 @@ static void left_memory_is_unmapped(bool maps_anew)
 int main(void)
 {
 	check_begin();
-	actor_check_needs();
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
+	needs_vdso();
 	memory_is_unmapped();
 	no_memory_is_no_error();
 	left_memory_is_unmapped(false);

@@ -145,7 +145,7 @@ static void refusals(void)
 int main(void)
 {
 	check_begin();
-	actor_check_needs();
+	needs_remote_calls();
 	if (under_valgrind()) {
 		is_refused(&without_vdso, "no vDSO");
 		check_skip("valgrind hides the vDSO from its programs",

@@ -119,9 +119,7 @@ static void stop_that_comes_meanwhile(bool is_continued)
 int main(void)
 {
 	check_begin();
-	actor_check_needs();
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
+	needs_vdso();
 	stop_that_comes_meanwhile(false);
 	stop_that_comes_meanwhile(true);
 	signal_outlives_tracer(SIGSTOP, "a SIGSTOP", stop_fault);

@@ -3,6 +3,8 @@
  * A reused pid: the process that has it now is not mistaken for the one that was
  * opened.
  */
+
+
 #include "changing.h"
 #include "check.h"
 #include "child.h"
@@ -94,8 +96,7 @@ static void reused_pid(void)
 int main(void)
 {
 	check_begin();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	needs_source();
 	reused_pid();
 	return check_finish();
 }

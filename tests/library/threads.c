@@ -244,8 +244,7 @@ out:
 int main(void)
 {
 	check_begin();
-	if (!kernel_has_guards())
-		check_skip_all("this kernel has no guard regions");
+	needs_guards();
 	first_thread_is_told();
 	guarded_threads_are_told(1);
 	guarded_threads_are_told(3);

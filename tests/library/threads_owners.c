@@ -2,6 +2,8 @@
 /*
  * Owners: whose stack a guard region protects.
  */
+
+
 #include "check.h"
 #include "guard_maps.h"
 #include "needs.h"
@@ -87,8 +89,7 @@ static void process_of_a_thread(void)
 int main(void)
 {
 	check_begin();
-	if (!kernel_has_guards())
-		check_skip_all("this kernel has no guard regions");
+	needs_guards();
 	owners_are_found();
 	other_guards_have_no_owner();
 	process_of_a_thread();

@@ -2,8 +2,10 @@
 /*
  * Threads of recorded trees, and whose stacks guards protect there.
  */
-#include "basics.h"
+
+
 #include "check.h"
+#include "needs.h"
 #include "recorded.h"
 #include "view.h"
 
@@ -109,8 +111,7 @@ static void recorded_threads_are_told(void)
 int main(void)
 {
 	check_begin();
-	if (page_size() != 4096)
-		check_skip_all("the recorded tree has pages of 4 KiB");
+	needs_small_pages();
 	recorded_threads_are_told();
 	return check_finish();
 }

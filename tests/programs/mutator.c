@@ -17,12 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "builder.h"
 #include "kernel_abi.h"
-
-enum {
-	EXIT_USAGE = 2,
-	EXIT_SKIP = 77,
-};
 
 /* With these, at most 16 MiB for each arena of 4 KiB pages. */
 #define SLOT_COUNT 64
@@ -34,8 +30,6 @@ enum {
 
 /* Steps between two looks at the clock. */
 #define STEPS 256
-
-#define READ_WRITE (PROT_READ | PROT_WRITE)
 
 /* An address range of our own, in slots that are mapped or not. */
 struct arena {
@@ -55,13 +49,6 @@ struct deadline {
 	long seconds;
 };
 
-static void __attribute__((noreturn)) die(const char *what)
-{
-	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what,
-		strerror(errno));
-	_exit(EXIT_FAILURE);
-}
-
 static long monotonic_seconds(void)
 {
 	struct timespec now;
@@ -73,15 +60,6 @@ static long monotonic_seconds(void)
 static bool reached(struct deadline deadline)
 {
 	return deadline.seconds && monotonic_seconds() >= deadline.seconds;
-}
-
-static void die_with_parent(pid_t parent)
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-		die("cannot ask to die with the parent");
-	/* It may have died before it was asked for. */
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
 }
 
 /* ---- Changing one address range ---------------------------------------- */
@@ -106,7 +84,7 @@ static void arena_init(struct arena *arena, uint64_t seed)
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			     0);
 	if (arena->memory == MAP_FAILED)
-		die("cannot reserve memory");
+		die_errno("cannot reserve memory");
 }
 
 static void arena_deinit(struct arena *arena)
@@ -121,7 +99,7 @@ static void map_slot(struct arena *arena, size_t slot, int protection)
 	if (mmap(arena->memory + slot * size, size, protection,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
 		 0) == MAP_FAILED)
-		die("cannot map memory");
+		die_errno("cannot map memory");
 }
 
 static void unmap_slot(struct arena *arena, size_t slot)
@@ -131,7 +109,7 @@ static void unmap_slot(struct arena *arena, size_t slot)
 	if (arena->stays_reserved)
 		map_slot(arena, slot, PROT_NONE);
 	else if (munmap(arena->memory + slot * size, size) != 0)
-		die("cannot unmap memory");
+		die_errno("cannot unmap memory");
 	arena->mapped[slot] = false;
 }
 
@@ -199,7 +177,7 @@ static pid_t fork_mortal(void)
 	pid_t child = fork();
 
 	if (child < 0)
-		die("cannot fork");
+		die_errno("cannot fork");
 	if (child == 0)
 		die_with_parent(parent);
 	return child;
@@ -211,7 +189,7 @@ static void wait_for_children(size_t *children, size_t most)
 		if (wait(NULL) > 0)
 			(*children)--;
 		else if (errno != EINTR)
-			die("cannot wait for a child");
+			die_errno("cannot wait for a child");
 	}
 }
 
@@ -264,7 +242,7 @@ static void run_exec(struct deadline deadline)
 	snprintf(until, sizeof(until), "%ld", deadline.seconds);
 	execl("/proc/self/exe", program_invocation_short_name, "exec", "until",
 	      until, NULL);
-	die("cannot execute itself");
+	die_errno("cannot execute itself");
 }
 
 static void *run_thread(void *seed)
@@ -290,7 +268,7 @@ static pthread_t start_thread(char *block, size_t page, uint64_t seed)
 	errno = pthread_create(&thread, &attributes, run_thread,
 			       (void *)(uintptr_t)seed);
 	if (errno)
-		die("cannot create a thread");
+		die_errno("cannot create a thread");
 	pthread_attr_destroy(&attributes);
 	return thread;
 }
@@ -308,7 +286,7 @@ static void run_threads(struct deadline deadline)
 				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (stacks == MAP_FAILED)
-			die("cannot map stacks");
+			die_errno("cannot map stacks");
 		for (size_t i = 0; i < THREAD_COUNT; i++) {
 			char *block = stacks + i * STACK_PAGES * page;
 
@@ -382,7 +360,7 @@ static void skip_without_guards(void)
 			   -1, 0);
 
 	if (probe == MAP_FAILED)
-		die("cannot map a page");
+		die_errno("cannot map a page");
 	if (madvise(probe, page, MADV_GUARD_INSTALL) != 0) {
 		fprintf(stderr, "skipped: the kernel has no guard regions\n");
 		exit(EXIT_SKIP);

@@ -13,9 +13,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "builder.h"
 #include "target.h"
-
-enum { EXIT_USAGE = 2 };
 
 struct options {
 	const char *layout;
@@ -113,17 +112,6 @@ static struct options parse_options(int argc, char **argv)
 		fail_usage("more than one layout: ", argv[optind + 1]);
 	options.layout = argv[optind];
 	return options;
-}
-
-static void die_with_parent(pid_t parent)
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-		perror("cannot ask to die with the parent");
-		exit(EXIT_FAILURE);
-	}
-	/* It may have died before it was asked for. */
-	if (getppid() != parent)
-		exit(EXIT_FAILURE);
 }
 
 static struct target *start_copies(const struct options *options)

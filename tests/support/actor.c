@@ -16,7 +16,6 @@
 #include "dispatch.h"
 #include "kernel_abi.h"
 #include "layout.h"
-#include "needs.h"
 #include "pid.h"
 #include "remote.h"
 #include "sequence.h"
@@ -196,7 +195,8 @@ static bool can_ask_for_dispatch(void)
 	return !failed;
 }
 
-const char *activity_missing(const struct activity *activity)
+/* Why an activity cannot be tried here; NULL if it can. */
+static const char *activity_missing(const struct activity *activity)
 {
 	if (activity->act == run_sequence)
 		return sequence_missing();
@@ -287,11 +287,16 @@ void goes_on(struct actor *actor, const char *what)
 		check_note("%s", strerror(actor->subject->error));
 }
 
-void actor_check_needs(void)
+void each_activity(void (*try)(const struct activity *activity))
 {
-#if !defined(__x86_64__) && !defined(__aarch64__)
-	check_skip_all("system calls are run on x86-64 and aarch64 only");
-#endif
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
+	for (const struct activity *activity = activities; activity->name;
+	     activity++) {
+		const char *missing = activity_missing(activity);
+
+		if (missing)
+			check_skip(missing, "%s: it is as it was",
+				   activity->name);
+		else
+			try(activity);
+	}
 }

@@ -48,8 +48,8 @@ struct actor {
 /** All of them, ended by one without a name; the first counts in a loop. */
 extern const struct activity activities[];
 
-/** Why an activity cannot be tried here; NULL if it can. */
-const char *activity_missing(const struct activity *activity);
+/** Try each that can be tried here, and skip the others. */
+void each_activity(void (*try)(const struct activity *activity));
 
 void actor_begin(struct actor *actor, const struct activity *activity);
 void actor_end(struct actor *actor);
@@ -66,8 +66,5 @@ void goes_on(struct actor *actor, const char *what);
  */
 void count_in_loop(struct subject *subject);
 extern const char loop_start[], loop_end[];
-
-/** Ends the program where system calls cannot be run on this machine. */
-void actor_check_needs(void);
 
 #endif /* GUARDMAPS_TEST_ACTOR_H */

@@ -165,6 +165,41 @@ void become_nobody(void)
 	check_setup(prctl(PR_SET_DUMPABLE, 1) == 0);
 }
 
+void needs_guards(void)
+{
+	if (!kernel_has_guards())
+		check_skip_all("this kernel has no guard regions");
+}
+
+void needs_source(void)
+{
+	const char *missing = source_missing(GUARDMAPS_SOURCE_AUTO);
+
+	if (missing)
+		check_skip_all(missing);
+}
+
+void needs_remote_calls(void)
+{
+#if !defined(__x86_64__) && !defined(__aarch64__)
+	check_skip_all("system calls are run on x86-64 and aarch64 only");
+#endif
+	needs_source();
+}
+
+void needs_vdso(void)
+{
+	needs_remote_calls();
+	if (under_valgrind())
+		check_skip_all("valgrind hides the vDSO from its programs");
+}
+
+void needs_small_pages(void)
+{
+	if (page_size() != 4096)
+		check_skip_all("the recorded trees have pages of 4 KiB");
+}
+
 /* ---- Layouts ------------------------------------------------------------ */
 
 static void build_layout(int line, void *argument)

@@ -9,6 +9,23 @@
 
 #include "guardmaps.h"
 
+/* Each of these ends the program, with 77, where it is not so. */
+
+/** This kernel has guard regions. */
+void needs_guards(void);
+
+/** Guards of live processes can be read. */
+void needs_source(void);
+
+/** The same, and system calls can be run in other processes. */
+void needs_remote_calls(void);
+
+/** The same, and not under valgrind: it hides the vDSO from its programs. */
+void needs_vdso(void);
+
+/** Pages have 4 KiB, as in recorded trees. */
+void needs_small_pages(void);
+
 /** Whether this kernel has guard regions at all. */
 bool kernel_has_guards(void);
 

@@ -11,7 +11,6 @@
 #include "guards.h"
 #include "kernel_abi.h"
 #include "layout.h"
-#include "needs.h"
 #include "reinstate.h"
 #include "remote.h"
 #include "seize.h"
@@ -178,13 +177,4 @@ void reinstates(struct tracee *tracee, unsigned int flags, size_t gaps,
 	check_number(done.locks, locks,
 		     "%s: it is told how many ranges were locked otherwise",
 		     what);
-}
-
-void tracee_check_needs(void)
-{
-#if !defined(__x86_64__) && !defined(__aarch64__)
-	check_skip_all("system calls are run on x86-64 and aarch64 only");
-#endif
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
 }

@@ -66,7 +66,4 @@ void reinstates(struct tracee *tracee, unsigned int flags, size_t gaps,
 /** It is as it was at first. */
 void is_as_wanted(struct tracee *tracee, const char *what);
 
-/** Ends the program where system calls cannot be run on this machine. */
-void tracee_check_needs(void);
-
 #endif /* GUARDMAPS_TEST_TRACEE_H */

@@ -11,7 +11,6 @@
 #include "child.h"
 #include "guard_maps.h"
 #include "layout.h"
-#include "needs.h"
 #include "pid.h"
 #include "subject.h"
 #include "trial.h"
@@ -49,16 +48,6 @@ void trial_end(struct trial *trial)
 	guardmaps_map_destroy(trial->wanted);
 	child_stop(&trial->child);
 	subject_destroy(trial->subject);
-}
-
-void trial_check_needs(void)
-{
-	if (!kernel_has_guards())
-		check_skip_all("this kernel has no guard regions");
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip_all(source_missing(GUARDMAPS_SOURCE_AUTO));
-	if (under_valgrind())
-		check_skip_all("valgrind hides the vDSO from its programs");
 }
 
 struct guardmaps_error *install_map(pid_t pid,

@@ -35,9 +35,6 @@ void trial_begin(struct trial *trial,
 		 size_t number, void (*act)(struct subject *));
 void trial_end(struct trial *trial);
 
-/** Ends the program where nothing can be put back on this machine. */
-void trial_check_needs(void);
-
 /** guardmaps_install() for a process by its id. */
 struct guardmaps_error *install_map(pid_t pid, const struct guardmaps_map *map,
 				    bool only_check, size_t *ret);
