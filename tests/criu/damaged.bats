@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Without the plugin, or with images that are not as they were written, no
-# process comes back without its guards.
+# Without the plugin, or with damaged images, no process is restored without its
+# guards.
 
 load helpers
 
@@ -13,7 +13,7 @@ start_and_dump() {
 	[ -e "$image" ]
 }
 
-@test "with a folder of plugins, but without this one, nothing is restored" {
+@test "nothing is restored if the plugin directory lacks this plugin" {
 	start_and_dump threads:2 anonymous mlock children
 	mkdir empty
 	plugin=(-L "$PWD/empty")
@@ -23,7 +23,7 @@ start_and_dump() {
 	wait_for "nothing is left" is_gone
 }
 
-@test "without a folder of plugins, what is restored still faults at its guards" {
+@test "without a plugin directory, restored processes still fault at their guards" {
 	start_and_dump threads:2 anonymous mlock alternate:500 mlock \
 		shared-file mlock children
 	plugin=()
@@ -32,25 +32,25 @@ start_and_dump() {
 	run ! verdicts_are_ok USR1
 }
 
-@test "images are not restored with GUARDMAPS_CRIU=off where guards were taken out" {
+@test "GUARDMAPS_CRIU=off refuses to restore if guards were taken out" {
 	start_and_dump threads:2 anonymous mlock
 	settings=(GUARDMAPS_CRIU=off)
 	refuses_to_restore "off"
 }
 
-@test "an image that is missing is refused" {
+@test "a missing image is refused" {
 	start_and_dump anonymous mlock children anonymous
 	rm "$image"
 	refuses_to_restore "guardmaps-$SUBJECT.img.*No such file"
 }
 
-@test "images that are all missing are refused" {
+@test "a restore is refused if all images are missing" {
 	start_and_dump anonymous mlock
 	rm "$image"
 	refuses_to_restore "missing"
 }
 
-@test "an image that is cut short is refused" {
+@test "a truncated image is refused" {
 	start_and_dump anonymous mlock
 	local size length
 	size=$(stat -c %s "$image")
@@ -69,7 +69,7 @@ flip_bit() {
 		dd of="$image" bs=1 seek="$1" conv=notrunc status=none
 }
 
-@test "an image with a bit that is another is refused" {
+@test "an image with a flipped bit is refused" {
 	start_and_dump anonymous mlock
 	local size offset
 	size=$(stat -c %s "$image")
@@ -82,14 +82,14 @@ flip_bit() {
 	is_as_before
 }
 
-# Its checksum is the one that gzip has before the size of what it packed.
+# The checksum is the one that gzip writes before the size.
 write_checksum() {
 	truncate -s -4 "$image"
 	gzip -c "$image" | tail -c 8 | head -c 4 >checksum
 	cat checksum >>"$image"
 }
 
-@test "an image of another version is refused" {
+@test "an image with an unknown version is refused" {
 	start_and_dump anonymous mlock
 	write_checksum
 	printf '\x07' | dd of="$image" bs=1 seek=8 conv=notrunc status=none
@@ -97,7 +97,7 @@ write_checksum() {
 	refuses_to_restore "version 7"
 }
 
-@test "images of one another are refused" {
+@test "swapped images are refused" {
 	start_and_dump anonymous mlock children anonymous mlock
 	local images=(images/guardmaps-*.img)
 	mv "${images[1]}" other
@@ -106,7 +106,7 @@ write_checksum() {
 	refuses_to_restore "another process"
 }
 
-@test "an image of another process with the same number is refused" {
+@test "an image of another process with the same pid is refused" {
 	start_and_dump threads:2 anonymous mlock
 	cp "$image" other
 	rm -r images

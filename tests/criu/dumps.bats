@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Ways to dump and to restore. Processes that live on after a dump, for it was to
-# be so or because the dump failed, have all their guards.
+# Ways to dump and to restore. Processes that keep running after a dump, because
+# they should or because it failed, have all their guards.
 
 load helpers
 
-# Something of everything; the prober reads guard pages all the time.
+# A bit of everything. The prober accesses guard pages all the time.
 usual=(threads:2 anonymous anonymous mlock shared-file mlock children threads:2
 	alternate:500 mlock prober)
 
-# Something was taken out, and nothing of it is left.
+# Guards were taken out and put back.
 is_mended() {
 	logs dump "[1-9][0-9]* guard regions taken out"
 	is_as_before
@@ -70,7 +70,7 @@ is_mended() {
 	is_mended
 }
 
-@test "what was dumped while it ran on can be restored" {
+@test "a dump with --leave-running can be restored" {
 	start_subject threads:2 anonymous mlock
 	note_state
 	dump_running
@@ -80,20 +80,20 @@ is_mended() {
 	is_as_before
 }
 
-# fails_to_dump OPTION...: and what was to be dumped is as it was.
+# fails_to_dump OPTION...: a dump fails, and the processes are as before.
 fails_to_dump() {
 	note_state
 	try_dump "$@"
 	[ "$status" -ne 0 ] || fail "dumped, rc 0"
 }
 
-@test "a dump that fails at a descriptor leaves all guards in place" {
+@test "a dump that fails on a descriptor leaves all guards in place" {
 	start_subject "${usual[@]}" in:3 undumpable
 	fails_to_dump
 	is_mended
 }
 
-@test "a dump that fails at a script at its end leaves all guards in place" {
+@test "a dump that fails in a post-dump script leaves all guards in place" {
 	printf '#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" != post-dump ]\n' >script
 	chmod +x script
 	start_subject "${usual[@]}"
@@ -101,14 +101,14 @@ fails_to_dump() {
 	is_mended
 }
 
-@test "a dump that fails for lack of space leaves all guards in place" {
+@test "a dump that runs out of space leaves all guards in place" {
 	mount_here images -t tmpfs -o size=512k none
 	start_subject "${usual[@]}" in:0 huge
 	fails_to_dump
 	is_mended
 }
 
-@test "a dump without space for the plugin's own image leaves all guards in place" {
+@test "a dump that has no space for the plugin's image leaves all guards in place" {
 	mount_here images -t tmpfs -o size=64k none
 	start_subject alternate:60000 mlock-onfault threads:2
 	fails_to_dump
@@ -126,13 +126,13 @@ needs_freezer() {
 	[ -e "$cgroup/cgroup.freeze" ] || skip "no freezer here"
 }
 
-# It goes when the last process of it is gone.
+# It can be removed when its last process is gone.
 remove_cgroup() {
 	end_processes
 	wait_for "the cgroup is empty" rmdir "$cgroup"
 }
 
-@test "processes can be frozen by a cgroup" {
+@test "processes in a frozen cgroup keep their guards" {
 	needs_freezer
 	start_subject "${usual[@]}"
 	local pid
@@ -148,7 +148,7 @@ remove_cgroup() {
 	remove_cgroup
 }
 
-@test "pages can be restored when they are needed" {
+@test "guards are kept by a lazy restore" {
 	start_subject threads:2 anonymous anonymous mlock children threads:2 \
 		alternate:500 mlock-onfault
 	note_state
@@ -160,7 +160,7 @@ remove_cgroup() {
 	wait "$CRIU_PID"
 }
 
-# start_page_server: on a port that nobody has. Sets port.
+# start_page_server: on a free port. Sets port.
 start_page_server() {
 	local try
 
@@ -175,7 +175,7 @@ start_page_server() {
 	return 1
 }
 
-@test "pages can be sent to a page server" {
+@test "guards are kept by a dump to a page server" {
 	start_subject threads:2 anonymous anonymous mlock children threads:2
 	note_state
 	start_page_server

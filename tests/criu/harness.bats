@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The tests notice what they are to notice. Without the plugin.
+# The tests notice what they should notice. This needs no plugin.
 
 load helpers
 
@@ -10,7 +10,7 @@ load helpers
 	keeps threads:3 anonymous shared-file children
 }
 
-# Or these tests would not need to be.
+# Otherwise these tests would not be needed.
 # bats test_tags=not:old
 @test "criu alone loses a process with guards in locked memory" {
 	plugin=()
@@ -21,13 +21,13 @@ load helpers
 	grep -q "MADV_GUARD_INSTALL) failed" restore.log
 }
 
-# is_noticed SED_SCRIPT: the state is not as noted, if that was another.
+# is_noticed SED_SCRIPT: same_state fails if the noted state was different.
 is_noticed() {
 	sed -i "$1" before.0
 	run ! same_memory 0
 }
 
-@test "a guard too many or too few is noticed" {
+@test "an additional or missing guard is noticed" {
 	start_subject anonymous
 	note_state
 	same_memory 0
@@ -35,7 +35,7 @@ is_noticed() {
 	is_noticed '$aguard 1000-2000'
 }
 
-@test "other locks, permissions and contents are noticed" {
+@test "different locks, permissions and contents are noticed" {
 	start_subject anonymous mlock-onfault
 	note_state
 	cp before.0 noted
@@ -48,7 +48,7 @@ is_noticed() {
 	same_state
 }
 
-@test "a page that can be read where a guard should be is noticed" {
+@test "a readable page in place of a guard is noticed" {
 	start_subject anonymous prober lost-guard
 	run ! verdicts_are_ok
 	[[ $output == *"could be read"* ]]
@@ -56,7 +56,7 @@ is_noticed() {
 	run ! never_writable
 }
 
-@test "a page without access where a guard should be is noticed, where it matters" {
+@test "a PROT_NONE page in place of a guard is noticed where it matters" {
 	start_subject anonymous replaced-guard
 	run ! verdicts_are_ok
 	[[ $output == *"si_code 2"* ]]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 #
-# What the tests of the CRIU plugin share. A test starts a subject, notes its
-# state, dumps and restores it, and compares. To be run by the script "run": the
-# tests mount, and end processes by name, and so want a root and a pid namespace
-# of their own.
+# Shared by the tests of the CRIU plugin. A test starts a subject, notes its state,
+# dumps and restores it, and compares. To be run by the script "run": the tests
+# mount file systems and kill processes by name, so they need a root and a pid
+# namespace of their own.
 #
-# CRIU is the criu to test, GUARDMAPS_BUILD the folder with what was built.
+# CRIU is the criu to test, GUARDMAPS_BUILD the build directory.
 
 bats_require_minimum_version 1.5.0
 
@@ -14,20 +14,20 @@ build=${GUARDMAPS_BUILD:?}
 programs=$build/tests/criu
 : "${CRIU:?}"
 
-# How long anything may take that should not take long, in seconds.
+# How long short operations may take, in seconds.
 patience=20
 
 # How long criu may take, in seconds.
 criu_patience=60
 
-# How long guards may be missing when criu is gone, in milliseconds.
+# How long guards may be missing after criu is gone, in milliseconds.
 mending=1000
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir images
 	criu=$CRIU
-	# What criu is called with: its plugins, variables, and a program before.
+	# How criu is called: its plugins, variables, and a wrapper.
 	plugin=(-L "$build/criu-plugin")
 	settings=()
 	wrapper=()
@@ -50,8 +50,8 @@ milliseconds() {
 	echo $((now / 1000))
 }
 
-# poll MILLISECONDS WHAT COMMAND...: until the command succeeds. Shows what it
-# said when it was tried last.
+# poll MILLISECONDS WHAT COMMAND...: until the command succeeds. On failure, show
+# its last output.
 poll() {
 	local deadline=$(($(milliseconds) + $1)) what=$2
 
@@ -66,7 +66,7 @@ poll() {
 	done
 }
 
-# stays MILLISECONDS WHAT COMMAND...: it succeeds all the time.
+# stays MILLISECONDS WHAT COMMAND...: the command succeeds all the time.
 stays() {
 	local deadline=$(($(milliseconds) + $1)) what=$2
 
@@ -87,8 +87,8 @@ wait_for() {
 
 # ---- Processes -------------------------------------------------------------
 
-# Run without what the test runner has open, in a session of its own: a child of
-# a test must not keep the runner's pipes, and CRIU cannot dump them.
+# Run in a session of its own, without the open files of the test runner: a child
+# of a test must not hold the runner's pipes, and CRIU cannot dump them.
 detached() {
 	local path
 
@@ -98,8 +98,8 @@ detached() {
 	exec setsid "$@" </dev/null
 }
 
-# start_subject WORD...: start it and wait until it is ready. Sets subjects, how
-# many processes it is, and SUBJECT, the id of the first.
+# start_subject WORD...: start it and wait until it is ready. Sets subjects, the
+# number of its processes, and SUBJECT, the pid of the first.
 start_subject() {
 	start_subject_by "" "$@"
 }
@@ -129,7 +129,7 @@ is_ready() {
 	[[ " $* " != *" stopped "* ]] || is_stopped
 }
 
-# pid_of NUMBER: of one process of the subject. Fails if it has ended.
+# pid_of NUMBER: of one process of the subject. Fails if that has exited.
 pid_of() {
 	pgrep -x -r R,S,D,T,t "subject-$1"
 }
@@ -153,14 +153,14 @@ reap_subject() {
 
 wait_until_gone() {
 	reap_subject
-	wait_for "the dumped processes leave" is_gone
+	wait_for "the dumped processes are gone" is_gone
 }
 
 no_keeper() {
 	! pgrep -x "guardmaps.*" >/dev/null
 }
 
-# Nothing but the tests runs in this pid namespace.
+# Only the tests run in this pid namespace.
 end_processes() {
 	wait_for "all processes end" kill_processes
 }
@@ -198,8 +198,8 @@ unmount_all() {
 
 # ---- CRIU ------------------------------------------------------------------
 
-# call_criu LOG ARGUMENT...: sets status. The log is LOG.log. All around it can
-# be changed by a test: see setup().
+# call_criu LOG ARGUMENT...: sets status. The log is LOG.log. setup() has variables
+# by which a test can change the call.
 call_criu() {
 	local log=$1
 
@@ -239,14 +239,14 @@ dump() {
 	check_images
 }
 
-# Dump the subject, and let it live.
+# Dump the subject, and leave it running.
 dump_running() {
 	try_dump --leave-running "$@"
 	same "dump $status" "dump 0"
 	check_images
 }
 
-# One of each process that has guards.
+# One for each process.
 check_images() {
 	local count
 
@@ -272,7 +272,7 @@ restore() {
 	same "restore $status" "restore 0"
 }
 
-# Restoring failed, for a reason that the log tells, and nothing is left.
+# refuses_to_restore REASON OPTION...: the log has the reason, and nothing is left.
 refuses_to_restore() {
 	local reason=$1
 
@@ -283,7 +283,7 @@ refuses_to_restore() {
 	wait_for "what was restored is killed" is_gone
 }
 
-# logs LOG PATTERN: criu's log has a line of the plugin like this.
+# logs LOG PATTERN: criu's log has such a line of the plugin.
 logs() {
 	grep -Eiq "guardmaps.*$2" "$1.log" ||
 		fail "no line of guardmaps in $1.log with: $2"
@@ -303,7 +303,7 @@ show_logs() {
 
 # ---- What must be the same -------------------------------------------------
 
-# Note the state of each process, to compare with.
+# Note the state of each process.
 note_state() {
 	local i
 
@@ -313,7 +313,7 @@ note_state() {
 	grep -q '^guard' before.*
 }
 
-# The memory must be the same at once; threads may take a moment to come to rest.
+# Memory must be the same at once; threads may take a moment to settle.
 same_state() {
 	local i
 
@@ -328,7 +328,7 @@ same_memory() {
 	"$programs/state" "$(pid_of "$1")" "layout.$1" >"after.$1" || return
 	diff -u <(grep -v '^thread' "before.$1") \
 		<(grep -v '^thread' "after.$1") | head -n 40 >&2
-	[ "${PIPESTATUS[0]}" -eq 0 ] || fail "the memory of process $1 is another"
+	[ "${PIPESTATUS[0]}" -eq 0 ] || fail "the memory of process $1 is different"
 }
 
 same_threads() {
@@ -336,7 +336,7 @@ same_threads() {
 		<("$programs/state" "$(pid_of "$1")" | grep '^thread')
 }
 
-# verdicts_are_ok [SIGNAL]: each process finds its guards and its pages in order.
+# verdicts_are_ok [SIGNAL]: each process finds its guards and pages as expected.
 verdicts_are_ok() {
 	local i
 
@@ -363,7 +363,7 @@ is_as_before() {
 	same_state && verdicts_are_ok && never_unguarded
 }
 
-# keeps WORD...: a subject is the same after it was dumped and restored.
+# keeps WORD...: a subject is the same after a dump and a restore.
 keeps() {
 	start_subject "$@"
 	note_state

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# When criu is killed in mid-dump, guards are soon back in all that lives.
+# When criu is killed during a dump, guards are soon back in all processes.
 
 load helpers
 
@@ -8,8 +8,8 @@ usual=(threads:3 anonymous alternate:250 alternate:250 mlock children threads:1
 	prober)
 kills=50
 
-# A task that criu left half dumped may have died of it; it needs no guards. What
-# criu has mapped for itself may still be there.
+# A task that criu left half dumped may have died; it needs no guards. Memory that
+# criu mapped may still be there.
 guards_are_back() {
 	local i pid
 
@@ -28,12 +28,12 @@ show_processes() {
 		echo "but within five more seconds" >&2
 }
 
-# To read memory without access, criu's code in the task gives it access, to read
-# alone, and takes it away again (mprotect_vmas() in criu/pie/parasite.c). So when
-# criu is killed there a guard page may be readable for a moment, but never be
-# written to; and when criu is gone that code still does the latter.
+# criu's parasite makes PROT_NONE memory readable to dump it, and then undoes that
+# (mprotect_vmas() in criu/pie/parasite.c), even when criu is already gone. So if
+# criu is killed there, a guard page may be readable for a moment, but never
+# writable.
 #
-# mends WHEN: since milliseconds WHEN, when criu has ended, and for good.
+# mends WHEN: guards are back in time after milliseconds WHEN, and stay.
 mends() {
 	poll $(($1 + mending - $(milliseconds))) "all guards are back" \
 		guards_are_back || {
@@ -45,7 +45,7 @@ mends() {
 	never_writable
 }
 
-# Sets duration, of a dump in milliseconds.
+# Sets duration: of a dump, in milliseconds.
 measure_dump() {
 	local start
 
@@ -56,14 +56,14 @@ measure_dump() {
 	end_processes
 }
 
-# kill_criu SIGNAL: sets ended, in milliseconds.
+# kill_criu SIGNAL: sets ended: when it ended, in milliseconds.
 kill_criu() {
 	kill -"$1" "$CRIU_PID" 2>/dev/null || true
 	wait "$CRIU_PID" 2>/dev/null || true
 	ended=$(milliseconds)
 }
 
-# kill_at MILLISECONDS OPTION...: one dump of a new subject.
+# kill_at MILLISECONDS OPTION...: during a dump of a new subject.
 kill_at() {
 	local moment=$1
 
@@ -105,8 +105,8 @@ count_moment() {
 
 # ---- In the middle of the plugin's work --------------------------------
 
-# Each of 1,000 guards is made PROT_NONE, or a guard again, on its own: long
-# enough to be met in the middle.
+# Each of 1,000 guards is made PROT_NONE, or a guard again, by itself: this takes
+# long enough to kill criu halfway.
 start_slow_dump() {
 	start_subject threads:2 anonymous mlock alternate:1000 mlock prober
 	note_state
@@ -119,15 +119,15 @@ count_mappings() {
 	grep -c " $1 " "/proc/$SUBJECT/maps" 2>/dev/null || true
 }
 
-# How many guard pages have no access, or can be read, at the moment.
+# How many guard pages are PROT_NONE, or readable, at the moment.
 look_at_pages() {
 	hidden=$(($(count_mappings ---p) - hidden_before))
 	readable=$(($(count_mappings r--p) - readable_before))
 }
 
-# kill_when PATTERN CONDITION: kill criu when it has logged such a line, and that
-# is so of hidden and readable. It goes on in small steps till then, for looking
-# takes longer than what it does. Fails if it never was so.
+# kill_when PATTERN CONDITION: kill criu when it has logged such a line and the
+# condition on hidden and readable holds. Until then criu runs in small steps,
+# because looking takes longer than what it does. Fails if it never holds.
 kill_when() {
 	until grep -qs "$1" dump.log; do
 		kill -0 "$CRIU_PID" || return
@@ -138,7 +138,7 @@ kill_when() {
 	kill_criu KILL
 }
 
-# Both fail if it was too late: if the plugin has logged that it is done.
+# Both fail if it was too late: the plugin has logged that it is done.
 kill_while_taken_out() {
 	start_slow_dump
 	kill_when "hook 11" "hidden > $1"
@@ -172,7 +172,7 @@ mends_after() {
 	fail "criu was not to be met there in $try tries"
 }
 
-# If it has not died of being half dumped.
+# Unless a process died because it was half dumped.
 lives_well() {
 	[ "$(count_living)" -lt "$subjects" ] || verdicts_are_ok
 }
@@ -195,7 +195,7 @@ lives_well() {
 	done
 }
 
-@test "guards are back when criu is killed while it reads where they were" {
+@test "guards are back when criu is killed while it reads their pages" {
 	local number
 	for number in 1 100 900; do
 		mends_after kill_while_read "$number"
@@ -205,7 +205,7 @@ lives_well() {
 
 # ---- At the end of a dump ----------------------------------------------
 
-# Where guards are out for sure.
+# Guards are certainly out then.
 start_dump_that_waits() {
 	cat >script <<-'END'
 		#!/bin/sh
@@ -221,7 +221,7 @@ start_dump_that_waits() {
 	! guards_are_back >/dev/null
 }
 
-# No task is left half dumped there: all live on, as they were.
+# No task is half dumped then: all run on unchanged.
 is_mended() {
 	mends "$ended"
 	same "$(count_living)" "$subjects"
@@ -234,13 +234,13 @@ is_mended() {
 	is_mended
 }
 
-@test "guards are back when criu is ended by SIGTERM" {
+@test "guards are back when criu is terminated by SIGTERM" {
 	start_dump_that_waits
 	kill_criu TERM
 	is_mended
 }
 
-@test "guards are back when criu's process group is ended by SIGHUP" {
+@test "guards are back when criu's process group is terminated by SIGHUP" {
 	start_dump_that_waits
 	kill -HUP -- "-$CRIU_PID"
 	kill_criu HUP

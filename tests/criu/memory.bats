@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Guards are kept over dump and restore, in every kind of memory.
+# Guards are kept across dump and restore in every kind of memory.
 
 load helpers
 
@@ -24,7 +24,7 @@ load helpers
 	keeps threads:3 anonymous mlock-onfault
 }
 
-@test "guards in memory that is locked in part are kept" {
+@test "guards in partly locked memory are kept" {
 	keeps anonymous mlock-part anonymous anonymous mlock-onfault read-only mlock
 }
 
@@ -40,7 +40,7 @@ load helpers
 	keeps shared-file mlock
 }
 
-@test "guards in memory of a memfd are kept" {
+@test "guards in a memfd are kept" {
 	keeps memfd memfd mlock
 }
 
@@ -56,7 +56,7 @@ load helpers
 	keeps deleted-file mlock
 }
 
-@test "guards in memory without access are kept" {
+@test "guards in PROT_NONE memory are kept" {
 	keeps prot-none prot-none mlock
 }
 
@@ -64,11 +64,11 @@ load helpers
 	keeps read-only read-only mlock
 }
 
-@test "guards in memory that is wiped on fork are kept" {
+@test "guards in MADV_WIPEONFORK memory are kept" {
 	keeps wipe-on-fork wipe-on-fork mlock
 }
 
-@test "guards in memory that is not passed on by fork are kept" {
+@test "guards in MADV_DONTFORK memory are kept" {
 	keeps dont-fork dont-fork mlock
 }
 

@@ -6,7 +6,7 @@ load helpers
 
 # ---- Nothing to do -----------------------------------------------------
 
-@test "where there are no guards, a line in the log says that there is nothing to do" {
+@test "the log says that there is nothing to do if there are no guards" {
 	start_subject children
 	dump_without_images
 	logs dump "nothing to do"
@@ -15,7 +15,7 @@ load helpers
 	verdicts_are_ok
 }
 
-@test "images of a dump before are not taken for those of this one" {
+@test "images of an earlier dump are not used" {
 	start_subject anonymous mlock
 	dump_running
 	end_processes
@@ -37,7 +37,7 @@ load helpers
 }
 
 # bats test_tags=not:old
-@test "off leaves guards to a criu that knows them" {
+@test "off leaves guards to a criu that supports them" {
 	settings=(GUARDMAPS_CRIU=off)
 	start_subject threads:2 anonymous
 	note_state
@@ -48,7 +48,7 @@ load helpers
 }
 
 # bats test_tags=only:old
-@test "off leaves guards in place where the dump by criu alone fails" {
+@test "off leaves guards in place if the dump by criu alone fails" {
 	settings=(GUARDMAPS_CRIU=off)
 	start_subject threads:2 anonymous
 	note_state
@@ -59,7 +59,7 @@ load helpers
 
 # ---- Words -------------------------------------------------------------
 
-@test "an unknown word is refused, and named" {
+@test "a dump refuses an unknown option and names it" {
 	start_subject anonymous
 	note_state
 	settings=("GUARDMAPS_CRIU=strict,nonsense")
@@ -69,7 +69,7 @@ load helpers
 	is_as_before
 }
 
-@test "an unknown word is refused by a restore, too" {
+@test "a restore refuses an unknown option" {
 	start_subject anonymous mlock
 	dump
 	settings=(GUARDMAPS_CRIU=nonsense)
@@ -81,7 +81,7 @@ load helpers
 	keeps threads:2 anonymous anonymous mlock
 }
 
-@test "strict refuses to dump markers that nobody keeps, and names them" {
+@test "strict refuses to dump markers that nobody preserves, and names them" {
 	settings=(GUARDMAPS_CRIU=strict)
 	start_subject anonymous poison
 	note_state
@@ -92,7 +92,7 @@ load helpers
 }
 
 # bats test_tags=only:new
-@test "--plugin-option is as good as the environment" {
+@test "--plugin-option has the same effect as the environment" {
 	start_subject anonymous children
 	note_state
 	plugin+=(--plugin-option guardmaps.off)
@@ -103,7 +103,7 @@ load helpers
 }
 
 # bats test_tags=only:new
-@test "--plugin-option with an unknown word is refused" {
+@test "an unknown --plugin-option is refused" {
 	start_subject anonymous
 	plugin+=(--plugin-option guardmaps.nonsense)
 	try_dump
@@ -113,7 +113,7 @@ load helpers
 
 # ---- Kernels without guards --------------------------------------------
 
-# Only images of a criu that knows no guards can be restored there.
+# Only images of a criu that does not support guards can be restored there.
 dump_with_4_1() {
 	criu=/opt/criu-4.1.1/criu
 	start_subject threads:2 anonymous mlock shared-file alternate:500 children
@@ -128,7 +128,7 @@ dump_with_4_1() {
 	refuses_to_restore "kernel has no guard"
 }
 
-@test "prot-none puts mappings without access where guards were" {
+@test "prot-none replaces guards by PROT_NONE mappings" {
 	dump_with_4_1
 	settings=(GUARDMAPS_CRIU=prot-none)
 	restore
@@ -142,7 +142,7 @@ dump_with_4_1() {
 	keeps threads:2 anonymous anonymous mlock
 }
 
-@test "a kernel without guards is no hindrance where there are none" {
+@test "processes without guards are kept on a kernel without guards" {
 	wrapper=("$programs/without_guards")
 	start_subject children
 	dump_without_images
@@ -153,8 +153,8 @@ dump_with_4_1() {
 
 # ---- Other plugins -----------------------------------------------------
 
-# both_plugins FIRST: into one folder, FIRST so that readdir() gives it first.
-# That depends on the file system: some order is the right one.
+# both_plugins FIRST: copy both into one directory, so that readdir() returns
+# FIRST first. Which order of copying does that depends on the file system.
 both_plugins() {
 	local order name
 
@@ -178,19 +178,19 @@ path_of() {
 	fi
 }
 
-# loaded_first LOG NAME: by what criu logged of it.
+# loaded_first LOG NAME: according to the log.
 loaded_first() {
 	grep -Eo 'Plugin "(greedy|guardmaps)"' "$1.log" | head -n 1 | grep -q "$2"
 }
 
-@test "guards are kept with a plugin that is loaded before and takes all hooks" {
+@test "guards are kept if a plugin that is loaded earlier claims all hooks" {
 	both_plugins greedy
 	keeps threads:2 anonymous anonymous mlock children threads:2
 	loaded_first dump greedy
 	loaded_first restore greedy
 }
 
-@test "guards are kept with a plugin that is loaded behind and takes all hooks" {
+@test "guards are kept if a plugin that is loaded later claims all hooks" {
 	both_plugins guardmaps
 	keeps threads:2 anonymous anonymous mlock children threads:2
 	loaded_first dump guardmaps

@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What cannot work is refused in words, before a process is touched.
+# What cannot work is refused, with a reason, before a process is touched.
 
 load helpers
 
 # ---- pre-dump --------------------------------------------------------------
 
-# criu 4.2 leaves guards out of a pre-dump itself.
+# criu 4.2 itself leaves guards out of a pre-dump.
 # bats test_tags=only:old
-@test "a pre-dump of guards is refused where criu cannot leave them out" {
+@test "a pre-dump of guards is refused if criu cannot leave them out" {
 	start_subject threads:2 anonymous children
 	note_state
 	call_criu pre-dump pre-dump -t "$SUBJECT"
@@ -20,7 +20,7 @@ load helpers
 
 # ---- --stream --------------------------------------------------------------
 
-# Not an image streamer: what is refused never comes to send it an image.
+# Not a real image streamer: a refused dump sends it no images.
 start_streamer() {
 	(detached perl -MSocket -e '
 		socket(my $server, PF_UNIX, SOCK_STREAM, 0) or die;
@@ -37,7 +37,7 @@ stop_streamer() {
 	wait "$streamer" 2>/dev/null || true
 }
 
-# refuses_stream WORD...: for a subject
+# refuses_stream WORD...: for a subject with these words
 refuses_stream() {
 	start_subject "$@"
 	note_state
@@ -51,17 +51,17 @@ refuses_stream() {
 	verdicts_are_ok
 }
 
-@test "--stream is refused where guards would have to be taken out" {
+@test "--stream is refused if guards would have to be taken out" {
 	refuses_stream anonymous mlock children
 }
 
 # bats test_tags=not:old
-@test "strict refuses --stream where guards would go unrecorded" {
+@test "strict refuses --stream if guards would not be recorded" {
 	settings=(GUARDMAPS_CRIU=strict)
 	refuses_stream anonymous
 }
 
-@test "the socket of a streamer that is gone is in nobody's way" {
+@test "a leftover socket of a streamer is ignored" {
 	start_streamer
 	stop_streamer
 	start_subject anonymous mlock
@@ -80,7 +80,7 @@ check() {
 		sed 's/\\x20/ /g' | sed -n "s/^$1 //p"
 }
 
-# The criu of each folder is a script but for sid's: only that can be looked into.
-@test "guardmaps check tells what the plugin would do with this criu" {
+# Only sid's criu is a binary that can be examined; the others are scripts.
+@test "guardmaps check shows what the plugin would do with this criu" {
 	[[ "$(check "criu plugin")" == "yes $build/criu-plugin/guardmaps.so: keeps "* ]]
 }

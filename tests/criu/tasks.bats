@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Guards are kept over dump and restore, whatever the processes do, and they go
-# on with it.
+# Guards are kept across dump and restore whatever the processes are doing, and
+# they continue with it.
 
 load helpers
 
@@ -10,7 +10,7 @@ load helpers
 		wipe-on-fork dont-fork children threads:2
 }
 
-@test "the guards of each process of a tree are kept, with locks of their own" {
+@test "the guards of each process of a tree are kept, each with its own locks" {
 	keeps anonymous mlock shared children threads:2 in:1 mlockall \
 		in:2 anonymous mlock-onfault in:3 mlockall-future
 }
@@ -33,15 +33,15 @@ load helpers
 	is_as_before
 }
 
-@test "a seccomp filter that kills on madvise does not get in the way" {
+@test "a seccomp filter that kills on madvise does not interfere" {
 	keeps threads:2 anonymous anonymous mlock seccomp
 }
 
-@test "seccomp filters of a tree do not get in the way" {
+@test "seccomp filters of a tree do not interfere" {
 	keeps anonymous children anonymous mlock in:2 seccomp
 }
 
-# keeps_stopped WORD...: it does not run before it is told to.
+# keeps_stopped WORD...: it does not run before it gets SIGCONT.
 keeps_stopped() {
 	start_subject "$@" stopped
 	note_state
@@ -65,15 +65,15 @@ keeps_stopped() {
 	keeps_stopped anonymous children threads:2 anonymous mlock
 }
 
-@test "a process that sleeps in nanosleep() goes on" {
+@test "a process in nanosleep() continues" {
 	keeps anonymous anonymous mlock in-nanosleep
 }
 
-@test "a process that waits in poll() goes on" {
+@test "a process in poll() continues" {
 	keeps anonymous anonymous mlock in-poll
 }
 
-@test "a process that waits in read() goes on" {
+@test "a process in read() continues" {
 	keeps anonymous anonymous mlock in-read
 }
 
@@ -81,7 +81,7 @@ keeps_stopped() {
 	keeps anonymous anonymous mlock in-rseq
 }
 
-@test "processes are the same after they are dumped and restored again" {
+@test "processes can be dumped and restored repeatedly" {
 	start_subject anonymous mlock shared-file children threads:2
 	note_state
 	for _ in 1 2 3; do

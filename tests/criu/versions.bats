@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Images can be restored by a newer criu than the one that made them.
+# A newer criu can restore images of an older one.
 
 load helpers
 
-# With criu 4.1.1, the oldest, there is nothing older to restore.
+# criu 4.1.1 is the oldest, so there is nothing older to restore with it.
 @test "images of this criu keep their guards" {
 	keeps_from "$CRIU"
 }

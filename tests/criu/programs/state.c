@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * state [-w STATE] PID [LAYOUT]: what must be the same before and after CRIU, as
- * text to compare. A witness of its own: it uses nothing of guardmaps.
+ * state [-w STATE] PID [LAYOUT]: prints what must be the same before and after
+ * CRIU, as text to compare. It is independent: it uses nothing of guardmaps.
  *
  * guard START-END             pages with a guard marker
  * lock START-END FLAGS        locked memory, with the VmFlags that say so
@@ -9,9 +9,9 @@
  * contents START-END HASH     of a range of the file LAYOUT, without its guards
  * thread TID STATE PENDING BLOCKED    TID in the innermost pid namespace
  *
- * Ranges that touch and are alike are one: where VMAs begin and end may change.
- * With -w, guards, locks and permissions are those inside the mappings of STATE,
- * printed earlier: whatever was mapped since is left out.
+ * Adjacent ranges that are equal are merged, because VMA boundaries may change.
+ * With -w, only guards, locks and permissions inside the mappings of STATE, printed
+ * earlier, are shown: what was mapped since then is left out.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -94,7 +94,7 @@ static void append(struct ranges *ranges, struct range range)
 	ranges->items[ranges->count++] = range;
 }
 
-/* They come ascending. What was said before is not said again. */
+/* They come in ascending order. What was added before is skipped. */
 static void append_merged(struct ranges *ranges, struct range range)
 {
 	struct range *last = ranges->items + ranges->count - 1;
@@ -154,7 +154,7 @@ static int scan(int pagemap, uint64_t start, struct page_region *regions,
 	struct pm_scan_arg argument = {
 		.size = sizeof(argument),
 		.start = start,
-		/* Behind it there is nothing on any machine with 47 bits. */
+		/* The end of user space on machines with 47 bits. */
 		.end = (UINT64_C(1) << 47) - page_size,
 		.vec = (uintptr_t)regions,
 		.vec_len = REGIONS_PER_SCAN,
@@ -202,7 +202,7 @@ static struct ranges read_permissions(void)
 	char line[8192];
 	FILE *file = open_of_process("maps");
 
-	/* The page of old system calls is the kernel's, not the process's. */
+	/* [vsyscall] belongs to the kernel, not to the process. */
 	while (fgets(line, sizeof(line), file))
 		if (read_range(line, &range) && !strstr(line, "[vsyscall]"))
 			append_merged(&permissions, range);
@@ -238,7 +238,7 @@ static struct ranges read_locks(void)
 
 /* ---- Contents ---------------------------------------------------------- */
 
-/* FNV-1a, by words: it only has to notice. */
+/* FNV-1a, by words: enough to notice changes. */
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 {
 	const uint64_t *words = bytes;
@@ -248,7 +248,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 	return hash;
 }
 
-/* Of memory between two guards. A page that cannot be read counts as well. */
+/* Of memory between two guards. An unreadable page is hashed, too. */
 static uint64_t hash_memory(int memory, uint64_t hash, uint64_t start,
 			    uint64_t end)
 {
@@ -274,7 +274,7 @@ static uint64_t hash_memory(int memory, uint64_t hash, uint64_t start,
 	return hash;
 }
 
-/* @guard: the first guard that ends behind the start of the range. */
+/* @guard: the first guard that ends after the start of the range. */
 static uint64_t hash_range(int memory, const struct range *range,
 			   const struct range *guard, const struct range *guards_end)
 {
@@ -338,7 +338,7 @@ static struct thread read_thread(const char *tid)
 	return thread;
 }
 
-/* Whether it just runs or sleeps is a matter of the moment. */
+/* Running or sleeping depends on the moment. */
 static const char *describe_state(char state)
 {
 	switch (state) {
