@@ -31,6 +31,13 @@
 
 #define ALL_PERMISSIONS (ALL_ACCESS | GUARDMAPS_SHARED)
 
+/* The bits in guardmaps.proto are those of guardmaps.h. */
+_Static_assert(GUARDMAPS_READ == 1 && GUARDMAPS_WRITE == 2 &&
+		       GUARDMAPS_EXECUTE == 4 && GUARDMAPS_SHARED == 8,
+	       "permissions in images");
+_Static_assert(GUARDMAPS_LOCKED == 1 && GUARDMAPS_LOCKED_ON_FAULT == 2,
+	       "locks in images");
+
 /* ---- Sources ---------------------------------------------------------- */
 
 /* This does not compile if a source has no row in GUARD_SOURCES. */
