@@ -9,10 +9,10 @@
 
 /** What a verb is asked to do. */
 struct command {
-	/** Arguments after the verb, as many as it takes. */
+	/** Arguments after the verb, in the number that it requires. */
 	char **arguments;
 	int argument_count;
-	/** Ready to print the verb's table. */
+	/** Ready to print the table of the verb. */
 	struct output output;
 	struct read_options read;
 	/** --markers */

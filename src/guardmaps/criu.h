@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The criu that is installed, and what it knows of guards. */
+/* The installed criu, and whether it knows about guard regions. */
 #ifndef CRIU_H
 #define CRIU_H
 
@@ -7,11 +7,11 @@
 #include <stdbool.h>
 
 struct criu {
-	/** "" where there is none. */
+	/** "" if there is none. */
 	char path[PATH_MAX];
-	/** As `criu --version` prints it, or "" where it does not run. */
+	/** As `criu --version` prints it, or "" if it cannot be run. */
 	char version[64];
-	/** It looks for guards itself (criu 4.2). */
+	/** It collects guard regions itself (criu 4.2). */
 	bool knows_guards;
 };
 

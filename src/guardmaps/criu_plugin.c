@@ -30,7 +30,7 @@ static bool read_configuration(char ret[PATH_MAX])
 	return found;
 }
 
-/* In criu's own order. */
+/* In the same order as criu. */
 static void find_directory(char ret[PATH_MAX])
 {
 	const char *variable = getenv("CRIU_LIBS_DIR");
@@ -60,7 +60,7 @@ static void list_plugins(DIR *directory, struct plugin *plugin)
 	}
 }
 
-/* What criu exports to it is weak there, so that it loads here as well. */
+/* References to criu's functions are weak, so the plugin can be loaded here. */
 static void load(struct plugin *plugin)
 {
 	char path[PATH_MAX + sizeof(PLUGIN_NAME) + 1];
@@ -76,7 +76,7 @@ static void load(struct plugin *plugin)
 	const char *const *name = dlsym(handle, "CR_PLUGIN_DESC");
 	if (!name || strcmp(*name, "guardmaps") != 0)
 		snprintf(plugin->problem, sizeof(plugin->problem),
-			 "it is another plugin of that name");
+			 "it is another plugin of the same name");
 	dlclose(handle);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The CRIU plugin, where criu would look for it. */
+/* The CRIU plugin in the directory where criu looks for it. */
 #ifndef GUARDMAPS_CRIU_PLUGIN_H
 #define GUARDMAPS_CRIU_PLUGIN_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct plugin {
-	/** Where criu looks without -L: there, or to be made. */
+	/** Where criu looks without -L. It may not exist. */
 	char directory[PATH_MAX];
 	bool has_directory;
 	/** guardmaps.so is in it. */
@@ -18,7 +18,7 @@ struct plugin {
 	char others[256];
 };
 
-/** Look for the plugin and load it, as criu would. */
+/** Look for the plugin and load it, like criu. */
 void plugin_find(struct plugin *ret);
 
 #endif /* GUARDMAPS_CRIU_PLUGIN_H */

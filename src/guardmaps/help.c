@@ -45,7 +45,7 @@ static void print_verb_help(const struct verb *verb)
 		print_columns(verb->table);
 }
 
-/* Without a verb, processes are listed. */
+/* Without a verb, the command lists processes. */
 static void print_general_help(void)
 {
 	const char *name = program_invocation_short_name;
@@ -66,5 +66,5 @@ void print_help(const struct verb *verb)
 		print_verb_help(verb);
 	else
 		print_general_help();
-	printf("\nFor more see guardmaps(1).\n");
+	printf("\nFor more details see guardmaps(1).\n");
 }

@@ -4,7 +4,7 @@
 
 #include "verb.h"
 
-/** Print the help of a verb, or with NULL that of the command as a whole. */
+/** Print the help of a verb, or the general help if it is NULL. */
 void print_help(const struct verb *verb);
 
 #endif /* HELP_H */

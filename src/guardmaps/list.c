@@ -145,7 +145,7 @@ static const struct column columns[] = {
 	       fill_mapping_name),
 };
 
-/* Where a row comes from: a region, or a marker run, of one guard map. */
+/* Where a row comes from: a region or marker run in one of the guard maps. */
 struct place {
 	uint32_t map;
 	uint32_t index;
@@ -155,12 +155,12 @@ struct place {
 struct list {
 	struct guardmaps_map **maps;
 	size_t map_count;
-	/* For each guard map, how many rows come before its first. */
+	/* For each guard map, the number of rows before its first. */
 	size_t *bases;
 	size_t row_count;
-	/* Of all rows, but only where marker runs stand between the regions. */
+	/* One for each row if marker runs are listed between the regions. */
 	struct place *places;
-	/* The row that was found last. */
+	/* The row found last. */
 	struct row row;
 };
 

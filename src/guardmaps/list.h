@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of guard regions, of processes or of an image. */
+/* The table of guard regions, for processes and images. */
 #ifndef LIST_H
 #define LIST_H
 
@@ -11,7 +11,7 @@
 
 extern const struct table list_table;
 
-/** Print the regions of guard maps, and with @markers the marker runs. */
+/** Print the regions of guard maps; with @markers, also the marker runs. */
 void list_print(const struct output *output, struct guardmaps_map **maps,
 		size_t count, bool markers);
 

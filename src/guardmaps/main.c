@@ -10,8 +10,8 @@
 #include "verb.h"
 
 /*
- * The verb that was named, or NULL for process ids alone; takes its name from
- * the arguments.
+ * Return the verb that the arguments name and remove its name from them, or
+ * NULL if they are process ids only.
  */
 static const struct verb *find_named_verb(struct command_line *line)
 {
@@ -35,8 +35,8 @@ static const struct verb *find_named_verb(struct command_line *line)
 }
 
 /*
- * What could not be written must not pass for success: a full disk, say. Who
- * has closed standard output does not miss what was not printed.
+ * Fail if output could not be written, for example to a full disk. If nothing
+ * was printed, a closed standard output does not matter.
  */
 static enum exit_status close_output(enum exit_status status)
 {
@@ -46,7 +46,7 @@ static enum exit_status close_output(enum exit_status status)
 	if (fclose(stdout) && !(is_unused && errno == EBADF))
 		failed = true;
 	if (failed)
-		err(EXIT_TROUBLE, "cannot write standard output");
+		err(EXIT_TROUBLE, "cannot write to standard output");
 	return status;
 }
 
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 {
 	struct command_line line;
 
-	/* For names of files and threads; numbers stay as they are. */
+	/* For names of files and threads. Numbers do not change. */
 	setlocale(LC_CTYPE, "");
 	parse_options(argc, argv, &line);
 	if (line.version) {

@@ -8,25 +8,25 @@
 #include "options.h"
 #include "report.h"
 
-/* All there is to know about an option. */
+/* Everything about an option. */
 struct option_row {
 	/* 0 if it has no short form. */
 	char letter;
 	const char *name;
-	/* What --help calls its argument, or NULL if it has none. */
+	/* Name of its argument in --help, or NULL if it has none. */
 	const char *argument;
 	const char *help;
-	/* Verbs that do this accept it (enum verb_does). 0: all verbs do. */
+	/* Verbs that do this accept it (enum verb_does); 0 for all verbs. */
 	unsigned int does;
 	/* Note that it was given, with the argument in optarg. */
 	void (*take)(struct command_line *line);
 };
 
-/* Every option is written like this: scripts/manual.awk reads it too. */
+/* All options must be written like this: scripts/manual.awk reads them. */
 #define OPTION(letter, name, argument, help, does, take) \
 	{ letter, name, argument, help, does, take }
 
-/* ---- What each of them does ------------------------------------------- */
+/* ---- What each option does -------------------------------------------- */
 
 static void take_all(struct command_line *line)
 {
@@ -85,7 +85,7 @@ static void take_source(struct command_line *line)
 static void take_sysroot(struct command_line *line)
 {
 	if (!*optarg)
-		errx(EXIT_TROUBLE, "--sysroot: no directory given");
+		errx(EXIT_TROUBLE, "--sysroot requires a directory");
 	line->command.read.sysroot = optarg;
 }
 
@@ -101,14 +101,14 @@ static void take_version(struct command_line *line)
 
 /* In the order of --help. */
 static const struct option_row rows[] = {
-	OPTION('a', "all", NULL, "show all processes that have guard regions", VERB_FINDS_PROCESSES,
-	       take_all),
-	OPTION('b', "bytes", NULL, "print sizes in bytes",
-	       VERB_PRINTS_SIZES, take_bytes),
+	OPTION('a', "all", NULL, "show all processes that have guard regions",
+	       VERB_FINDS_PROCESSES, take_all),
+	OPTION('b', "bytes", NULL, "print sizes in bytes", VERB_PRINTS_SIZES,
+	       take_bytes),
 	OPTION('J', "json", NULL, "print JSON, with sizes in bytes",
 	       VERB_PRINTS_TABLE, take_json),
-	OPTION('n', "noheadings", NULL, "do not print headings", VERB_PRINTS_TABLE,
-	       take_no_headings),
+	OPTION('n', "noheadings", NULL, "do not print headings",
+	       VERB_PRINTS_TABLE, take_no_headings),
 	OPTION('o', "output", "COLUMNS",
 	       "print these columns; +COLUMNS adds to the defaults",
 	       VERB_PRINTS_TABLE, take_columns),
@@ -116,7 +116,8 @@ static const struct option_row rows[] = {
 	       VERB_PRINTS_TABLE, take_pairs),
 	OPTION('r', "raw", NULL, "separate columns with a single blank",
 	       VERB_PRINTS_TABLE, take_raw),
-	OPTION(0, "dry-run", NULL, "change nothing, only report what would be done",
+	OPTION(0, "dry-run", NULL,
+	       "change nothing, only report what would be done",
 	       VERB_CHANGES_PROCESS, take_dry_run),
 	OPTION(0, "markers", NULL,
 	       "also list uffd-wp and poison (implies --source markers)",
@@ -171,7 +172,7 @@ static const struct option_row *find_row(int value)
 	fail_usage();
 }
 
-/* @format: the row that chose the output format, if any did. */
+/* @format: the option that chose the output format, or NULL. */
 static void take_option(struct command_line *line, const struct option_row *row,
 			const struct option_row **format)
 {

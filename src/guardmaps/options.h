@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The options, and the command line that they are part of. */
+/* The command line and its options. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -8,23 +8,23 @@
 #include "command.h"
 #include "verb.h"
 
-/** A command line, before its verb is known. */
+/** A parsed command line whose verb is not known yet. */
 struct command_line {
 	struct command command;
 	bool all;
 	bool help;
 	bool version;
-	/** Bits of the options that were given, by their rows. */
+	/** The options that were given: a bit for each row. */
 	unsigned int given;
 };
 
-/** Parse the options. What remains are the command's arguments. */
+/** Parse the options. The remaining words become the arguments. */
 void parse_options(int argc, char **argv, struct command_line *ret);
 
-/** Exit with a message if an option was given that is not for this verb. */
+/** Exit with a message if the verb does not accept an option that was given. */
 void check_options(const struct command_line *line, const struct verb *verb);
 
-/** Print the options for verbs that do this (bits of enum verb_does). */
+/** Print the options that verbs of this kind accept (enum verb_does). */
 void print_options(unsigned int does);
 
 #endif /* OPTIONS_H */

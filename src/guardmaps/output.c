@@ -74,7 +74,7 @@ static char ascii_lower(char letter)
 	return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
 }
 
-/* In every locale: in a Turkish one strncasecmp() tells I from i. */
+/* Not strncasecmp(): in a Turkish locale, i is not the lower case of I. */
 static bool is_column_name(const char *known, const char *name, size_t length)
 {
 	if (strlen(known) != length)

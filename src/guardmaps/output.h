@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tables in every format, by libsmartcols. Rows are made as they are printed,
- * a few thousand at a time: a process may have millions of guard regions.
+ * Tables in all formats, printed with libsmartcols. Rows are created as they
+ * are printed, a few thousand at a time, because a process may have millions of
+ * guard regions.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -21,37 +22,37 @@ enum output_format {
 };
 
 enum column_type {
-	/** A string in JSON; to the left. */
+	/** A string in JSON; aligned to the left. */
 	COLUMN_TEXT,
-	/** A number in JSON; to the right. */
+	/** A number in JSON; aligned to the right. */
 	COLUMN_NUMBER,
 };
 
 enum column_use {
-	/** Printed unless -o says otherwise. */
+	/** Printed unless -o names the columns. */
 	COLUMN_DEFAULT,
-	/** Printed if -o asks for it. */
+	/** Printed if -o names it. */
 	COLUMN_OPTIONAL,
 };
 
-/** A row of a table. Each table's file defines what its rows are. */
+/** A row of a table. The file of each table defines its own. */
 struct row;
 
 struct cell;
 
-/** All there is to know about a column. */
+/** Everything about a column. */
 struct column {
 	const char *name;
 	enum column_type type;
 	enum column_use use;
 	const char *help;
-	/** Give the cell of a row its text. */
+	/** Set the text of the cell in this row. */
 	void (*fill)(const struct row *row, struct cell *ret);
 };
 
 /**
- * Every column is written like this: scripts/manual.awk reads it too, and one
- * without a function does not compile.
+ * All columns must be written like this: scripts/manual.awk reads them, and a
+ * column without a function does not compile.
  */
 #define COLUMN(name, type, use, help, fill) \
 	{ name, COLUMN_##type, COLUMN_##use, help, fill }
@@ -61,7 +62,7 @@ struct table {
 	const char *name;
 	const struct column *columns;
 	size_t column_count;
-	/** Find a row, which need only live until the next one is found. */
+	/** Find a row. It is used until the next one is found. */
 	const struct row *(*find)(void *rows, size_t number);
 	/** Colour of a row on a terminal (a libsmartcols name), or NULL. */
 	const char *(*color)(const struct row *row);
@@ -70,7 +71,7 @@ struct table {
 #define TABLE_COLUMNS(columns) \
 	.columns = columns, .column_count = sizeof(columns) / sizeof(*columns)
 
-/** What the options say about output. */
+/** How the options want tables to be printed. */
 struct output_options {
 	enum output_format format;
 	bool no_headings;
@@ -79,37 +80,37 @@ struct output_options {
 	const char *columns;
 };
 
-/** A cell being filled: it has no text until one of cell_*() gives it one. */
+/** A cell being filled. It is empty until a cell_*() function sets its text. */
 struct cell {
 	const char *text;
-	/* For text that is made: a thread's name of 63 bytes and its id fit. */
+	/* For generated text, of which a thread name and id is the longest. */
 	char buffer[96];
 	bool sizes_in_bytes;
 };
 
-/** @text must live until the rows are printed. */
+/** @text must remain valid until the row is printed. */
 void cell_set_text(struct cell *cell, const char *text);
-/** What does not fit is cut off. */
+/** Text that does not fit is cut off. */
 void cell_format(struct cell *cell, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void cell_set_address(struct cell *cell, uint64_t address);
 void cell_set_number(struct cell *cell, uint64_t number);
-/** In bytes, or for people, as the options say. */
+/** In bytes, or with a unit, depending on the options. */
 void cell_set_size(struct cell *cell, uint64_t bytes);
 
 /** "rw-p" */
 void cell_set_permissions(struct cell *cell, uint32_t permissions);
-/** What region @i protects. No text for GUARDMAPS_NONE. */
+/** What region @i protects; empty for GUARDMAPS_NONE. */
 void cell_set_kind(struct cell *cell, const struct guardmaps_map *map,
 		   uint32_t i);
-/** "NAME (TID)". No text for NULL. */
+/** "NAME (TID)"; empty for NULL. */
 void cell_set_owner(struct cell *cell, const struct guardmaps_owner *owner);
 
 #define OUTPUT_MAXIMUM_COLUMNS 64
 
 /** Which columns of a table to print, and how. */
 struct output {
-	/** Set before output_init(). */
+	/** Must be set before output_init(). */
 	struct output_options options;
 	const struct table *table;
 	/** The columns to print. */
@@ -118,18 +119,18 @@ struct output {
 };
 
 /**
- * Choose the columns of a table: those by default, or those that the options
- * name. Exits with a message that lists the columns if they name others.
+ * Select the columns that the options name, or those printed by default. Exits
+ * with a message that lists the columns if the options name an unknown one.
  */
 void output_init(struct output *output, const struct table *table);
 
-/** Show a column too, first or last, unless it is shown or -o was given. */
+/** Add a column, first or last, unless it is shown or -o names others. */
 void output_add_column(struct output *output, const char *name, bool first);
 
 /**
  * Print a table to standard output. Exits with a message on failure.
  *
- * @rows: what the table's find() finds them in.
+ * @rows: passed to the table's find().
  */
 void output_print(const struct output *output, void *rows, size_t count);
 

@@ -9,17 +9,17 @@
 #include "output.h"
 #include "report.h"
 
-/* Rows that libsmartcols holds at a time: 4,096 take about 3 MB. */
+/* Rows given to libsmartcols at a time: 4,096 take about 3 MB. */
 #define ROWS_PER_TABLE 4096
 
 /*
- * Rows over which a table for people is not left to libsmartcols, which finds
- * the width of each character twice: 30,000 rows took five times as long as
- * reading the maps file that they come from.
+ * Longer tables are not printed with libsmartcols, because it computes the width
+ * of each character twice: 30,000 rows took five times as long as reading the
+ * maps file that they come from.
  */
 #define LONG_TABLE 256
 
-/* Every step that libsmartcols may fail at is memory or output. */
+/* libsmartcols fails only if it is out of memory or cannot write. */
 static void check(int error)
 {
 	if (error)
@@ -88,8 +88,8 @@ static void fill_line(const struct output *output, const struct row *row,
 }
 
 /*
- * libsmartcols prints a JSON array for each table: leave out where one ends
- * and the next begins.
+ * libsmartcols prints each part as a JSON array of its own. Leave out the end of
+ * one and the start of the next.
  */
 static void print_json_part(struct libscols_table *table, bool is_first,
 			    bool is_last)
@@ -122,7 +122,7 @@ static void print_part(const struct output *output,
 	check(scols_table_enable_noheadings(table, true));
 }
 
-/* libsmartcols prints nothing at all for a table without rows. */
+/* libsmartcols prints nothing for a table without rows. */
 static void print_empty(const struct output *output)
 {
 	enum output_format format = output->options.format;
@@ -138,7 +138,7 @@ static void print_empty(const struct output *output)
 	putchar('\n');
 }
 
-/* Lines are made for the first part and filled anew for each that follows. */
+/* The lines of the first part are used again for the parts after it. */
 static void print_parts(const struct output *output, void *rows,
 			size_t row_count, struct libscols_table *table)
 {
@@ -165,9 +165,9 @@ static void print_parts(const struct output *output, void *rows,
 	}
 }
 
-/* ---- Long tables for people ------------------------------------------- */
+/* ---- Long tables ------------------------------------------------------- */
 
-/* Neither wider than it has bytes, nor anything to escape. */
+/* One column for each byte, and nothing to escape. */
 static bool is_plain(const char *text)
 {
 	for (; *text; text++)
@@ -176,7 +176,7 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* As libsmartcols prints it: what is no character it prints as \xNN. */
+/* As printed by libsmartcols, which prints invalid bytes as \xNN. */
 static size_t display_width(const char *text)
 {
 	size_t width = 0;
@@ -191,7 +191,7 @@ static size_t display_width(const char *text)
 	return width;
 }
 
-/* The width of each column: that of its widest cell, or its heading. */
+/* A column is as wide as its widest cell, or its heading. */
 static void find_widths(const struct output *output, void *rows,
 			size_t row_count, size_t *ret)
 {
@@ -233,7 +233,7 @@ static void put_cell(const struct output *output, size_t shown,
 	putchar_unlocked(is_last ? '\n' : ' ');
 }
 
-/* Returns false, with nothing printed, if a cell is not plain. */
+/* Returns false and prints nothing if a cell is not plain. */
 static bool print_plain_row(const struct output *output,
 			    const struct row *row, const size_t *widths)
 {
@@ -255,14 +255,14 @@ static bool print_plain_row(const struct output *output,
 static void set_widths(struct libscols_table *table, const size_t *widths,
 		       size_t count)
 {
-	/* A hint of 1 or less would be a fraction of the terminal. */
+	/* A hint of 1 or less means a fraction of the width of the terminal. */
 	for (size_t i = 0; i < count; i++)
 		if (widths[i] > 1)
 			check(scols_column_set_whint(
 				scols_table_get_column(table, i), widths[i]));
 }
 
-/* libsmartcols still prints what takes knowledge of characters. */
+/* Rows that are not plain are still printed with libsmartcols. */
 static void print_long_table(const struct output *output, void *rows,
 			     size_t row_count, struct libscols_table *table)
 {
@@ -286,7 +286,7 @@ static void print_long_table(const struct output *output, void *rows,
 	}
 }
 
-/* A terminal that can, and a user who has not said no (no-color.org). */
+/* The user can disable colours (no-color.org). */
 static bool wants_colors(void)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -302,7 +302,8 @@ void output_print(const struct output *output, void *rows, size_t count)
 		return;
 	}
 	struct libscols_table *table = make_table(output);
-	check(scols_table_enable_colors(table, output->table->color && wants_colors()));
+	check(scols_table_enable_colors(table, output->table->color &&
+						       wants_colors()));
 	if (output->options.format == OUTPUT_TABLE && count > LONG_TABLE)
 		print_long_table(output, rows, count, table);
 	else

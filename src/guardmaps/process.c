@@ -15,11 +15,11 @@ bool is_number(const char *argument)
 pid_t parse_pid(const char *argument)
 {
 	if (!is_number(argument))
-		errx(EXIT_TROUBLE, "not a process id: '%s'", argument);
+		errx(EXIT_TROUBLE, "invalid process id: '%s'", argument);
 	errno = 0;
 	long pid = strtol(argument, NULL, 10);
 	if (errno || pid == 0 || pid > INT32_MAX)
-		errx(EXIT_TROUBLE, "no process can have the id %s", argument);
+		errx(EXIT_TROUBLE, "process id out of range: %s", argument);
 	return pid;
 }
 

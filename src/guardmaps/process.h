@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading the processes that arguments name. */
+/* Parsing process ids and reading processes. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
@@ -8,20 +8,20 @@
 
 #include "guardmaps.h"
 
-/** How processes are read: --source and --sysroot. */
+/** How to read processes: --source and --sysroot. */
 struct read_options {
 	enum guardmaps_source source;
 	/** NULL for the live /proc. */
 	const char *sysroot;
 };
 
-/** Whether an argument consists of digits only: it is then a process id. */
+/** Whether an argument has only digits, which makes it a process id. */
 bool is_number(const char *argument);
 
-/** A process id; exits with a message if the argument is not one. */
+/** Parse a process id. Exits with a message if it is invalid. */
 pid_t parse_pid(const char *argument);
 
-/** Process ids, which the caller frees; exits if one of them is not one. */
+/** Parse process ids. The caller frees the array. */
 pid_t *parse_pids(char **arguments, size_t count);
 
 /** Open a process and read its guard map, without owners. */

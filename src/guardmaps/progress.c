@@ -4,7 +4,7 @@
 
 #include "progress.h"
 
-/* What is done sooner needs no bar. */
+/* No bar is shown for work that is done earlier. */
 #define DELAY_MILLISECONDS 500
 
 #define BAR_WIDTH 40

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A bar on standard error, where that is a terminal and it takes long. */
+/* A progress bar on standard error, if it is a terminal and work takes long. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
@@ -11,16 +11,16 @@ struct progress {
 	size_t total;
 	struct timespec start;
 	bool is_terminal;
-	/* Per cent shown last; negative before the bar is there. */
+	/* Percentage shown last; negative if the bar is not shown yet. */
 	int shown;
 };
 
 void progress_start(struct progress *progress, size_t total);
 
-/** @done of the total are done. Draws only what has changed. */
+/** Show that @done of the total are done, if the percentage has changed. */
 void progress_show(struct progress *progress, size_t done);
 
-/** Take the bar off the terminal. */
+/** Remove the bar from the terminal. */
 void progress_end(struct progress *progress);
 
 #endif /* PROGRESS_H */

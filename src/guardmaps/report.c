@@ -16,7 +16,7 @@ enum exit_status outcome_exit_status(const struct outcome *outcome)
 
 void report(struct guardmaps_error *error)
 {
-	/* On a terminal, what was printed so far comes first. */
+	/* Keep the order of output and messages on a terminal. */
 	fflush(stdout);
 	warnx("%s", guardmaps_error_message(error));
 	guardmaps_error_destroy(error);

@@ -8,15 +8,15 @@
 #include "guardmaps.h"
 
 enum exit_status {
-	/** Everything that was asked for was done. */
+	/** Everything was done. */
 	EXIT_DONE = 0,
-	/** Some of it failed; for diff: there are differences. */
+	/** Some of it failed. For diff: there are differences. */
 	EXIT_PARTLY = 1,
 	/** Wrong usage, or nothing could be done. */
 	EXIT_TROUBLE = 2,
 };
 
-/** How much of what was asked for was done. */
+/** How many parts of the work succeeded and failed. */
 struct outcome {
 	size_t done;
 	size_t failed;
@@ -24,7 +24,7 @@ struct outcome {
 
 enum exit_status outcome_exit_status(const struct outcome *outcome);
 
-/** Print an error as a line on standard error, and free it. */
+/** Print an error on standard error and free it. */
 void report(struct guardmaps_error *error);
 
 /**
@@ -41,10 +41,10 @@ void __attribute__((noreturn)) fail(struct guardmaps_error *error);
 
 void __attribute__((noreturn)) fail_out_of_memory(void);
 
-/** Exit after a message about wrong usage; says where to look. */
+/** Refer to --help and exit, after a message about wrong usage. */
 void __attribute__((noreturn)) fail_usage(void);
 
-/** malloc() or realloc() of an array that exits if there is no memory. */
+/** malloc() or realloc() for an array. Exits if there is no memory. */
 void *allocate(void *array, size_t count, size_t element_size);
 
 #endif /* REPORT_H */

@@ -94,7 +94,7 @@ void text_print_name(const char *name)
 	}
 }
 
-/* Length of the UTF-8 character that a text begins with, or 0 if it is none. */
+/* Length of the first UTF-8 character of a text, or 0 if it is invalid. */
 static size_t utf8_length(const unsigned char *text)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

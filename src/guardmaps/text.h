@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Numbers as text, where printf() would take most of the time. */
+/* Numbers and names as text. printf() would take most of the time. */
 #ifndef TEXT_H
 #define TEXT_H
 
@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for any of them, with the zero byte. */
+/* Large enough for any of them, with the zero byte. */
 #define TEXT_NUMBER_SIZE 32
 
-/** Write lower-case hexadecimal, at least @width digits; returns its end. */
+/** Write at least @width lower-case hexadecimal digits; returns their end. */
 char *text_put_hex(char *to, uint64_t value, int width);
 
 /** Write a decimal number; returns its end. */
@@ -25,26 +25,26 @@ void text_size(char *ret, uint64_t bytes);
 /** "rw-p" from bits of enum guardmaps_permission, with a zero byte. */
 void text_permissions(char ret[5], uint32_t permissions);
 
-/** The character that a text begins with, as the locale has it. */
+/** The first character of a text, in the encoding of the locale. */
 struct text_character {
-	/** Its bytes: one where they are no character. */
+	/** In bytes; 1 if it is not a valid character. */
 	size_t length;
 	bool is_printable;
-	/** Columns that tables give it: four for each byte shown as \xNN. */
+	/** Width in tables: four columns for each byte shown as \xNN. */
 	size_t width;
 };
 
 struct text_character text_first_character(const char *text);
 
 /**
- * Print a name to standard output as tables do: what is no printable character
- * as \xNN, so that a name cannot command the terminal.
+ * Print a name to standard output as in tables: bytes that are not printable are
+ * shown as \xNN, so that a name cannot control the terminal.
  */
 void text_print_name(const char *name);
 
 /**
- * JSON is UTF-8, the names of files are bytes: what is no character becomes
- * \xNN, as in the other formats. The caller frees it.
+ * Copy a text for JSON, which must be UTF-8: invalid bytes become \xNN, as in
+ * the other formats. The caller frees the copy.
  */
 char *text_make_utf8(const char *text);
 

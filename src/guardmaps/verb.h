@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Verbs, which --help calls commands: one file each, which holds all there is to
- * say about it. This list alone says which there are, in the order of --help.
+ * The verbs, which --help calls commands. Everything about a verb is in its own
+ * file; only the list below names them all, in the order of --help.
  */
 #ifndef VERB_H
 #define VERB_H
@@ -21,17 +21,17 @@
 	VERB(install) \
 	VERB(check)
 
-/** What a verb does: an option is for the verbs that do something. */
+/** What a verb does. An option applies to the verbs that do a certain thing. */
 enum verb_does {
 	/** It reads processes. */
 	VERB_READS = 1 << 0,
-	/** It finds processes by itself. */
+	/** It looks for processes itself. */
 	VERB_FINDS_PROCESSES = 1 << 1,
 	/** It prints a table. */
 	VERB_PRINTS_TABLE = 1 << 2,
-	/** The table has sizes. */
+	/** The table contains sizes. */
 	VERB_PRINTS_SIZES = 1 << 3,
-	/** It can show markers other than guards. */
+	/** It can show other markers than guards. */
 	VERB_SHOWS_MARKERS = 1 << 4,
 	/** It changes a process. */
 	VERB_CHANGES_PROCESS = 1 << 5,
@@ -39,12 +39,12 @@ enum verb_does {
 
 struct verb {
 	const char *name;
-	/** As --help shows them; "..." means that the last may be repeated. */
+	/** As shown by --help; "..." means that the last may be repeated. */
 	const char *arguments;
 	const char *summary;
 	/** Bits of enum verb_does. */
 	unsigned int does;
-	/** NULL if it prints none. */
+	/** NULL if it does not print one. */
 	const struct table *table;
 	enum exit_status (*run)(const struct command *command);
 };
@@ -52,13 +52,13 @@ struct verb {
 #define VERB_DECLARATION(name) extern const struct verb name##_verb;
 VERBS(VERB_DECLARATION)
 
-/** All verbs, in the order of --help; NULL after the last. */
+/** All verbs in the order of --help, with NULL after the last. */
 extern const struct verb *const verbs[];
 
-/** The verb of this name, or NULL. */
+/** Find a verb by name. Returns NULL if there is none. */
 const struct verb *verb_find(const char *name);
 
-/** Exit with a message unless a verb can have so many arguments. */
+/** Exit with a message if this is not a number of arguments for the verb. */
 void verb_check_arguments(const struct verb *verb, int count);
 
 #endif /* VERB_H */

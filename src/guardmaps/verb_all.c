@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps -a: a row per process that has guard regions. */
+/* guardmaps all: a row for each process that has guard regions. */
 #include <dirent.h>
 #include <err.h>
 #include <stdio.h>
@@ -66,13 +66,13 @@ static const struct column columns[] = {
 };
 
 struct sweep {
-	/* Ours, with the source that answered first: it is not sought anew. */
+	/* After the first process, with the source that could read it. */
 	struct read_options read;
 	struct row *rows;
 	size_t count, capacity;
 	struct outcome outcome;
 	size_t denied;
-	/* The first error that is about the source, not a process, or NULL. */
+	/* The first error that concerns the source, not a process, or NULL. */
 	struct guardmaps_error *unsupported;
 };
 
@@ -109,14 +109,14 @@ static void add_row(struct sweep *sweep, const struct guardmaps_map *map)
 	sweep->rows[sweep->count++] = row;
 }
 
-/* Not permitted to read this process, as distinct from using this source. */
+/* Not permitted to read this process, rather than to use this source. */
 static bool is_denied(const struct guardmaps_error *error)
 {
 	return guardmaps_error_code(error) == GUARDMAPS_ERROR_PERMISSION &&
 	       guardmaps_error_errno(error) != 0;
 }
 
-/* One that vanishes or has no memory is not a failure: it has no guards. */
+/* A process that ends or has no memory has no guards: that is not a failure. */
 static void count_error(struct sweep *sweep, struct guardmaps_error *error)
 {
 	if (is_denied(error)) {
@@ -226,7 +226,7 @@ static enum exit_status run_all(const struct command *command)
 const struct verb all_verb = {
 	.name = "all",
 	.arguments = "",
-	.summary = "all processes that have guard regions; -a for short",
+	.summary = "list all processes that have guard regions (same as -a)",
 	.does = VERB_READS | VERB_FINDS_PROCESSES | VERB_PRINTS_TABLE |
 		VERB_PRINTS_SIZES,
 	.table = &table,

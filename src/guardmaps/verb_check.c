@@ -305,7 +305,7 @@ static enum exit_status run_check(const struct command *command)
 const struct verb check_verb = {
 	.name = "check",
 	.arguments = "",
-	.summary = "what works on this machine",
+	.summary = "report what works on this machine",
 	.does = VERB_PRINTS_TABLE,
 	.table = &table,
 	.run = run_check,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps diff A B: what one guard map guards and the other does not. */
+/* guardmaps diff A B: pages that only one of two guard maps guards. */
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -63,7 +63,7 @@ struct diff {
 	struct guardmaps_map *maps[2];
 	struct guardmaps_difference *differences;
 	size_t count;
-	/* The row that was found last. */
+	/* The row found last. */
 	struct row row;
 };
 
@@ -110,7 +110,7 @@ static enum exit_status run_diff(const struct command *command)
 			       &diff.count);
 	if (error)
 		fail(error);
-	/* As diff(1): nothing is printed where nothing differs. */
+	/* Like diff(1), print nothing if there is no difference. */
 	if (diff.count > 0 || command->output.options.format == OUTPUT_JSON)
 		output_print(&command->output, &diff, diff.count);
 	free(diff.differences);
@@ -122,7 +122,7 @@ static enum exit_status run_diff(const struct command *command)
 const struct verb diff_verb = {
 	.name = "diff",
 	.arguments = "A B",
-	.summary = "compare guard maps, each a PID or an image",
+	.summary = "compare two guard maps, each a PID or an image",
 	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
 	.table = &table,
 	.run = run_diff,

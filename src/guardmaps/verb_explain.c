@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps explain PID ADDRESS...: what an address is. */
+/* guardmaps explain PID ADDRESS...: what is at an address. */
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "verb.h"
 
-/* An address, and what the guard map has there; NULL for what it has not. */
+/* An address and what the guard map has there, or NULL. */
 struct row {
 	const struct guardmaps_map *map;
 	struct guardmaps_explanation explanation;
@@ -134,15 +134,15 @@ static void print_neighbours(const struct row *row)
 	if (row->above) {
 		print_mapping("above", row->above);
 		print_distance(row->above->start - address,
-			       "up from the address");
+			       "above the address");
 	}
 	if (row->below) {
 		print_mapping("below", row->below);
 		print_distance(address - row->below->end,
-			       "down from the address");
+			       "below the address");
 	}
 	if (row->above && strcmp(row->above->name, "[stack]") == 0)
-		puts("  The first thread's stack grows down to here: a stack overflow, if its limit is reached.");
+		puts("  The stack of the first thread grows down to here: if it has reached its limit, this is a stack overflow.");
 }
 
 static void print_guard(const struct row *row)
@@ -151,7 +151,7 @@ static void print_guard(const struct row *row)
 	char size[TEXT_NUMBER_SIZE];
 
 	if (!region) {
-		puts("  It was installed while the process was read.");
+		puts("  It was installed while the process was being read.");
 		return;
 	}
 	text_size(size, region->end - region->start);
@@ -164,7 +164,7 @@ static void print_guard(const struct row *row)
 		return;
 	printf("  owner    thread ");
 	text_print_name(row->owner->name);
-	printf(" (%d): an access from above is an overflow of its stack\n",
+	printf(" (%d): an access from above means that its stack overflowed\n",
 	       row->owner->tid);
 }
 
@@ -172,21 +172,21 @@ static const char *sentence(enum guardmaps_verdict verdict)
 {
 	switch (verdict) {
 	case GUARDMAPS_VERDICT_GUARD:
-		return "is in a guard region: every access is a SIGSEGV (SEGV_MAPERR)";
+		return "is in a guard region: every access raises SIGSEGV (SEGV_MAPERR)";
 	case GUARDMAPS_VERDICT_PROT_NONE:
-		return "is in a PROT_NONE mapping: every access is a SIGSEGV (SEGV_ACCERR)";
+		return "is in a PROT_NONE mapping: every access raises SIGSEGV (SEGV_ACCERR)";
 	case GUARDMAPS_VERDICT_NO_PERMISSION:
-		return "is in a mapping that does not permit all: what it does not is a SIGSEGV (SEGV_ACCERR)";
+		return "is in a mapping that permits only some accesses: any other raises SIGSEGV (SEGV_ACCERR)";
 	case GUARDMAPS_VERDICT_ACCESSIBLE:
-		return "is in a mapping that may be read and written, and not guarded";
+		return "is in a mapping that can be read and written, and is not guarded";
 	case GUARDMAPS_VERDICT_UNMAPPED:
-		return "is not mapped: every access is a SIGSEGV (SEGV_MAPERR)";
+		return "is not mapped: every access raises SIGSEGV (SEGV_MAPERR)";
 	case GUARDMAPS_VERDICT_NULL_PAGE:
-		return "is a null pointer, or an offset from one: nothing is mapped so low";
+		return "is a null pointer, or an offset from one: nothing is mapped this low";
 	case GUARDMAPS_VERDICT_UFFD_WP:
-		return "is write-protected by userfaultfd: a write waits for its handler";
+		return "is write-protected by userfaultfd: a write waits for the userfaultfd handler";
 	case GUARDMAPS_VERDICT_POISON:
-		return "is poisoned (UFFDIO_POISON, or memory that failed): every access is a SIGBUS";
+		return "is poisoned (UFFDIO_POISON, or a memory error): every access raises SIGBUS";
 	default:
 		return "";
 	}
@@ -216,17 +216,17 @@ static uint64_t parse_address(const char *argument)
 		digits += 2;
 	if (!*digits ||
 	    digits[strspn(digits, "0123456789abcdefABCDEF")] != '\0')
-		errx(EXIT_TROUBLE, "not an address in hexadecimal: '%s'",
+		errx(EXIT_TROUBLE, "not a hexadecimal address: '%s'",
 		     argument);
 	errno = 0;
 	uint64_t address = strtoull(digits, NULL, 16);
 	if (errno)
-		errx(EXIT_TROUBLE, "an address of more than 64 bits: '%s'",
+		errx(EXIT_TROUBLE, "address longer than 64 bits: '%s'",
 		     argument);
 	return address;
 }
 
-/* Markers other than guards can be told only with CAP_SYS_ADMIN. */
+/* Other markers than guards can be read only with CAP_SYS_ADMIN. */
 static enum guardmaps_marker read_marker(const struct command *command,
 					 struct guardmaps_process *process,
 					 uint64_t address)
@@ -331,7 +331,7 @@ static enum exit_status run_explain(const struct command *command)
 const struct verb explain_verb = {
 	.name = "explain",
 	.arguments = "PID ADDRESS...",
-	.summary = "what an address (hexadecimal) is",
+	.summary = "explain what is at an address (in hexadecimal)",
 	.does = VERB_READS | VERB_PRINTS_TABLE,
 	.table = &table,
 	.run = run_explain,

@@ -38,7 +38,7 @@ static enum exit_status run_show(const struct command *command)
 const struct verb save_verb = {
 	.name = "save",
 	.arguments = "PID FILE",
-	.summary = "write a guard map to an image",
+	.summary = "save the guard map of a process to an image",
 	.does = VERB_READS,
 	.run = run_save,
 };
@@ -46,7 +46,7 @@ const struct verb save_verb = {
 const struct verb show_verb = {
 	.name = "show",
 	.arguments = "FILE",
-	.summary = "guard regions in an image",
+	.summary = "list guard regions of an image",
 	.does = VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
 	.table = &list_table,
 	.run = run_show,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps install FILE PID: put an image's guards back into a process. */
+/* guardmaps install FILE PID: restore the guards of an image in a process. */
 #include <fcntl.h>
 #include <signal.h>
 
@@ -14,8 +14,9 @@ static void say_count(const struct command *command,
 }
 
 /*
- * Who ends us must not end the process: while it runs a system call of ours, it
- * cannot go on without us. So signals wait; there is no defence from SIGKILL.
+ * While the process runs a system call for us, it cannot continue without us. A
+ * signal that ended us would end it too, so signals are blocked. SIGKILL cannot
+ * be blocked.
  */
 static void block_signals(sigset_t *ret_before)
 {
@@ -56,7 +57,7 @@ static enum exit_status run_install(const struct command *command)
 const struct verb install_verb = {
 	.name = "install",
 	.arguments = "FILE PID",
-	.summary = "put an image's guards back into a process",
+	.summary = "restore the guard regions of an image in a process",
 	.does = VERB_CHANGES_PROCESS,
 	.run = run_install,
 };

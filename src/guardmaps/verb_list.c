@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps PID...: a row per guard region. */
+/* guardmaps [list] PID...: a row for each guard region. */
 #include <err.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ static void print_maps(const struct command *command,
 	list_print(&output, maps, count, command->markers);
 }
 
-/* Only one source shows other markers. */
+/* Only one source reports other markers. */
 static struct read_options choose_source(const struct command *command)
 {
 	struct read_options ret = command->read;
@@ -66,7 +66,7 @@ static enum exit_status run_list(const struct command *command)
 const struct verb list_verb = {
 	.name = "list",
 	.arguments = "PID...",
-	.summary = "guard regions of processes; 'list' may be omitted",
+	.summary = "list guard regions of processes ('list' may be omitted)",
 	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES |
 		VERB_SHOWS_MARKERS,
 	.table = &list_table,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps maps PID: /proc/PID/maps with guard regions as rows of their own. */
+/* guardmaps maps PID: /proc/PID/maps with a line for each guard region. */
 #include <err.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "verb.h"
 
-/* fs/proc/task_mmu.c: names begin in this column, counted from 0. */
+/* Column, counted from 0, in which names begin (fs/proc/task_mmu.c). */
 #define NAME_COLUMN 73
 
 /* Longest part of a line before the name, with room to spare. */
@@ -89,7 +89,7 @@ static enum exit_status run_maps(const struct command *command)
 const struct verb maps_verb = {
 	.name = "maps",
 	.arguments = "PID",
-	.summary = "/proc/PID/maps, with guard regions as rows of it",
+	.summary = "print /proc/PID/maps with guard regions as extra lines",
 	.does = VERB_READS,
 	.run = run_maps,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps stacks PID...: a row per thread. */
+/* guardmaps stacks PID...: a row for each thread. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,7 +41,7 @@ static uint64_t peak(const struct guardmaps_thread *thread)
 	return thread->stack_end - thread->deepest_touched;
 }
 
-/* False where neither the stack pointer nor the pages are known. */
+/* Returns false if neither the stack pointer nor the pages are known. */
 static bool find_headroom(const struct guardmaps_thread *thread, uint64_t *ret)
 {
 	uint64_t most = 0;
@@ -305,7 +305,7 @@ static enum exit_status run_stacks(const struct command *command)
 const struct verb stacks_verb = {
 	.name = "stacks",
 	.arguments = "PID...",
-	.summary = "threads, their stacks and what guards them",
+	.summary = "list threads, their stacks and what guards them",
 	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
 	.table = &table,
 	.run = run_stacks,

@@ -16,10 +16,10 @@ load helpers
 		try guardmaps explain "$TARGET_PID" "$address"
 		same "$status $stderr" "0 "
 		same "$output" "\
-$address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
+$address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
   region   $start-$end, 4K, found by $(known_sources | head -n 1)
   kind     stack
-  owner    thread worker-1 ($tid): an access from above is an overflow of its stack
+  owner    thread worker-1 ($tid): an access from above means that its stack overflowed
   mapping  $range rw-p"
 	done
 }
@@ -33,7 +33,7 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 	same "$output" $'accessible\nguard\naccessible'
 	try guardmaps explain "$TARGET_PID" "$end"
 	same "${lines[0]}" \
-		"$end is in a mapping that may be read and written, and not guarded."
+		"$end is in a mapping that can be read and written, and is not guarded."
 }
 
 @test "in words, control bytes in the name of a mapping are escaped" {
@@ -58,7 +58,7 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 	same "$output" $'guard ---p\nPROT_NONE ---p'
 	try guardmaps explain "$TARGET_PID" "$end"
 	same "${lines[0]}" \
-		"$end is in a PROT_NONE mapping: every access is a SIGSEGV (SEGV_ACCERR)."
+		"$end is in a PROT_NONE mapping: every access raises SIGSEGV (SEGV_ACCERR)."
 }
 
 @test "a mapping that lacks a permission is told, with its permissions" {
@@ -70,7 +70,7 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 	address=$(printf '0x%x' "$((end - 1))")
 	try guardmaps explain "$TARGET_PID" "$address"
 	same "$status" 0
-	matches "${lines[0]}" "$address is in a mapping that does not permit .*\(SEGV_ACCERR\)\."
+	matches "${lines[0]}" "$address is in a mapping that permits only some accesses: .*\(SEGV_ACCERR\)\."
 	same "${lines[1]}" "  mapping  $start-$end r--p"
 	same "$(guardmaps explain -r -n -o VERDICT "$TARGET_PID" "$address")" \
 		no-permission
@@ -83,11 +83,11 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 	record 100 guards </dev/null
 	try guardmaps --sysroot tree explain 100 10002000
 	same "$output" "\
-0x10002000 is not mapped: every access is a SIGSEGV (SEGV_MAPERR).
+0x10002000 is not mapped: every access raises SIGSEGV (SEGV_MAPERR).
   above    0x20000000-0x20001000 r--p /file
-           256M up from the address
+           256M above the address
   below    0x10000000-0x10001000 rw-p
-           4K down from the address"
+           4K below the address"
 	try guardmaps --sysroot tree explain -J -o +BELOW,ABOVE 100 10002000
 	same "$(json -c '.addresses[] | [.verdict, .below, .above, .start, .mapping]')" \
 		'["unmapped","0x10001000","0x20000000",null,null]'
@@ -107,9 +107,9 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 	start_target none
 	try guardmaps explain "$TARGET_PID" 0 0x10 0xfff
 	same "$output" "\
-0x0 is a null pointer, or an offset from one: nothing is mapped so low.
-0x10 is a null pointer, or an offset from one: nothing is mapped so low.
-0xfff is a null pointer, or an offset from one: nothing is mapped so low."
+0x0 is a null pointer, or an offset from one: nothing is mapped this low.
+0x10 is a null pointer, or an offset from one: nothing is mapped this low.
+0xfff is a null pointer, or an offset from one: nothing is mapped this low."
 	same "$(guardmaps explain -r -n -o VERDICT "$TARGET_PID" 8)" null-page
 }
 
@@ -120,7 +120,7 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 	try guardmaps explain "$TARGET_PID" "$(printf '%x' "$((16#$stack - 8))")"
 	matches "${lines[0]}" "0x[0-9a-f]+ is not mapped: .*"
 	matches "${lines[1]}" "  above    0x$stack-0x[0-9a-f]+ rw-p \[stack\]"
-	[[ $output == *"stack grows down to here: a stack overflow"* ]]
+	[[ $output == *"stack of the first thread grows down to here: "*" stack overflow"* ]]
 }
 
 # ---- Other markers ---------------------------------------------------------
@@ -136,9 +136,9 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 		10001000 10003000 10005000
 	same "$status $stderr" "0 "
 	same "$(grep '^0x' <<<"$output")" "\
-0x10001000 is write-protected by userfaultfd: a write waits for its handler.
-0x10003000 is poisoned (UFFDIO_POISON, or memory that failed): every access is a SIGBUS.
-0x10005000 is in a guard region: every access is a SIGSEGV (SEGV_MAPERR)."
+0x10001000 is write-protected by userfaultfd: a write waits for the userfaultfd handler.
+0x10003000 is poisoned (UFFDIO_POISON, or a memory error): every access raises SIGBUS.
+0x10005000 is in a guard region: every access raises SIGSEGV (SEGV_MAPERR)."
 	try guardmaps --sysroot tree --source markers explain -r -n -o VERDICT 100 \
 		10000fff 10001000 10003000 10005000 10006000
 	same "$(xargs <<<"$output")" "accessible uffd-wp poison guard accessible"
@@ -194,26 +194,26 @@ $address is in a guard region: every access is a SIGSEGV (SEGV_MAPERR).
 # ---- What it refuses -------------------------------------------------------
 
 @test "what is no address is refused, and named" {
-	refuses "not an address in hexadecimal: 'xyz'" guardmaps explain 1 xyz
-	refuses "not an address in hexadecimal: '0x'" guardmaps explain 1 0x
-	refuses "not an address in hexadecimal: ''" guardmaps explain 1 ""
-	refuses "not an address in hexadecimal: ' 10'" guardmaps explain 1 " 10"
-	refuses "not an address in hexadecimal: '+10'" guardmaps explain 1 +10
-	refuses "not an address in hexadecimal: '10h'" guardmaps explain 1 10h
-	refuses "an address of more than 64 bits: '10000000000000000'" \
+	refuses "not a hexadecimal address: 'xyz'" guardmaps explain 1 xyz
+	refuses "not a hexadecimal address: '0x'" guardmaps explain 1 0x
+	refuses "not a hexadecimal address: ''" guardmaps explain 1 ""
+	refuses "not a hexadecimal address: ' 10'" guardmaps explain 1 " 10"
+	refuses "not a hexadecimal address: '+10'" guardmaps explain 1 +10
+	refuses "not a hexadecimal address: '10h'" guardmaps explain 1 10h
+	refuses "address longer than 64 bits: '10000000000000000'" \
 		guardmaps explain 1 10000000000000000
 }
 
 @test "one bad address is refused before any is explained" {
 	start_target none
-	refuses "not an address in hexadecimal: 'zz'" \
+	refuses "not a hexadecimal address: 'zz'" \
 		guardmaps explain "$TARGET_PID" 0 zz
 }
 
 @test "explain needs a process and an address" {
 	refuses "explain requires PID ADDRESS..." guardmaps explain
 	refuses "explain requires PID ADDRESS..." guardmaps explain 1
-	refuses "not a process id: 'x'" guardmaps explain x 0
+	refuses "invalid process id: 'x'" guardmaps explain x 0
 }
 
 @test "nothing can be explained of a process that is gone, or has no memory" {

@@ -201,13 +201,13 @@ check_shown() {
 @test "--help of maps has no control bytes" {
 	guardmaps maps --help >help
 	same "$(LC_ALL=C tr -d '\n\040-\176' <help | od -An -tx1)" ""
-	same "$(grep -c '^/proc/PID/maps, ' help)" 1
+	same "$(grep -c '^Print /proc/PID/maps ' help)" 1
 }
 
 @test "maps takes one process" {
 	refuses "maps requires PID" guardmaps maps
 	refuses "too many arguments for maps" guardmaps maps 1 2
-	refuses "not a process id: 'self'" guardmaps maps self
+	refuses "invalid process id: 'self'" guardmaps maps self
 }
 
 @test "maps has one format only" {

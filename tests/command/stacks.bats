@@ -253,6 +253,6 @@ record_stack() {
 
 @test "stacks needs a process" {
 	refuses "stacks requires PID..." guardmaps stacks
-	refuses "not a process id: 'x'" guardmaps stacks x
+	refuses "invalid process id: 'x'" guardmaps stacks x
 	refuses "--markers cannot be used with stacks" guardmaps stacks --markers 1
 }

@@ -37,7 +37,7 @@ huge_calls() {
 		closes env --ignore-signal=PIPE guardmaps $call
 		same "$status" 2
 		same "$stderr" \
-			"guardmaps: cannot write standard output: Broken pipe"
+			"guardmaps: cannot write to standard output: Broken pipe"
 	done
 }
 
@@ -58,7 +58,7 @@ to_full() {
 
 	timeout "$patience" "$@" >/dev/full 2>errors || status=$?
 	same "$status $(grep -v 'no guard regions' errors)" \
-		"2 guardmaps: cannot write standard output: No space left on device"
+		"2 guardmaps: cannot write to standard output: No space left on device"
 }
 
 @test "a full disk is told by every command that prints, exit 2" {
@@ -85,7 +85,7 @@ to_full() {
 	guardmaps -a >/dev/full 2>errors || status=$?
 	same "$status" 2
 	same "$(tail -n 1 errors)" \
-		"guardmaps: cannot write standard output: No space left on device"
+		"guardmaps: cannot write to standard output: No space left on device"
 }
 
 @test "a full disk is told by --version, exit 2" {
@@ -106,7 +106,7 @@ to_full() {
 		guardmaps "$1" >/mnt/list 2>errors
 		test $? -eq 2' sh "$TARGET_PID"
 	same "$(<errors)" \
-		"guardmaps: cannot write standard output: No space left on device"
+		"guardmaps: cannot write to standard output: No space left on device"
 }
 
 # ---- Closed from the start -------------------------------------------------
@@ -118,7 +118,7 @@ to_full() {
 		guardmaps $call >&- 2>errors || status=$?
 		same "$status" 2
 		same "$(tail -n 1 errors)" \
-			"guardmaps: cannot write standard output: Bad file descriptor"
+			"guardmaps: cannot write to standard output: Bad file descriptor"
 	done
 }
 

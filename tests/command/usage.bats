@@ -23,12 +23,12 @@ verbs="list all maps stacks explain save show diff install check"
 
 @test "one bad process id is refused before any process is read" {
 	start_target run:1
-	refuses "not a process id: 'abc'" guardmaps "$TARGET_PID" abc
+	refuses "invalid process id: 'abc'" guardmaps "$TARGET_PID" abc
 }
 
 @test "an id that no process can have is refused" {
 	for id in 0 000 2147483648 99999999999 99999999999999999999999; do
-		refuses "no process can have the id $id" guardmaps "$id"
+		refuses "process id out of range: $id" guardmaps "$id"
 	done
 }
 
@@ -144,7 +144,7 @@ verbs="list all maps stacks explain save show diff install check"
 	same "$(guardmaps list -J -o +PAGES "$TARGET_PID" "$TARGET_PID")" \
 		"$(guardmaps -J -o +PAGES "$TARGET_PID" "$TARGET_PID")"
 	refuses "no process id given" guardmaps list
-	refuses "not a process id: 'abc'" guardmaps list abc
+	refuses "invalid process id: 'abc'" guardmaps list abc
 	refuses "--all cannot be used with list" guardmaps -a list 1
 }
 
