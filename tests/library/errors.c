@@ -8,7 +8,9 @@
 #include <linux/userfaultfd.h>
 #include <string.h>
 
+#include "basics.h"
 #include "check.h"
+#include "child.h"
 
 static void errno_is_kept(void)
 {
@@ -51,17 +53,40 @@ static void errno_is_zero(void)
 		    "its message names what was asked for");
 }
 
-/* A crash ends the program before it says that it passed. */
+static void destroy_no_error(int line, void *argument)
+{
+	(void)line;
+	guardmaps_error_destroy(argument);
+}
+
+static void close_no_process(int line, void *argument)
+{
+	(void)line;
+	guardmaps_process_close(argument);
+}
+
+static void destroy_no_map(int line, void *argument)
+{
+	(void)line;
+	guardmaps_map_destroy(argument);
+}
+
+static void destroy_no_threads(int line, void *argument)
+{
+	(void)line;
+	guardmaps_threads_destroy(argument);
+}
+
 static void nothing_is_destroyed(void)
 {
-	guardmaps_error_destroy(NULL);
-	check(true, "guardmaps_error_destroy() takes NULL");
-	guardmaps_process_close(NULL);
-	check(true, "guardmaps_process_close() takes NULL");
-	guardmaps_map_destroy(NULL);
-	check(true, "guardmaps_map_destroy() takes NULL");
-	guardmaps_threads_destroy(NULL);
-	check(true, "guardmaps_threads_destroy() takes NULL");
+	check(child_succeeds(destroy_no_error, NULL),
+	      "guardmaps_error_destroy() takes NULL");
+	check(child_succeeds(close_no_process, NULL),
+	      "guardmaps_process_close() takes NULL");
+	check(child_succeeds(destroy_no_map, NULL),
+	      "guardmaps_map_destroy() takes NULL");
+	check(child_succeeds(destroy_no_threads, NULL),
+	      "guardmaps_threads_destroy() takes NULL");
 }
 
 static void sources_have_names(void)
@@ -74,7 +99,7 @@ static void sources_have_names(void)
 		[GUARDMAPS_SOURCE_MARKERS] = "markers",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < LENGTH(names); i++) {
 		enum guardmaps_source source = (enum guardmaps_source)-1;
 
 		check_string(guardmaps_source_name(i), names[i],
@@ -91,7 +116,7 @@ static void sources_are_listed(void)
 		GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
 		GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
 	};
-	size_t count = sizeof(order) / sizeof(order[0]);
+	size_t count = LENGTH(order);
 
 	check_number(guardmaps_source_count(), count, "all sources are listed");
 	for (size_t i = 0; i < count && i < guardmaps_source_count(); i++) {
@@ -113,7 +138,7 @@ static void unknown_source_lists_names(const char *name)
 	static const char *const names[] = { "auto", "guards", "scan",
 					     "pagemap", "markers" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < LENGTH(names); i++) {
 		enum guardmaps_source source;
 
 		check_error(guardmaps_source_from_name(name, &source),
@@ -135,7 +160,7 @@ static void kinds_have_names(void)
 		[GUARDMAPS_KIND_ELF] = "elf",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < LENGTH(names); i++)
 		check_string(guardmaps_kind_name(i), names[i],
 			     "kind %zu is called %s", i, names[i]);
 }
@@ -150,7 +175,7 @@ static void markers_have_names(void)
 		[GUARDMAPS_MARKER_OTHER] = "other",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < LENGTH(names); i++)
 		check_string(guardmaps_marker_name(i), names[i],
 			     "marker %zu is called %s", i, names[i]);
 }
@@ -165,7 +190,7 @@ static void stack_guards_have_names(void)
 		[GUARDMAPS_STACK_GUARD_UNKNOWN] = "unknown",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < LENGTH(names); i++)
 		check_string(guardmaps_stack_guard_name(i), names[i],
 			     "stack guard %zu is called %s", i, names[i]);
 }
@@ -183,7 +208,7 @@ static void verdicts_have_names(void)
 		[GUARDMAPS_VERDICT_POISON] = "poison",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < LENGTH(names); i++)
 		check_string(guardmaps_verdict_name(i), names[i],
 			     "verdict %zu is called %s", i, names[i]);
 }

@@ -38,7 +38,7 @@ static void counted_guards(size_t count)
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
 	is_released(&trial, what);
-	guards_fault(&trial, what);
+	guards_fault(&trial, 0, what);
 	contents_are(&trial, before, what);
 	check_success(install_map(trial.child.pid, trial.wanted, false,
 				  &would),

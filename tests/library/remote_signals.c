@@ -5,7 +5,7 @@
  */
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "actor.h"
@@ -35,11 +35,28 @@ static void make_calls_and_signal(struct tracing *tracing,
 	fails(tracing, remote_end(task));
 }
 
+/* All but its signals is as it was: among them is one more. */
+static char *recover_signalled(struct tracing *tracing)
+{
+	struct state after;
+	uint64_t count;
+	char *fault = recover(tracing->actor, &after, &count);
+
+	if (!fault && strcmp(tracing->before.maps, after.maps) != 0)
+		fault = format_string("its mappings are others");
+	if (!fault && tracing->before.signal_mask != after.signal_mask)
+		fault = format_string("its signal mask is another");
+	state_free(&after);
+	return fault;
+}
+
 /* A SIGSTOP that the tracer may have swallowed has stopped it. */
 static char *stop_fault(struct tracing *tracing)
 {
-	/* Among its signals is one that was not there before. */
-	free(recover(tracing->actor, &tracing->before));
+	char *fault = recover_signalled(tracing);
+
+	if (fault)
+		return fault;
 	if (tracing->has_sent) {
 		if (!pid_reaches(tracing->pid, 'T'))
 			return format_string("it is not stopped");
@@ -52,10 +69,10 @@ static char *stop_fault(struct tracing *tracing)
 static char *signal_fault(struct tracing *tracing)
 {
 	struct subject *subject = tracing->actor->subject;
-	char *fault;
+	char *fault = recover_signalled(tracing);
 
-	free(recover(tracing->actor, &tracing->before));
-	fault = progress_fault(tracing->actor);
+	if (!fault)
+		fault = progress_fault(tracing->actor);
 	if (!fault && subject->handled != tracing->has_sent)
 		fault = format_string("it has handled %" PRIu64 " signals",
 				      subject->handled);

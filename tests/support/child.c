@@ -72,16 +72,21 @@ void child_stop(struct child *child)
 	child->line = -1;
 }
 
-void child_run(void (*body)(int line, void *argument), void *argument)
+bool child_succeeds(void (*body)(int line, void *argument), void *argument)
 {
 	struct child child;
 	int status;
 
 	child_start(&child, body, argument);
 	check_setup(waitpid(child.pid, &status, 0) == child.pid);
-	check_setup(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	child.pid = -1;
 	child_stop(&child);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void child_run(void (*body)(int line, void *argument), void *argument)
+{
+	check_setup(child_succeeds(body, argument));
 }
 
 void tell(int line)

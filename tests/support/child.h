@@ -32,7 +32,10 @@ void child_start(struct child *child, void (*body)(int line, void *argument),
 /** Kill the child and reap it. */
 void child_stop(struct child *child);
 
-/** Start a child and wait until it ended; it must end well. */
+/** Run @body in a child until it ends; false if it did not end well. */
+bool child_succeeds(void (*body)(int line, void *argument), void *argument);
+
+/** The same; it must end well. */
 void child_run(void (*body)(int line, void *argument), void *argument);
 
 /** Tell the other end of a line to go on; wait until it tells. */

@@ -153,38 +153,42 @@ static void let_it_run(const struct actor *actor)
 		sched_yield();
 }
 
-char *recover(struct actor *actor, const struct state *before)
+char *recover(struct actor *actor, struct state *ret, uint64_t *ret_count)
 {
 	struct guardmaps_error *error;
-	struct state after;
 	struct hold hold;
-	char *fault;
+	char *fault = NULL;
 
+	*ret = (struct state){ 0 };
 	let_it_run(actor);
 	error = hold_begin(&hold, actor->child.pid);
-	uint64_t count = actor->subject->count;
+	*ret_count = actor->subject->count;
 	if (!error && remote_journal_thread(actor->journal))
 		error = remote_recover(hold.process, actor->journal);
-	if (error) {
-		hold_end(&hold);
-		return error_fault(error, "cannot recover it");
-	}
-	state_read(hold.pid, &after);
-	fault = state_fault(before, &after);
-	if (!fault && actor->activity->act == count_in_loop)
-		fault = loop_fault(before, &after, count);
-	if (!fault && actor->activity->manner == STOPPED)
-		fault = stopped_fault(before, &after);
+	if (error)
+		fault = error_fault(error, "cannot recover it");
+	else
+		state_read(hold.pid, ret);
 	if (!fault && remote_journal_thread(actor->journal))
 		fault = format_string("the journal tells of a thread");
-	state_free(&after);
 	hold_end(&hold);
 	return fault;
 }
 
 char *recovery_fault(struct tracing *tracing)
 {
-	char *fault = recover(tracing->actor, &tracing->before);
+	const struct activity *activity = tracing->actor->activity;
+	const struct state *before = &tracing->before;
+	struct state after;
+	uint64_t count;
+	char *fault = recover(tracing->actor, &after, &count);
 
+	if (!fault)
+		fault = state_fault(before, &after);
+	if (!fault && activity->act == count_in_loop)
+		fault = loop_fault(before, &after, count);
+	if (!fault && activity->manner == STOPPED)
+		fault = stopped_fault(before, &after);
+	state_free(&after);
 	return fault ? fault : progress_fault(tracing->actor);
 }

@@ -63,10 +63,13 @@ char *each_moment_fault(struct tracing *tracing,
 			char *(*see)(struct tracing *tracing),
 			unsigned int *ret_moments);
 
-/** Put right what a tracer left, if anything; what is wrong afterwards. */
-char *recover(struct actor *actor, const struct state *before);
+/**
+ * Put right what a tracer left, if anything. Returns why it cannot be; the state
+ * of the actor, to be freed, and its count are those of that time.
+ */
+char *recover(struct actor *actor, struct state *ret, uint64_t *ret_count);
 
-/** The same, and whether it does what it did before. */
+/** The same, and what differs afterwards from what the actor was and did. */
 char *recovery_fault(struct tracing *tracing);
 
 #endif /* GUARDMAPS_TEST_TRACER_H */

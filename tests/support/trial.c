@@ -161,7 +161,7 @@ void try_guards(struct subject *subject)
 	subject->counts[2] = signal_of_access(subject->guards[last].end);
 }
 
-void guards_fault(struct trial *trial, const char *what)
+void guards_fault(struct trial *trial, int after, const char *what)
 {
 	tell(trial->child.line);
 	if (!check(tells_in_time(&trial->child), "%s: the process goes on",
@@ -171,6 +171,8 @@ void guards_fault(struct trial *trial, const char *what)
 		     "%s: the first guard is a fault", what);
 	check_number(trial->subject->counts[1], SIGSEGV,
 		     "%s: the last guard is a fault", what);
+	check_number(trial->subject->counts[2], after,
+		     "%s: the page after it is what it was", what);
 }
 
 void await_removal(struct subject *subject)

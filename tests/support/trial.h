@@ -59,8 +59,11 @@ void contents_are(const struct trial *trial, uint8_t *before, const char *what);
 /** What a subject does for guards_fault(). */
 void try_guards(struct subject *subject);
 
-/** Its guards are faults. The subject does try_guards(). */
-void guards_fault(struct trial *trial, const char *what);
+/**
+ * Its guards are faults, and the page after the last one is what it is without
+ * guards: the signal of an access, or 0. The subject does try_guards().
+ */
+void guards_fault(struct trial *trial, int after, const char *what);
 
 /** Have a subject that looks at @result take its guards out once more. */
 void await_removal(struct subject *subject);
