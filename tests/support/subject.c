@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -127,7 +128,11 @@ void remove_guards(struct subject *subject)
 
 void lock_memory(void *memory, size_t size, unsigned int flags)
 {
-	syscall(SYS_mlock2, memory, size, flags);
+	/* valgrind has no mlock2(). */
+	long failed = flags ? syscall(SYS_mlock2, memory, size, flags)
+			    : syscall(SYS_mlock, memory, size);
+
+	check_setup(!failed || errno == ENOMEM || errno == ENOSYS);
 }
 
 void die_with_test(void)

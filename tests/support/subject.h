@@ -83,8 +83,8 @@ void build_anonymous(struct subject *subject, struct layout *layout);
 void remove_guards(struct subject *subject);
 
 /**
- * mlock2(). Guards make it say ENOMEM, but it locks. Without the C library,
- * because AddressSanitizer makes its functions do nothing.
+ * mlock2(). With guards in it, it fails with ENOMEM, but locks all the same.
+ * Without the C library, because AddressSanitizer makes its functions do nothing.
  */
 void lock_memory(void *memory, size_t size, unsigned int flags);
 
