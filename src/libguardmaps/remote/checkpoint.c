@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "checkpoint.h"
+#include "clock.h"
 #include "error.h"
 #include "guard_map.h"
 #include "guards.h"
@@ -22,7 +22,8 @@ struct checkpoint {
 	/* From when guards are taken out until they are put back. */
 	struct remote_journal *journal;
 	struct keeper *keeper;
-	struct timespec taken_at;
+	/* By clock_milliseconds(). */
+	double taken_at;
 };
 
 /* ---- What it holds ------------------------------------------------------ */
@@ -233,7 +234,7 @@ struct guardmaps_error *checkpoint_take_out(struct checkpoint *checkpoint,
 		error = lock_limit_check(checkpoint->process);
 	if (!error)
 		error = start_keeper(checkpoint);
-	clock_gettime(CLOCK_MONOTONIC, &checkpoint->taken_at);
+	checkpoint->taken_at = clock_milliseconds();
 	if (!error)
 		error = take_out(checkpoint, only_locked, &taken);
 	*ret_regions = taken.regions;
@@ -248,22 +249,13 @@ bool checkpoint_is_out(const struct checkpoint *checkpoint)
 
 /* ---- Putting back ------------------------------------------------------- */
 
-static double milliseconds_since(const struct timespec *start)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - start->tv_sec) * 1e3 +
-	       (now.tv_nsec - start->tv_nsec) / 1e6;
-}
-
 /* The keeper is done when all is well, or the process has ended. */
 static struct guardmaps_error *release_keeper(struct checkpoint *checkpoint,
 					      struct guardmaps_error *error,
 					      struct checkpoint_result *ret)
 {
 	ret->has_ended = error && process_has_ended(checkpoint->process);
-	ret->milliseconds = milliseconds_since(&checkpoint->taken_at);
+	ret->milliseconds = clock_milliseconds() - checkpoint->taken_at;
 	if (error && !ret->has_ended)
 		keeper_leave(checkpoint->keeper);
 	else

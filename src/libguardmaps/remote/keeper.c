@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "guard_map.h"
 #include "keeper.h"
 #include "proc.h"
@@ -113,22 +114,14 @@ static struct guardmaps_error *put_right(const struct charge *charge,
 	return error;
 }
 
-static int64_t milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 static void put_right_patiently(const struct charge *charge)
 {
 	const struct timespec nap = { .tv_nsec = NAP_MILLISECONDS * 1000000 };
-	int64_t start = milliseconds();
+	double start = clock_milliseconds();
 	bool done;
 
 	for (;;) {
-		int64_t waited = milliseconds() - start;
+		double waited = clock_milliseconds() - start;
 		struct guardmaps_error *error = put_right(
 			charge, waited < PARASITE_MILLISECONDS, &done);
 		/* Errors may be temporary: an exiting thread, another tracer. */
