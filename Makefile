@@ -84,7 +84,7 @@ $(B)/obj/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
 	$(CC) $(CPPFLAGS) $(call include_wings,$($(*D)_uses)) $(library_cflags) \
 		-MMD -MP -c -o $@ $<
 
-$(B)/obj/libguardmaps/map/image.o: override CPPFLAGS += -I$(B)
+$(B)/obj/libguardmaps/map/image_%code.o: override CPPFLAGS += -I$(B)
 
 $(B)/obj/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)

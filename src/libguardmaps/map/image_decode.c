@@ -9,51 +9,10 @@
 #include "guard_map.h"
 #include "guardmaps.pb-c.h"
 #include "image.h"
+#include "image_format.h"
 #include "source.h"
 
-#define MAGIC "GUARDMAP"
-#define MAGIC_SIZE 8
-#define VERSION 1
-#define PREAMBLE_SIZE (MAGIC_SIZE + 4)
-/* The zero length that ends the records, and the checksum. */
-#define TRAILER_SIZE 8
-#define MAXIMUM_RECORD_SIZE (4 * 1024 * 1024)
-
-/*
- * These keep every record below MAXIMUM_RECORD_SIZE. A record of things with
- * names is full when its names add up to NAMES_PER_RECORD bytes. One name has
- * 16 KiB at most: four bytes for each of PATH_MAX.
- */
-#define MAPPINGS_PER_RECORD 256
-#define REGIONS_PER_RECORD 32768
-#define OWNERS_PER_RECORD 1024
-#define NAMES_PER_RECORD (1024 * 1024)
-
 #define ALL_PERMISSIONS (ALL_ACCESS | GUARDMAPS_SHARED)
-
-/* The bits in guardmaps.proto are those of guardmaps.h. */
-_Static_assert(GUARDMAPS_READ == 1 && GUARDMAPS_WRITE == 2 &&
-		       GUARDMAPS_EXECUTE == 4 && GUARDMAPS_SHARED == 8,
-	       "permissions in images");
-_Static_assert(GUARDMAPS_LOCKED == 1 && GUARDMAPS_LOCKED_ON_FAULT == 2,
-	       "locks in images");
-
-/* ---- Sources ---------------------------------------------------------- */
-
-/* This does not compile if a source has no row in GUARD_SOURCES. */
-static Guardmaps__Source source_number(enum guardmaps_source source)
-{
-#define ROW(name, ID, ...)                                                   \
-	case GUARDMAPS_SOURCE_##ID:                                          \
-		return GUARDMAPS__SOURCE__SOURCE_##ID;
-	switch (source) {
-	GUARD_SOURCES(ROW)
-	case GUARDMAPS_SOURCE_AUTO:
-		break;
-	}
-#undef ROW
-	return GUARDMAPS__SOURCE__SOURCE_UNKNOWN;
-}
 
 /* Returns AUTO, which is never the source of a guard map, if it is unknown. */
 static enum guardmaps_source source_of_number(Guardmaps__Source number)
@@ -67,211 +26,6 @@ static enum guardmaps_source source_of_number(Guardmaps__Source number)
 #undef ROW
 	return GUARDMAPS_SOURCE_AUTO;
 }
-
-/* ---- Encoding --------------------------------------------------------- */
-
-static uint8_t *extend(struct byte_buffer *buffer, size_t size)
-{
-	if (buffer->capacity - buffer->size < size) {
-		size_t capacity = (buffer->size + size) * 3 / 2;
-		uint8_t *bytes = realloc(buffer->bytes, capacity);
-		if (!bytes)
-			return NULL;
-		buffer->bytes = bytes;
-		buffer->capacity = capacity;
-	}
-	buffer->size += size;
-	return buffer->bytes + buffer->size - size;
-}
-
-static bool append_u32(struct byte_buffer *buffer, uint32_t value)
-{
-	uint8_t *bytes = extend(buffer, 4);
-
-	for (int i = 0; bytes && i < 4; i++)
-		bytes[i] = value >> 8 * i;
-	return bytes != NULL;
-}
-
-static bool append_record(struct byte_buffer *buffer,
-			  const Guardmaps__Record *record)
-{
-	size_t size = guardmaps__record__get_packed_size(record);
-
-	if (!append_u32(buffer, size))
-		return false;
-	uint8_t *bytes = extend(buffer, size);
-	if (bytes)
-		guardmaps__record__pack(record, bytes);
-	return bytes != NULL;
-}
-
-static ProtobufCBinaryData text_field(const char *text)
-{
-	return (ProtobufCBinaryData){ strlen(text), (uint8_t *)text };
-}
-
-static bool encode_header(const struct guardmaps_map *map,
-			  struct byte_buffer *ret)
-{
-	Guardmaps__Header header = GUARDMAPS__HEADER__INIT;
-	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
-
-	header.page_size = map->page_size;
-	header.pid = map->pid;
-	header.innermost_pid = map->innermost_pid;
-	header.process_name = text_field(map->process_name);
-	header.executable = text_field(map->executable);
-	header.source = source_number(map->source);
-	header.mapping_count = map->mapping_count;
-	header.region_count = map->region_count;
-	record.content_case = GUARDMAPS__RECORD__CONTENT_HEADER;
-	record.header = &header;
-	return append_record(ret, &record);
-}
-
-static void fill_mapping(const struct guardmaps_map *map, size_t i,
-			 Guardmaps__Mapping *ret)
-{
-	const struct guardmaps_mapping *mapping = &map->mappings[i];
-	uint64_t last_end = i > 0 ? mapping[-1].end : 0;
-
-	guardmaps__mapping__init(ret);
-	ret->gap = (mapping->start - last_end) / map->page_size;
-	ret->length = (mapping->end - mapping->start) / map->page_size;
-	ret->permissions = mapping->permissions;
-	ret->offset = mapping->offset;
-	ret->dev_major = mapping->dev_major;
-	ret->dev_minor = mapping->dev_minor;
-	ret->inode = mapping->inode;
-	ret->name = text_field(mapping->name);
-	ret->locks = mapping->flags & ALL_LOCKS;
-}
-
-static bool encode_mappings(const struct guardmaps_map *map,
-			    struct byte_buffer *ret)
-{
-	Guardmaps__Mapping messages[MAPPINGS_PER_RECORD];
-	Guardmaps__Mapping *pointers[MAPPINGS_PER_RECORD];
-	Guardmaps__Mappings mappings = GUARDMAPS__MAPPINGS__INIT;
-	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
-
-	mappings.mappings = pointers;
-	record.content_case = GUARDMAPS__RECORD__CONTENT_MAPPINGS;
-	record.mappings = &mappings;
-	for (size_t i = 0; i < map->mapping_count;) {
-		size_t n = 0, names = 0;
-		for (; n < MAPPINGS_PER_RECORD && names < NAMES_PER_RECORD &&
-		       i < map->mapping_count; n++) {
-			fill_mapping(map, i++, &messages[n]);
-			pointers[n] = &messages[n];
-			names += messages[n].name.len;
-		}
-		mappings.n_mappings = n;
-		if (!append_record(ret, &record))
-			return false;
-	}
-	return true;
-}
-
-static bool encode_regions(const struct guardmaps_map *map,
-			   struct byte_buffer *ret)
-{
-	Guardmaps__Regions regions = GUARDMAPS__REGIONS__INIT;
-	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
-	size_t most = map->region_count < REGIONS_PER_RECORD
-			      ? map->region_count : REGIONS_PER_RECORD;
-	_cleanup_free_ uint64_t *numbers =
-		calloc(2 * most + 1, sizeof(*numbers));
-	uint64_t last_end = 0;
-
-	if (!numbers)
-		return false;
-	regions.gaps_and_lengths = numbers;
-	record.content_case = GUARDMAPS__RECORD__CONTENT_REGIONS;
-	record.regions = &regions;
-	for (size_t i = 0; i < map->region_count;) {
-		size_t n = 0;
-		while (n < 2 * most && i < map->region_count) {
-			const struct guardmaps_region *region = &map->regions[i++];
-			numbers[n++] = (region->start - last_end) / map->page_size;
-			numbers[n++] =
-				(region->end - region->start) / map->page_size;
-			last_end = region->end;
-		}
-		regions.n_gaps_and_lengths = n;
-		if (!append_record(ret, &record))
-			return false;
-	}
-	return true;
-}
-
-static void fill_owner(const struct guardmaps_map *map, size_t region,
-		       Guardmaps__Owner *ret)
-{
-	const struct guardmaps_owner *owner =
-		&map->owners[map->regions[region].owner];
-
-	guardmaps__owner__init(ret);
-	ret->region = region;
-	ret->tid = owner->tid;
-	ret->name = text_field(owner->name);
-}
-
-static bool encode_owners(const struct guardmaps_map *map,
-			  struct byte_buffer *ret)
-{
-	Guardmaps__Owner messages[OWNERS_PER_RECORD];
-	Guardmaps__Owner *pointers[OWNERS_PER_RECORD];
-	Guardmaps__Owners owners = GUARDMAPS__OWNERS__INIT;
-	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
-
-	owners.owners = pointers;
-	record.content_case = GUARDMAPS__RECORD__CONTENT_OWNERS;
-	record.owners = &owners;
-	for (size_t i = 0; i < map->region_count;) {
-		size_t n = 0, names = 0;
-		for (; n < OWNERS_PER_RECORD && names < NAMES_PER_RECORD &&
-		       i < map->region_count; i++) {
-			if (map->regions[i].owner == GUARDMAPS_NONE)
-				continue;
-			fill_owner(map, i, &messages[n]);
-			pointers[n] = &messages[n];
-			names += messages[n++].name.len;
-		}
-		owners.n_owners = n;
-		if (n > 0 && !append_record(ret, &record))
-			return false;
-	}
-	return true;
-}
-
-static bool encode_preamble(struct byte_buffer *ret)
-{
-	uint8_t *magic = extend(ret, MAGIC_SIZE);
-
-	if (magic)
-		memcpy(magic, MAGIC, MAGIC_SIZE);
-	return magic && append_u32(ret, VERSION);
-}
-
-struct guardmaps_error *image_encode(const struct guardmaps_map *map,
-				     struct byte_buffer *ret)
-{
-	struct byte_buffer buffer = {};
-
-	if (encode_preamble(&buffer) && encode_header(map, &buffer) &&
-	    encode_mappings(map, &buffer) && encode_regions(map, &buffer) &&
-	    encode_owners(map, &buffer) && append_u32(&buffer, 0) &&
-	    append_u32(&buffer, crc32_z(0, buffer.bytes, buffer.size))) {
-		*ret = buffer;
-		return NULL;
-	}
-	free(buffer.bytes);
-	return &error_no_memory;
-}
-
-/* ---- Decoding --------------------------------------------------------- */
 
 struct decoder {
 	const char *path;
@@ -300,7 +54,9 @@ static uint32_t read_u32(const uint8_t *bytes)
 
 bool image_may_begin(const uint8_t *bytes, size_t size)
 {
-	return memcmp(bytes, MAGIC, size < MAGIC_SIZE ? size : MAGIC_SIZE) == 0;
+	if (size > IMAGE_MAGIC_SIZE)
+		size = IMAGE_MAGIC_SIZE;
+	return memcmp(bytes, IMAGE_MAGIC, size) == 0;
 }
 
 static struct guardmaps_error *check_frame(const struct decoder *decoder,
@@ -308,15 +64,15 @@ static struct guardmaps_error *check_frame(const struct decoder *decoder,
 {
 	const uint8_t *bytes = decoder->bytes;
 
-	if (size < MAGIC_SIZE || !image_may_begin(bytes, size))
+	if (size < IMAGE_MAGIC_SIZE || !image_may_begin(bytes, size))
 		return refuse(decoder, "not a guardmaps image");
 	if (size < PREAMBLE_SIZE + TRAILER_SIZE)
 		return refuse(decoder, "truncated");
-	uint32_t version = read_u32(bytes + MAGIC_SIZE);
-	if (version != VERSION)
+	uint32_t version = read_u32(bytes + IMAGE_MAGIC_SIZE);
+	if (version != IMAGE_VERSION)
 		return error_create(GUARDMAPS_ERROR_FORMAT,
 				    "cannot read %s: unsupported format version %" PRIu32 " (only version %d is supported)",
-				    decoder->path, version, VERSION);
+				    decoder->path, version, IMAGE_VERSION);
 	if (read_u32(bytes + size - 4) != crc32_z(0, bytes, size - 4))
 		return refuse(decoder,
 			      "checksum mismatch (damaged or truncated)");
