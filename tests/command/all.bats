@@ -1,18 +1,18 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps -a: a row per process that has guard regions.
+# guardmaps -a: a row for each process that has guard regions.
 
 load helpers
 
-# The rest of the machine may hold processes that nobody may read: try_all
-# takes that for success, but nothing else.
+# There may be other processes on the machine that cannot be read: try_all
+# accepts that as success, but nothing else.
 try_all() {
 	try "$@"
 	[ "$status" -eq 0 ] ||
 		matches "$status $stderr" "1 guardmaps: [0-9]+ process(es)? could not be read: Permission denied.*"
 }
 
-# totals_of PID: its row, of what was printed as JSON.
+# totals_of PID: its row in the JSON output.
 totals_of() {
 	json --argjson pid "$1" '.processes[] | select(.pid == $pid)
 		| "\(.command) \(.regions) \(.size) \(.mappings) \(.saved)"'
@@ -38,9 +38,9 @@ totals_of() {
 		"$(json -c --argjson pid "$one" '.processes[] | select(.pid == $pid)')"
 }
 
-# Three stacks side by side are one mapping: with PROT_NONE guards, three
-# guards and three stacks would be six.
-@test "SAVED is how many mappings more PROT_NONE guards would have cost" {
+# Three adjacent stacks are one mapping. With PROT_NONE guards, they would be
+# six: three guards and three stacks.
+@test "SAVED is the number of extra mappings that PROT_NONE guards would need" {
 	start_target threads:3
 	local threads=$TARGET_PID
 	start_target alternate:100
@@ -78,7 +78,7 @@ totals_of() {
 		| type] | unique')" '["number"]'
 }
 
-@test "-a takes -o, -n, -r, -P and -b" {
+@test "-a accepts -o, -n, -r, -P and -b" {
 	start_target run:2 -n chosen
 	local size=$((2 * $(getconf PAGESIZE)))
 	try_all guardmaps -a -n -r -b -o PID,COMMAND,SIZE
@@ -90,7 +90,7 @@ totals_of() {
 		<<<"$output"
 }
 
-@test "every source gives the same totals" {
+@test "all sources report the same totals" {
 	start_target files
 	local expected
 	try_all guardmaps -a -J
@@ -101,7 +101,7 @@ totals_of() {
 	done
 }
 
-@test "-a shows what is recorded in a tree" {
+@test "-a lists the processes of a recorded tree" {
 	record_process 100 with
 	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
 	echo '10001000-10003000 ---p 00000000 00:00 0' | record 100 guards
@@ -117,7 +117,7 @@ PID COMMAND REGIONS SIZE MAPPINGS SAVED
 100 with          1   8K        1     2"
 }
 
-@test "-a of a tree without guards is a heading alone, in JSON an empty array" {
+@test "-a of a tree without guards prints only the heading, in JSON an empty array" {
 	record_process 9 without
 	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 9 maps
 	record 9 guards </dev/null
@@ -130,7 +130,7 @@ PID COMMAND REGIONS SIZE MAPPINGS SAVED
 
 # ---- What it cannot read ---------------------------------------------------
 
-@test "-a counts the processes it may not read in one line at the end, exit 1" {
+@test "-a reports the number of processes it may not read in one last line, exit 1" {
 	needs_two_users
 	start_target threads:3
 	local of_root=$TARGET_PID
@@ -149,7 +149,7 @@ count_programs() {
 		-exec readlink -q {} + 2>/dev/null | wc -l
 }
 
-@test "-a counts neither kernel threads nor zombies among those it may not read" {
+@test "-a does not count kernel threads and zombies as processes it may not read" {
 	needs_two_users
 	find_kernel_thread
 	start_zombie
@@ -163,7 +163,7 @@ count_programs() {
 	((BASH_REMATCH[2] <= (before > after ? before : after) + threads / 2))
 }
 
-@test "-a with a source that can answer nowhere says why once, exit 2" {
+@test "-a with a source that does not work says why once, exit 2" {
 	local source
 	for source in guards scan pagemap markers; do
 		if known_sources | grep -qx "$source"; then
@@ -176,7 +176,7 @@ count_programs() {
 	done
 }
 
-@test "-a --source markers without CAP_SYS_ADMIN says that this is what it needs" {
+@test "-a --source markers without CAP_SYS_ADMIN reports that it needs it" {
 	needs_two_users
 	start_target_as_nobody run:1
 	try as_nobody guardmaps -a --source markers
@@ -184,7 +184,7 @@ count_programs() {
 	[[ $stderr == *CAP_SYS_ADMIN* ]]
 }
 
-@test "-a of a recorded process that is damaged says so, and shows the others" {
+@test "-a reports a damaged recorded process and lists the others" {
 	record_process 100 good
 	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
 	echo '10001000-10003000 ---p 00000000 00:00 0' | record 100 guards
@@ -197,14 +197,14 @@ count_programs() {
 	same "$stderr" "guardmaps: tree/proc/101/maps: malformed line 1"
 }
 
-@test "-a of a tree that is not there is an error" {
+@test "-a of a tree that does not exist is an error" {
 	refuses "cannot read nowhere/proc: No such file or directory" \
 		guardmaps -a --sysroot nowhere
 }
 
 # ---- What it survives ------------------------------------------------------
 
-@test "-a skips processes that come and go while it reads, without a word" {
+@test "-a silently skips processes that come and go while it reads" {
 	start_target run:1
 	# Each lives a moment; they stop with this shell if the test does not.
 	start_group bash -c 'while [ -e "/proc/$2" ]; do
@@ -234,12 +234,12 @@ count_programs() {
 	refuses "too many arguments for all" guardmaps all 100 --sysroot tree
 }
 
-@test "-a takes no process" {
+@test "-a cannot be used with a process" {
 	refuses "--all cannot be used with a process id" guardmaps -a 1
 	refuses "--all cannot be used with a process id" guardmaps 1 --all
 }
 
-@test "-a is for the list only" {
+@test "-a cannot be used with other commands" {
 	for verb in maps stacks explain save show diff check; do
 		refuses "--all cannot be used with $verb" guardmaps -a "$verb"
 	done

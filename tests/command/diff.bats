@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps diff A B: what one guard map guards and the other does not.
+# guardmaps diff A B: pages that only one of two guard maps guards.
 
 load helpers
 
-# A recorded process 1 of 64 pages, and two of them, before and after.
+# Recorded process 1 with 64 pages, in two trees, before and after.
 record_two() {
 	for pid in 1 2; do
 		record_process "$pid" recorded
@@ -24,7 +24,7 @@ record_two() {
 
 # ---- The same --------------------------------------------------------------
 
-@test "two guard maps that guard the same pages: nothing is printed, exit 0" {
+@test "for two guard maps with the same guarded pages, nothing is printed, exit 0" {
 	start_target files
 	guardmaps save "$TARGET_PID" image
 	cp image other
@@ -35,7 +35,7 @@ record_two() {
 	done
 }
 
-@test "a child has the guards of its parent, and one that changed them differs" {
+@test "a child has the guards of its parent until it changes them" {
 	start_target fork
 	try guardmaps diff "$TARGET_PARENT" "$TARGET_PID"
 	same "$status" 1
@@ -55,7 +55,7 @@ extra 28 2"
 
 # ---- Different -------------------------------------------------------------
 
-@test "what only A guards is missing, what only B guards is extra, exit 1" {
+@test "pages that only A guards are missing, pages that only B guards are extra, exit 1" {
 	record_two
 	try guardmaps --sysroot tree diff 1 2
 	same "$status" 1
@@ -69,7 +69,7 @@ extra   0x10011000 0x10012000   4K anon
 extra   0x10020000 0x10021000   4K anon"
 }
 
-@test "the other way round, missing is extra and extra is missing" {
+@test "with A and B swapped, missing and extra are swapped" {
 	record_two
 	try guardmaps --sysroot tree diff -n -r -o CHANGE,START,END 2 1
 	same "$status" 1
@@ -77,14 +77,14 @@ extra   0x10020000 0x10021000   4K anon"
 		sed 's/^missing/x/; s/^extra/missing/; s/^x/extra/')"
 }
 
-@test "an image and the process it was saved from differ by what changed since" {
+@test "an image and its process differ by what changed since it was saved" {
 	record_two
 	guardmaps --sysroot tree save 1 image
 	same "$(guardmaps --sysroot tree diff image 2 || true)" \
 		"$(guardmaps --sysroot tree diff 1 2 || true)"
 }
 
-@test "a process with guards and one without differ by all of them" {
+@test "a process with guards and one without differ by all guards" {
 	start_target none
 	local without=$TARGET_PID
 	start_target alternate:600
@@ -96,7 +96,7 @@ extra   0x10020000 0x10021000   4K anon"
 	same "$(<missing)" "$(sed 's/^/missing /' "$TARGET_GUARDS")"
 }
 
-@test "KIND and MAPPING are of the guard map that has the guard" {
+@test "KIND and MAPPING are those of the guard map that has the guard" {
 	start_target none
 	local without=$TARGET_PID
 	start_target memfd
@@ -106,7 +106,7 @@ shmem /dev/zero\\x20(deleted)
 shmem /memfd:guardmaps-target\\x20(deleted)"
 }
 
-@test "-J prints one object with one array, differences, also where there is none" {
+@test "-J prints one object with one array, differences, even if there are none" {
 	record_two
 	try guardmaps --sysroot tree diff -J 1 2
 	same "$status" 1
@@ -118,7 +118,7 @@ shmem /memfd:guardmaps-target\\x20(deleted)"
 	same "$(json -c .)" '{"differences":[]}'
 }
 
-@test "diff takes -o, -n, -r, -P and -b" {
+@test "diff accepts -o, -n, -r, -P and -b" {
 	record_two
 	try guardmaps --sysroot tree diff -n -r -b -o SIZE,CHANGE 1 2
 	same "${lines[2]}" "8192 missing"
@@ -128,7 +128,7 @@ shmem /memfd:guardmaps-target\\x20(deleted)"
 
 # ---- Processes and files ---------------------------------------------------
 
-@test "a number is a process, and ./ before it makes it a file" {
+@test "a number is a process, and with ./ in front a file" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" "$TARGET_PID"
 	try guardmaps diff "$TARGET_PID" "./$TARGET_PID"
@@ -140,7 +140,7 @@ shmem /memfd:guardmaps-target\\x20(deleted)"
 
 # ---- Trouble ---------------------------------------------------------------
 
-@test "a file that is not there, or is no image, is trouble, exit 2" {
+@test "a missing file, or one that is not an image, is an error, exit 2" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
 	echo "no image" >text
@@ -154,7 +154,7 @@ shmem /memfd:guardmaps-target\\x20(deleted)"
 		guardmaps diff text "$TARGET_PID"
 }
 
-@test "a process that is gone or has no memory is trouble, exit 2" {
+@test "a process that does not exist or has no memory is an error, exit 2" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
 	local gone
@@ -167,14 +167,14 @@ shmem /memfd:guardmaps-target\\x20(deleted)"
 	matches "$stderr" "guardmaps: $ZOMBIE \(.+\): a zombie has no memory"
 }
 
-@test "another user's process is trouble, exit 2" {
+@test "another user's process is an error, exit 2" {
 	needs_two_users
 	start_target run:1
 	refuses "$TARGET_PID (target): cannot read /proc/$TARGET_PID/maps: Permission denied (needs the same user, or CAP_SYS_PTRACE)" \
 		as_nobody guardmaps diff "$TARGET_PID" "$TARGET_PID"
 }
 
-@test "diff takes two guard maps" {
+@test "diff requires two guard maps" {
 	refuses "diff requires A B" guardmaps diff
 	refuses "diff requires A B" guardmaps diff 1
 	refuses "too many arguments for diff" guardmaps diff 1 2 3

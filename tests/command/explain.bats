@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps explain PID ADDRESS...: what an address is.
+# guardmaps explain PID ADDRESS...: what is at an address.
 
 load helpers
 
 # ---- Verdicts on a live process --------------------------------------------
 
-@test "an address in a guard below a stack: whose it is, and what an access does" {
+@test "an address in a guard below a stack is explained with its owner and what an access does" {
 	start_target threads:1
 	local start end tid range
 	read -r start end <"$TARGET_GUARDS"
@@ -24,7 +24,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 	done
 }
 
-@test "the pages beside a guard are not guarded" {
+@test "the pages next to a guard are not guarded" {
 	start_target run:1
 	local start end
 	read -r start end <"$TARGET_GUARDS"
@@ -36,7 +36,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		"$end is in a mapping that can be read and written, and is not guarded."
 }
 
-@test "in words, control bytes in the name of a mapping are escaped" {
+@test "control bytes in the name of a mapping are escaped" {
 	record_process 100 recorded
 	printf '10000000-10004000 rw-s 00000000 08:01 77 /a\033[31mb\tc\177d\n' |
 		record 100 maps
@@ -50,7 +50,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 	done
 }
 
-@test "a PROT_NONE mapping is told as one, a guard in it as a guard" {
+@test "a PROT_NONE mapping is distinguished from a guard in it" {
 	start_target prot-none
 	local start end
 	read -r start end <"$TARGET_GUARDS"
@@ -61,7 +61,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		"$end is in a PROT_NONE mapping: every access raises SIGSEGV (SEGV_ACCERR)."
 }
 
-@test "a mapping that lacks a permission is told, with its permissions" {
+@test "a mapping that lacks a permission is reported with its permissions" {
 	start_target boundary
 	local start end address
 	# The last page of the upper mapping, which may only be read.
@@ -76,7 +76,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		no-permission
 }
 
-@test "an address that is not mapped: what is above and below, and how far" {
+@test "for an unmapped address, the mappings above and below are shown, and how far they are" {
 	record_process 100 recorded
 	echo '10000000-10001000 rw-p 00000000 00:00 0' | record 100 maps
 	echo '20000000-20001000 r--p 00000000 08:01 7 /file' >>tree/proc/100/maps
@@ -93,7 +93,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		'["unmapped","0x10001000","0x20000000",null,null]'
 }
 
-@test "an address below or above all mappings has one neighbour" {
+@test "an address below or above all mappings has only one neighbour" {
 	record_process 100 recorded
 	echo '10000000-10001000 rw-p 00000000 00:00 0' | record 100 maps
 	record 100 guards </dev/null
@@ -103,7 +103,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		$'{"verdict":"unmapped","below":null,"above":"0x10000000"}\n{"verdict":"unmapped","below":"0x10001000","above":null}'
 }
 
-@test "a null pointer, and an offset from one, is told as such" {
+@test "a null pointer, and an offset from one, is reported as such" {
 	start_target none
 	try guardmaps explain "$TARGET_PID" 0 0x10 0xfff
 	same "$output" "\
@@ -113,7 +113,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 	same "$(guardmaps explain -r -n -o VERDICT "$TARGET_PID" 8)" null-page
 }
 
-@test "an address just below [stack] may be an overflow of the first thread's stack" {
+@test "an address just below [stack] may be a stack overflow of the first thread" {
 	start_target none
 	local stack
 	stack=$(sed -n 's/^\([0-9a-f]*\)-.*\[stack\]$/\1/p' "/proc/$TARGET_PID/maps")
@@ -125,7 +125,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 
 # ---- Other markers ---------------------------------------------------------
 
-@test "pages with uffd-wp and poison markers are told, where the source shows them" {
+@test "pages with uffd-wp and poison markers are reported if the source shows them" {
 	record_process 100 recorded
 	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
 	record_pagemap_end 100 0x10010000
@@ -171,14 +171,14 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		'["address","verdict","start","end","kind","owner","perm","mapping"]'
 }
 
-@test "the highest address there is is not mapped" {
+@test "the highest possible address is not mapped" {
 	start_target none
 	try guardmaps explain -r -n -o ADDRESS,VERDICT "$TARGET_PID" \
 		ffffffffffffffff
 	same "$output" "0xffffffffffffffff unmapped"
 }
 
-@test "START, END, KIND and OWNER are of the guard region, and without one of the mapping" {
+@test "START, END, KIND and OWNER are those of the guard region, or else of the mapping" {
 	start_target threads:1
 	local start end mapping
 	read -r start end <"$TARGET_GUARDS"
@@ -193,7 +193,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 
 # ---- What it refuses -------------------------------------------------------
 
-@test "what is no address is refused, and named" {
+@test "an invalid address is refused and named" {
 	refuses "not a hexadecimal address: 'xyz'" guardmaps explain 1 xyz
 	refuses "not a hexadecimal address: '0x'" guardmaps explain 1 0x
 	refuses "not a hexadecimal address: ''" guardmaps explain 1 ""
@@ -204,19 +204,19 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		guardmaps explain 1 10000000000000000
 }
 
-@test "one bad address is refused before any is explained" {
+@test "an invalid address is refused before any other is explained" {
 	start_target none
 	refuses "not a hexadecimal address: 'zz'" \
 		guardmaps explain "$TARGET_PID" 0 zz
 }
 
-@test "explain needs a process and an address" {
+@test "explain requires a process and an address" {
 	refuses "explain requires PID ADDRESS..." guardmaps explain
 	refuses "explain requires PID ADDRESS..." guardmaps explain 1
 	refuses "invalid process id: 'x'" guardmaps explain x 0
 }
 
-@test "nothing can be explained of a process that is gone, or has no memory" {
+@test "a process that does not exist or has no memory is an error" {
 	local gone
 	gone=$(dead_pid)
 	refuses "no process $gone (no /proc/$gone)" guardmaps explain "$gone" 0
@@ -225,7 +225,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		guardmaps explain "$KERNEL_THREAD" 0
 }
 
-@test "explain has no sizes: -b is refused" {
+@test "explain prints no sizes, so -b is refused" {
 	refuses "--bytes cannot be used with explain" guardmaps explain -b 1 0
 }
 

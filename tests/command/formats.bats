@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The formats of every table: -J, -P, -r, -n, -b.
+# The formats of all tables: -J, -P, -r, -n, -b.
 
 load helpers
 
@@ -17,7 +17,7 @@ load helpers
 	same "$(guardmaps --json "$TARGET_PID")" "$output"
 }
 
-@test "-J has addresses as strings in hexadecimal, and sizes, counts and ids as numbers" {
+@test "-J prints addresses as hexadecimal strings, and sizes, counts and ids as numbers" {
 	start_target threads:1
 	try guardmaps -J -o START,END,MAPSTART,MAPEND,OFFSET,SIZE,PAGES,PID,TID,INODE \
 		"$TARGET_PID"
@@ -28,13 +28,13 @@ load helpers
 	same "$(json '.guards[0].size')" "$(getconf PAGESIZE)"
 }
 
-@test "-J has null for what is not there" {
+@test "-J prints null for empty cells" {
 	start_target run:1
 	try guardmaps -J -o OWNER,TID,MAPPING "$TARGET_PID"
 	same "$(json -c '.guards[0]')" '{"owner":null,"tid":null,"mapping":null}'
 }
 
-@test "-J of a process without guards has an empty array" {
+@test "-J prints an empty array for a process without guards" {
 	start_target none
 	try guardmaps -J "$TARGET_PID"
 	same "$status" 0
@@ -42,7 +42,7 @@ load helpers
 }
 
 # A table is printed in parts of 4096 rows.
-@test "-J is one array also where a table is printed in parts" {
+@test "-J prints one array even if a table is printed in parts" {
 	for count in 4096 4097 8193; do
 		start_target "alternate:$count"
 		guardmaps -J "$TARGET_PID" >output.json
@@ -52,7 +52,7 @@ load helpers
 	done
 }
 
-@test "-J stays valid whatever a process is called" {
+@test "-J is valid for any name of a process" {
 	for name in 'a b' $'x\ny' ') S (' 'q"uo\te' '[]{},:' '%s%n' 'größe' $'\e[31m'; do
 		start_target run:1 -n "$name"
 		guardmaps -J -o COMMAND "$TARGET_PID" >output.json
@@ -61,7 +61,7 @@ load helpers
 	same "$(jq -r '.guards[0].command' output.json)" '?[31m'
 }
 
-@test "-J stays valid where a name is not UTF-8" {
+@test "-J is valid if a name is not UTF-8" {
 	start_target run:1 -n $'\xff\xfe'
 	guardmaps -J -o COMMAND "$TARGET_PID" >output.json
 	is_json output.json
@@ -69,7 +69,7 @@ load helpers
 
 # ---- Pairs and raw ---------------------------------------------------------
 
-@test "-P prints a line of KEY=\"value\" pairs per region, without a heading" {
+@test "-P prints a line of KEY=\"value\" pairs for each region, without a heading" {
 	start_target threads:2
 	try guardmaps -P "$TARGET_PID"
 	same "$status" 0
@@ -79,20 +79,20 @@ load helpers
 	same "$(guardmaps --pairs "$TARGET_PID")" "$output"
 }
 
-@test "-P of a process without guards prints nothing" {
+@test "-P prints nothing for a process without guards" {
 	start_target none
 	try guardmaps -P "$TARGET_PID"
 	same "$status" 0
 	same "$output" ""
 }
 
-@test "-P keeps quotes and newlines in names from ending a value" {
+@test "-P escapes quotes and newlines in names" {
 	start_target run:1 -n $'a"\nb'
 	try guardmaps -P -o COMMAND,KIND "$TARGET_PID"
 	same "$output" 'COMMAND="a\x22?b" KIND="anon"'
 }
 
-@test "-r parts columns by one blank, and has none in them" {
+@test "-r separates columns with one blank, and has none in cells" {
 	start_target threads:2
 	try guardmaps -r "$TARGET_PID"
 	same "$status" 0
@@ -116,14 +116,14 @@ load helpers
 		"$(guardmaps -r "$TARGET_PID" | tail -n +2)"
 }
 
-@test "-n of a process without guards prints nothing" {
+@test "-n prints nothing for a process without guards" {
 	start_target none
 	try guardmaps -n "$TARGET_PID"
 	same "$status" 0
 	same "$output" ""
 }
 
-@test "sizes are for people, and with -b in bytes" {
+@test "sizes have a unit, and with -b are in bytes" {
 	local page
 	page=$(getconf PAGESIZE)
 	for pages in 1 3 256 384 524288; do
@@ -136,7 +136,7 @@ load helpers
 	done
 }
 
-@test "columns stand straight, numbers to the right" {
+@test "columns are aligned, numbers to the right" {
 	start_target run:1
 	local small=$TARGET_PID
 	start_target run:5000
@@ -144,7 +144,7 @@ load helpers
 	same "$output" $'    SIZE KIND\n    4096 anon\n20480000 anon'
 }
 
-@test "columns stand straight where a table is printed in parts" {
+@test "columns are aligned if a table is printed in parts" {
 	start_target alternate:5000
 	guardmaps "$TARGET_PID" >table
 	same "$(awk '{ print match($0, /PERM|rw-p/) }' table | uniq | wc -l)" 1
@@ -166,14 +166,14 @@ many_mappings() {
 	}' | record 7 guards
 }
 
-@test "columns stand straight where one name is longer than all others" {
+@test "columns are aligned if one name is longer than all others" {
 	many_mappings long-name
 	guardmaps --sysroot tree -o MAPPING,START 7 >table
 	same "$(wc -l <table)" 5001
 	same "$(awk '{ print match($0, /START|0x/) }' table | uniq)" 14
 }
 
-@test "columns stand straight where a name has letters that the terminal shows" {
+@test "columns are aligned if a name has multibyte characters" {
 	locale -a | grep -qix 'c.utf-\?8' || skip "no UTF-8 locale"
 	many_mappings größe
 	LC_ALL=C.UTF-8 guardmaps --sysroot tree -o MAPPING,START 7 >table
@@ -182,14 +182,14 @@ many_mappings() {
 		"$(awk 'NR != 4 { print match($0, /START|0x/) + 2 }' table | uniq)"
 }
 
-@test "columns stand straight where a name has bytes that have to be escaped" {
+@test "columns are aligned if a name has bytes that must be escaped" {
 	many_mappings größe
 	LC_ALL=C guardmaps --sysroot tree -o MAPPING,START 7 >table
 	same "$(wc -l <table)" 5001
 	same "$(awk '{ print match($0, /START|0x/) }' table | uniq | wc -l)" 1
 }
 
-@test "a table of 257 rows looks like one of 256" {
+@test "a table of 257 rows looks like a table of 256" {
 	start_target alternate:257
 	local long=$TARGET_PID
 	start_target alternate:256
@@ -208,7 +208,7 @@ many_mappings() {
 
 # ---- Colours ---------------------------------------------------------------
 
-@test "colours are for terminals only" {
+@test "colours are used only on terminals" {
 	start_target unguarded-threads:1
 	guardmaps stacks "$TARGET_PID" >plain
 	same "$(tr -dc '\033' <plain | wc -c)" 0
@@ -219,7 +219,7 @@ many_mappings() {
 
 # ---- What excludes each other ----------------------------------------------
 
-@test "two formats exclude each other, the same twice does not" {
+@test "two formats cannot be used together, but the same one can be given twice" {
 	start_target run:1
 	refuses "--json and --raw cannot be used together" \
 		guardmaps -J -r "$TARGET_PID"

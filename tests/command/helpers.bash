@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 #
-# What the tests of the command share. A test starts targets, runs the command
-# as a user types it, and compares with what the targets said of themselves.
+# Shared by the tests of the command. A test starts targets, runs the command as
+# a user would, and compares its output with what the targets report.
 #
 # GUARDMAPS_BUILD is the directory that holds guardmaps and tests/target,
-# GUARDMAPS_PATIENCE how many seconds to wait where the machine is a slow one.
+# GUARDMAPS_PATIENCE how many seconds to wait, for slow machines.
 
 bats_require_minimum_version 1.5.0
 
 build=$(cd "${GUARDMAPS_BUILD:-$BATS_TEST_DIRNAME/../../build}" && pwd)
 PATH=$build:$PATH
 
-# The user of processes that are not ours.
+# Owner of processes of another user.
 nobody=65534
 
-# How long anything may take that should not take long, in seconds.
+# Timeout in seconds for anything that should be quick.
 patience=${GUARDMAPS_PATIENCE:-20}
 
 setup() {
@@ -30,14 +30,14 @@ teardown() {
 
 # ---- Targets ---------------------------------------------------------------
 
-# start_target LAYOUT [OPTION...]: start a target, wait until it is ready, and
-# set TARGET_PID and TARGET_GUARDS, a file with a line START END for each of
-# its guard regions.
+# start_target LAYOUT [OPTION...]: start a target and wait until it is ready. Sets
+# TARGET_PID, and TARGET_GUARDS to a file with a line START END for each of its
+# guard regions.
 start_target() {
 	start_target_by "" "$@"
 }
 
-# The same for a process of another user.
+# The same as another user.
 start_target_as_nobody() {
 	start_target_by as_nobody "$@"
 }
@@ -66,7 +66,7 @@ start_target_by() {
 	[ "$ready" = ready ]
 }
 
-# A target ends by 77 where the kernel lacks what it needs.
+# A target exits with 77 if the kernel lacks a feature that it needs.
 give_up_target() {
 	local status=0
 
@@ -78,7 +78,7 @@ give_up_target() {
 	return 1
 }
 
-# End a target before the test does.
+# Stop a target before the test ends.
 stop_target() {
 	kill -KILL "$1"
 	wait "$1" || true
@@ -92,20 +92,20 @@ is_alive() {
 	[[ $state != [ZX]* ]]
 }
 
-# SECONDS counts whole ones; what is killed is gone long before.
+# A killed process is normally gone long before SECONDS changes.
 wait_until_gone() {
 	local deadline=$((SECONDS + patience))
 
 	while is_alive "$1"; do
 		if [ "$SECONDS" -gt "$deadline" ]; then
-			echo "process $1 lives on" >&2
+			echo "process $1 did not end" >&2
 			return 1
 		fi
 	done
 }
 
-# start_group COMMAND...: in the background, as a process group of its own that
-# ends as a whole.
+# start_group COMMAND...: start a command in the background, in a session of its
+# own that is stopped as a whole.
 start_group() {
 	setsid "$@" >/dev/null 2>&1 3>&- &
 	started_groups+=("$!")
@@ -118,7 +118,7 @@ stop_group() {
 	wait "$1" 2>/dev/null || true
 	while ps --no-headers -s "$1" -o stat= | grep -qv '^Z'; do
 		if [ "$SECONDS" -gt "$deadline" ]; then
-			echo "processes of session $1 live on" >&2
+			echo "processes of session $1 did not end" >&2
 			return 1
 		fi
 	done
@@ -141,18 +141,18 @@ stop_targets() {
 	started=()
 }
 
-# A process id that nobody has: that of a process that was.
+# The id of a process that has ended.
 dead_pid() {
 	sh -c 'echo $$'
 }
 
 # ---- Processes without memory ----------------------------------------------
 
-# Set ZOMBIE to the id of a process that has ended and was not waited for.
+# Set ZOMBIE to the id of a process that has ended and is not waited for.
 start_zombie() {
 	local channel
 
-	# The child ends when its parent has become a program that waits for none.
+	# The child ends when its parent has become a program that does not wait for it.
 	mkfifo zombie.fifo
 	sh -c 'sh -c "until grep -qx sleep /proc/\$PPID/comm; do
 			[ -e /proc/\$PPID ] || exit
@@ -167,11 +167,11 @@ start_zombie() {
 	[ -e "/proc/$ZOMBIE" ]
 }
 
-# Set KERNEL_THREAD; kthreadd is the second of them all, but not in a container.
+# Set KERNEL_THREAD. Process 2 is kthreadd, except in a container.
 find_kernel_thread() {
 	KERNEL_THREAD=2
 	[[ $(cat /proc/2/comm 2>/dev/null) == kthreadd ]] ||
-		skip "no kernel threads are to be seen here"
+		skip "kernel threads are not visible here"
 }
 
 # ---- Users and mounts ------------------------------------------------------
@@ -201,8 +201,8 @@ in_mount_namespace() {
 
 # ---- Running ---------------------------------------------------------------
 
-# Run a command with its output apart: $status, $output, $stderr. as_nobody and
-# in_mount_namespace may stand before it.
+# Run a command and set $status, $output and $stderr. It may start with as_nobody
+# or in_mount_namespace.
 try() {
 	local runner=""
 
@@ -213,8 +213,8 @@ try() {
 	run --separate-stderr $runner timeout "$patience" "$@"
 }
 
-# refuses MESSAGE COMMAND...: exit 2, nothing printed, and that message first on
-# standard error. Only wrong usage may add where to look.
+# refuses MESSAGE COMMAND...: exit 2, no output, and the message in the first line
+# of standard error. Only a reference to --help may follow it.
 refuses() {
 	local message=$1
 
@@ -228,7 +228,7 @@ refuses() {
 			"Try 'guardmaps --help' for more information."
 }
 
-# same ACTUAL EXPECTED: shows what differs.
+# same ACTUAL EXPECTED: fail and show the difference unless they are equal.
 same() {
 	[ "$1" = "$2" ] || {
 		diff -u --label actual --label expected \
@@ -237,32 +237,32 @@ same() {
 	}
 }
 
-# matches TEXT PATTERN: an extended regular expression for the whole text.
+# matches TEXT PATTERN: all of the text must match an extended regular expression.
 matches() {
 	[[ $1 =~ ^($2)$ ]] || {
-		printf 'not as expected: %s\nexpected: %s\n' "$1" "$2" >&2
+		printf 'actual: %s\nexpected: %s\n' "$1" "$2" >&2
 		return 1
 	}
 }
 
-# Fields from what was printed as JSON.
+# Extract fields from the JSON output.
 json() {
 	jq -r "$@" <<<"$output"
 }
 
-# JSON is UTF-8, and jq does not mind if it is not.
+# JSON must be UTF-8, which jq does not check.
 is_json() {
 	iconv -f UTF-8 -t UTF-8 "$1" >/dev/null && jq -e . "$1" >/dev/null
 }
 
-# The sources that can answer here.
+# The sources that work on this machine.
 known_sources() {
 	guardmaps check -J | jq -r '.checks[]
 		| select(.status == "yes") | .item
 		| select(startswith("source ")) | ltrimstr("source ")'
 }
 
-# has_guards_of_target: the list shows the target's guards, all and no others.
+# has_guards_of_target: list shows all guards of the target, and no others.
 has_guards_of_target() {
 	diff -u "$TARGET_GUARDS" \
 		<(guardmaps --noheadings --raw --output START,END \
@@ -271,14 +271,13 @@ has_guards_of_target() {
 
 # ---- Recorded trees --------------------------------------------------------
 
-# record PID FILE: write a file of a process of the tree "tree" from standard
-# input.
+# record PID FILE: copy standard input to a file of a process in the tree "tree".
 record() {
 	mkdir -p "$(dirname "tree/proc/$1/$2")"
 	cat >"tree/proc/$1/$2"
 }
 
-# A process as the files that list one need.
+# The minimal files of a process.
 record_process() {
 	echo "$2" | record "$1" comm
 	record_thread "$1" "$1" "$2"
@@ -296,7 +295,7 @@ readonly pagemap_old_guard=400000000000009f
 readonly pagemap_uffd_wp=420000000000003f
 readonly pagemap_poison=400000000000005f
 
-# record_page PID ADDRESS ENTRY: set one entry of a recorded pagemap.
+# record_page PID ADDRESS ENTRY: set an entry of a recorded pagemap.
 record_page() {
 	local entry=$3 bytes="" i
 
@@ -308,7 +307,7 @@ record_page() {
 		seek=$(($2 / 4096)) conv=notrunc status=none
 }
 
-# record_pagemap_end PID ADDRESS: so long that it has all pages below.
+# record_pagemap_end PID ADDRESS: extend a recorded pagemap to this address.
 record_pagemap_end() {
 	mkdir -p "tree/proc/$1"
 	truncate --size=$(($2 / 4096 * 8)) "tree/proc/$1/pagemap"

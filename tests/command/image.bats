@@ -6,7 +6,7 @@ load helpers
 
 # ---- Round trip ------------------------------------------------------------
 
-@test "show prints what the list printed when the image was saved" {
+@test "show prints what list printed when the image was saved" {
 	local columns=+PID,COMMAND,PAGES,TID,MARKER,SOURCE,OFFSET,DEV,INODE,MAPSTART,MAPEND
 	for layout in threads:3 files memfd boundary kinds big; do
 		start_target "$layout"
@@ -19,7 +19,7 @@ load helpers
 	done
 }
 
-@test "show prints every format that the list prints" {
+@test "show prints every format that list prints" {
 	start_target threads:3
 	guardmaps save "$TARGET_PID" image
 	for options in "" -J -r -P -n -b "-r -n -o START,END" "-o +PID"; do
@@ -28,14 +28,14 @@ load helpers
 	done
 }
 
-@test "an image of 20000 regions is whole, and takes less than 3 bytes for each" {
+@test "an image of 20000 regions is complete, and takes less than 3 bytes for each" {
 	start_target alternate:20000
 	guardmaps save "$TARGET_PID" image
 	guardmaps show -n -r -o START,END image | cmp - "$TARGET_GUARDS"
 	[ "$(stat --format=%s image)" -lt 60000 ]
 }
 
-@test "every source makes the same image, but for the name of the source" {
+@test "images from all sources are equal except for the name of the source" {
 	start_target files
 	for source in $(known_sources); do
 		guardmaps save --source "$source" "$TARGET_PID" image
@@ -44,7 +44,7 @@ load helpers
 	done
 }
 
-@test "a process without guards has an image too, and show says so" {
+@test "a process without guards can be saved, and show reports that it has none" {
 	start_target none
 	try guardmaps save "$TARGET_PID" image
 	same "$status" 0
@@ -66,13 +66,13 @@ load helpers
 
 # ---- The file --------------------------------------------------------------
 
-@test "an image is for its owner only, whatever the umask" {
+@test "an image is readable only by its owner, whatever the umask" {
 	start_target run:1
 	(umask 0 && guardmaps save "$TARGET_PID" image)
 	same "$(stat --format=%a image)" 600
 }
 
-@test "save replaces a file, and leaves nothing beside it" {
+@test "save replaces a file and leaves no other file" {
 	start_target run:1
 	echo old >image
 	chmod 644 image
@@ -83,7 +83,7 @@ load helpers
 	same "$(echo *image*)" image
 }
 
-@test "save takes a path" {
+@test "save accepts a path" {
 	start_target run:1
 	mkdir directory
 	guardmaps save "$TARGET_PID" directory/image
@@ -93,7 +93,7 @@ load helpers
 	same "$(ls -A directory)" $'image\nimage two'
 }
 
-@test "a file name may be as long as the file system takes" {
+@test "a file name may be as long as the file system allows" {
 	start_target run:1
 	local name
 	name=$(printf '%0255d' 7)
@@ -105,7 +105,7 @@ load helpers
 	same "$stderr" "guardmaps: cannot write ${name}x: File name too long"
 }
 
-@test "an image goes through a pipe" {
+@test "an image can be written to and read from a pipe" {
 	start_target threads:3
 	same "$(guardmaps save "$TARGET_PID" /dev/stdout | guardmaps show /dev/stdin)" \
 		"$(guardmaps "$TARGET_PID")"
@@ -122,7 +122,7 @@ load helpers
 
 # ---- What is no image ------------------------------------------------------
 
-@test "a file that is no image is refused" {
+@test "a file that is not an image is refused" {
 	echo "hello, world" >file
 	refuses "cannot read file: not a guardmaps image" guardmaps show file
 	: >empty
@@ -134,7 +134,7 @@ load helpers
 		guardmaps show missing
 }
 
-@test "an image that is cut short anywhere is refused" {
+@test "an image that is truncated anywhere is refused" {
 	start_target threads:3
 	guardmaps save "$TARGET_PID" image
 	local size
@@ -148,7 +148,7 @@ load helpers
 	done
 }
 
-@test "an image with more behind its end is refused" {
+@test "an image with trailing data is refused" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
 	cat image image >twice
@@ -173,7 +173,7 @@ load helpers
 	done
 }
 
-@test "an image of a later format version is refused, with the version" {
+@test "an image of a later format version is refused, and the version reported" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
 	printf '\x02' | dd of=image bs=1 seek=8 conv=notrunc status=none
@@ -190,7 +190,7 @@ load helpers
 
 # ---- What cannot be saved --------------------------------------------------
 
-@test "nothing is saved of a process that is gone, and an image of before stays" {
+@test "saving a process that does not exist fails and keeps an existing image" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
 	cp image before
@@ -202,14 +202,14 @@ load helpers
 	[ ! -e new ]
 }
 
-@test "nothing is saved of a process without memory" {
+@test "saving a process without memory fails" {
 	find_kernel_thread
 	refuses "2 (kthreadd): a kernel thread has no memory of its own" \
 		guardmaps save "$KERNEL_THREAD" new
 	[ ! -e new ]
 }
 
-@test "a directory that is not there is told" {
+@test "a directory that does not exist is reported" {
 	start_target run:1
 	refuses "cannot write missing/image: No such file or directory" \
 		guardmaps save "$TARGET_PID" missing/image
@@ -217,7 +217,7 @@ load helpers
 		guardmaps save "$TARGET_PID" "$PWD"
 }
 
-@test "a directory that may not be written to is told, and nothing is left in it" {
+@test "a directory that is not writable is reported, and nothing is left in it" {
 	needs_two_users
 	start_target_as_nobody run:1
 	mkdir -m 755 closed
@@ -227,7 +227,7 @@ load helpers
 	same "$(ls -A)" ""
 }
 
-@test "another user's image may not be read, and is not replaced" {
+@test "another user's image is neither read nor replaced" {
 	needs_two_users
 	start_target_as_nobody run:1
 	mkdir -m 755 closed
@@ -241,13 +241,13 @@ load helpers
 	same "$(ls -A)" image
 }
 
-@test "a device that is full is told" {
+@test "a full device is reported" {
 	start_target run:1
 	refuses "cannot write /dev/full: No space left on device" \
 		guardmaps save "$TARGET_PID" /dev/full
 }
 
-@test "a full disk is told, an image of before stays, and nothing is left behind" {
+@test "a full disk is reported, an existing image is kept, and no other file is left" {
 	needs_mounts
 	start_target run:1
 	local small=$TARGET_PID
@@ -268,7 +268,7 @@ guardmaps: cannot write /mnt/image: No space left on device
 guardmaps: cannot write /mnt/new: No space left on device"
 }
 
-@test "a save that is killed leaves no image under its name" {
+@test "a save that is killed leaves no image" {
 	start_target alternate:100000
 	for i in {1..10}; do
 		guardmaps save "$TARGET_PID" image &
@@ -282,7 +282,7 @@ guardmaps: cannot write /mnt/new: No space left on device"
 
 # ---- Usage -----------------------------------------------------------------
 
-@test "save takes a process and a file, show a file" {
+@test "save requires a process and a file, show a file" {
 	refuses "save requires PID FILE" guardmaps save
 	refuses "save requires PID FILE" guardmaps save 1
 	refuses "too many arguments for save" guardmaps save 1 a b
@@ -291,7 +291,7 @@ guardmaps: cannot write /mnt/new: No space left on device"
 	refuses "too many arguments for show" guardmaps show a b
 }
 
-@test "show reads no process, and save prints no table" {
+@test "show cannot be used with options for processes, nor save with options for tables" {
 	refuses "--source cannot be used with show" guardmaps show --source scan image
 	refuses "--sysroot cannot be used with show" guardmaps show --sysroot tree image
 	refuses "--json cannot be used with save" \

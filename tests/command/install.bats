@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps install FILE PID: put the guards of an image back into a process.
+# guardmaps install FILE PID: restore the guards of an image in a process.
 
 load helpers
 
-# start_remover LAYOUT: a process that takes its guards out when asked to. Sets
+# start_remover LAYOUT: a process that removes its guards on request. Sets
 # TARGET_PID, TARGET_GUARDS, and ANSWERS, a descriptor.
 start_remover() {
 	local name=$BATS_TEST_TMPDIR/remover-${#started[@]} ready count
@@ -46,7 +46,7 @@ has_no_guards() {
 	same "$(guardmaps -n -r -o START "$TARGET_PID" 2>/dev/null)" ""
 }
 
-# installs COUNT: says so, prints nothing, and the guards are there.
+# installs COUNT: reports it, prints nothing else, and the guards are there.
 installs() {
 	local regions="regions"
 
@@ -60,7 +60,7 @@ installs() {
 
 # ---- What it does ----------------------------------------------------------
 
-@test "the guards of an image are put back, and are faults again" {
+@test "the guards of an image are restored, and raise SIGSEGV again" {
 	for count in 1 3 5000; do
 		start_unguarded "alternate:$count"
 		asks USR2 "faults 0"
@@ -70,14 +70,14 @@ installs() {
 	done
 }
 
-@test "afterwards nothing differs from the image" {
+@test "a restored process does not differ from the image" {
 	start_unguarded files
 	guardmaps diff image "$TARGET_PID" >/dev/null && return 1
 	installs 4
 	guardmaps diff image "$TARGET_PID"
 }
 
-@test "guards of threads, in files, in a memfd and in PROT_NONE memory are put back" {
+@test "guards of threads, in files, in a memfd and in PROT_NONE memory are restored" {
 	for layout in threads:3 files memfd prot-none boundary big kinds; do
 		start_unguarded "$layout"
 		installs "$(wc -l <"$TARGET_GUARDS")"
@@ -85,7 +85,7 @@ installs() {
 	done
 }
 
-@test "guards in locked mappings are put back, and the locks stay" {
+@test "guards in locked mappings are restored, and the locks are kept" {
 	start_unguarded mlocked
 	local before
 	before=$(grep -E '^(VmLck|VmFlags)' "/proc/$TARGET_PID/status" \
@@ -96,7 +96,7 @@ installs() {
 		"/proc/$TARGET_PID/smaps")" "$before"
 }
 
-@test "where none is missing, none is installed" {
+@test "if no guard is missing, none is installed" {
 	start_remover alternate:7
 	guardmaps save "$TARGET_PID" image
 	installs 0
@@ -111,7 +111,7 @@ installs() {
 	same "$stderr" "$TARGET_PID (remover): 0 guard regions installed"
 }
 
-@test "a thread's id stands for its process" {
+@test "the id of a thread stands for its process" {
 	start_unguarded threads:3
 	local tid
 	tid=$(ls "/proc/$TARGET_PID/task" | tail -n 1)
@@ -141,7 +141,7 @@ await_state() {
 
 # ---- --dry-run -------------------------------------------------------------
 
-@test "--dry-run says what would be done, and changes nothing" {
+@test "--dry-run reports what would be done and changes nothing" {
 	for layout in alternate:1 alternate:100 files; do
 		start_unguarded "$layout"
 		local count regions=regions
@@ -162,7 +162,7 @@ await_state() {
 
 # ---- What ends it ----------------------------------------------------------
 
-@test "an install that is ended by a signal leaves a process that lives on" {
+@test "a signal that ends install does not end the process" {
 	start_unguarded alternate:50000
 	local began duration until
 	began=$EPOCHREALTIME
@@ -189,7 +189,7 @@ await_state() {
 	installs 50000
 }
 
-# Some of the guards may be there, but no others.
+# Some of the guards may be installed, but no others.
 faults_now() {
 	echo "faults $(guardmaps -n -r -o START "$TARGET_PID" 2>/dev/null | wc -l)"
 }
@@ -254,7 +254,7 @@ faults_now() {
 	has_no_guards
 }
 
-# Its only memory is what its file says: no C library of 32 bits is needed.
+# It has only the memory of its file, so that no 32-bit C library is needed.
 build_32_bit_program() {
 	cat >program.c <<-'END'
 		static char block[8 * 4096] __attribute__((aligned(4096)));
@@ -306,7 +306,7 @@ build_32_bit_program() {
 	is_alive "$TARGET_PID"
 }
 
-@test "a file that is no image is refused" {
+@test "a file that is not an image is refused" {
 	start_remover alternate:3
 	echo "hello, world" >file
 	refuses "cannot read file: not a guardmaps image" \
@@ -318,7 +318,7 @@ build_32_bit_program() {
 
 # ---- Usage -----------------------------------------------------------------
 
-@test "install takes an image and a process, and none of the options of others" {
+@test "install requires an image and a process, and refuses other options" {
 	refuses "install requires FILE PID" guardmaps install
 	refuses "install requires FILE PID" guardmaps install image
 	refuses "too many arguments for install" guardmaps install image 1 2
@@ -332,7 +332,7 @@ build_32_bit_program() {
 	refuses "--dry-run cannot be used with show" guardmaps show --dry-run image
 }
 
-@test "--help of install names --dry-run" {
+@test "--help of install lists --dry-run" {
 	try guardmaps install --help
 	same "$status$stderr" 0
 	matches "${lines[1]}" " guardmaps \[options\] install FILE PID"

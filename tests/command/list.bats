@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps PID...: a row per guard region.
+# guardmaps [list] PID...: a row for each guard region.
 
 load helpers
 
 # ---- What it shows ---------------------------------------------------------
 
-@test "a row per guard region tells where it is, what it protects and whose it is" {
+@test "a row for each guard region shows where it is, what it protects and its owner" {
 	start_target threads:3
 	try guardmaps "$TARGET_PID"
 	same "$status" 0
@@ -38,7 +38,7 @@ load helpers
 	same "$output" "5000 $((5000 * $(getconf PAGESIZE)))"
 }
 
-@test "regions that touch at the end of a mapping are two rows" {
+@test "adjacent regions in two mappings are two rows" {
 	start_target boundary
 	same "$(wc -l <"$TARGET_GUARDS")" 2
 	has_guards_of_target
@@ -49,7 +49,7 @@ load helpers
 	has_guards_of_target
 }
 
-@test "regions in 100 mappings that touch are found" {
+@test "regions in 100 adjacent mappings are found" {
 	start_target mappings:100
 	has_guards_of_target
 }
@@ -86,12 +86,12 @@ load helpers
 	has_guards_of_target
 }
 
-@test "regions that the C library set below its stacks are found" {
+@test "regions that the C library installed below its stacks are found" {
 	start_target glibc-threads:3
 	has_guards_of_target
 }
 
-@test "a child has the regions it inherited, less those it removed since" {
+@test "a child has the regions it inherited, except those it removed since" {
 	start_target fork
 	has_guards_of_target
 }
@@ -102,7 +102,7 @@ load helpers
 	has_guards_of_target
 }
 
-@test "a thread's id is as good as its process's" {
+@test "the id of a thread stands for its process" {
 	start_target threads:2
 	local tid
 	tid=$(guardmaps -n -r -o TID "$TARGET_PID" | tail -n 1)
@@ -112,7 +112,7 @@ load helpers
 
 # ---- Sources ---------------------------------------------------------------
 
-@test "every source gives the same rows" {
+@test "all sources report the same rows" {
 	start_target big
 	for source in $(known_sources); do
 		has_guards_of_target "$source"
@@ -135,7 +135,7 @@ load helpers
 	done
 }
 
-@test "SOURCE names the source that was chosen, the first that can answer" {
+@test "SOURCE names the source that was chosen, the first one that works" {
 	start_target run:1
 	local first
 	first=$(known_sources | head -n 1)
@@ -144,7 +144,7 @@ load helpers
 	same "$(guardmaps --source auto -n -r -o SOURCE "$TARGET_PID")" "$first"
 }
 
-@test "a source that cannot answer is an error that says why, not an empty list" {
+@test "a source that does not work is an error with a reason, not an empty list" {
 	start_target run:1
 	for source in guards scan pagemap markers; do
 		if known_sources | grep -qx "$source"; then
@@ -157,20 +157,20 @@ load helpers
 	done
 }
 
-@test "without CAP_SYS_ADMIN the source markers says that it needs it" {
+@test "without CAP_SYS_ADMIN, the source markers reports that it needs it" {
 	needs_two_users
 	start_target_as_nobody run:1
 	refuses "$TARGET_PID (target): cannot use source markers: swap entries in pagemap are hidden (needs CAP_SYS_ADMIN)" \
 		as_nobody guardmaps --source markers "$TARGET_PID"
 }
 
-@test "a user reads the guards of his own processes without any capability" {
+@test "users can read the guards of their own processes without capabilities" {
 	needs_two_users
 	start_target_as_nobody threads:3
 	same "$(as_nobody guardmaps "$TARGET_PID")" "$(guardmaps "$TARGET_PID")"
 }
 
-@test "who may trace a process reads its guards file, and is told what the pagemap needs" {
+@test "CAP_SYS_PTRACE suffices for the guards file, and an error names what pagemap needs" {
 	needs_two_users
 	start_target run:3
 	tracer() {
@@ -185,7 +185,7 @@ load helpers
 
 # ---- Columns ---------------------------------------------------------------
 
-# Compare all that a row says of its mapping with its line of /proc/PID/maps.
+# Compare the cells about the mapping with its line in /proc/PID/maps.
 check_mappings() {
 	local start mapstart mapend perm offset dev inode mapping
 	local line range line_perm line_offset line_dev line_inode line_name
@@ -231,7 +231,7 @@ check_mappings() {
 	same "$(json '.guards[0].owner | sub(" .*"; "")')" "worker-1"
 }
 
-@test "KIND of a region in plain memory is anon, and it has no OWNER" {
+@test "KIND of a region in anonymous memory is anon, and it has no OWNER" {
 	start_target run:1
 	try guardmaps -J -o KIND,OWNER,TID "$TARGET_PID"
 	same "$(json -c '.guards[]')" '{"kind":"anon","owner":null,"tid":null}'
@@ -287,7 +287,7 @@ check_mappings() {
 	same "$output" $'KIND KIND\nanon anon'
 }
 
-# There, i is not the small letter of I.
+# In that locale, i is not the lower case of I.
 @test "columns have the same names in a Turkish locale" {
 	localedef -i tr_TR -f UTF-8 ./tr_TR.UTF-8 2>/dev/null ||
 		skip "no Turkish locale (package locales)"
@@ -318,7 +318,7 @@ check_mappings() {
 
 # ---- Several processes -----------------------------------------------------
 
-@test "several processes are one table, with a column PID before the others" {
+@test "several processes are one table, with PID as its first column" {
 	start_target threads:2
 	local first=$TARGET_PID
 	start_target run:1
@@ -329,13 +329,13 @@ check_mappings() {
 		"$first $first $TARGET_PID"
 }
 
-@test "several processes have no column PID if -o says which columns" {
+@test "several processes have no column PID if -o names the columns" {
 	start_target run:1
 	try guardmaps -n -o KIND "$TARGET_PID" "$TARGET_PID"
 	same "$output" $'anon\nanon'
 }
 
-@test "a process that is gone is told, the others are shown, exit 1" {
+@test "a process that does not exist is reported, the others are listed, exit 1" {
 	start_target run:1
 	local gone
 	gone=$(dead_pid)
@@ -357,7 +357,7 @@ check_mappings() {
 
 # ---- Processes without guards ----------------------------------------------
 
-@test "a process without guards gives a heading and one line that says so, exit 0" {
+@test "for a process without guards, only the heading and a note are printed, exit 0" {
 	start_target none
 	try guardmaps "$TARGET_PID"
 	same "$status" 0
@@ -365,7 +365,7 @@ check_mappings() {
 	same "$stderr" "$TARGET_PID (target): no guard regions"
 }
 
-@test "among several processes the one without guards is named" {
+@test "the note about a process without guards names it" {
 	start_target none -n lazy
 	local without=$TARGET_PID
 	start_target run:1
@@ -375,21 +375,21 @@ check_mappings() {
 	same "$stderr" "$without (lazy): no guard regions"
 }
 
-@test "a kernel thread is told as one, exit 0" {
+@test "a kernel thread is reported as such, exit 0" {
 	find_kernel_thread
 	try guardmaps "$KERNEL_THREAD"
 	same "$status" 0
 	same "$stderr" "2 (kthreadd): a kernel thread has no memory of its own"
 }
 
-@test "a zombie is told as one, exit 0" {
+@test "a zombie is reported as such, exit 0" {
 	start_zombie
 	try guardmaps "$ZOMBIE"
 	same "$status" 0
 	matches "$stderr" "$ZOMBIE \(.+\): a zombie has no memory"
 }
 
-@test "a process that ends while it is read is told as gone or ended, never half shown" {
+@test "a process that ends while being read is reported, and never shown in part" {
 	for i in {1..20}; do
 		start_target alternate:600
 		kill -KILL "$TARGET_PID" &
@@ -411,8 +411,8 @@ check_mappings() {
 	done
 }
 
-# It has no memory any more, but is no zombie yet while that is given back.
-@test "a process whose memory is being given back is told as ended" {
+# While its memory is being freed, it has none, but is not yet a zombie.
+@test "a process whose memory is being freed is reported as ended" {
 	for i in 1 2 3; do
 		start_target resident:512
 		kill -KILL "$TARGET_PID"

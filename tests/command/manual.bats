@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps(1) says what --help says.
+# guardmaps(1) agrees with --help.
 
 load helpers
 
@@ -31,7 +31,7 @@ help_section() {
 	guardmaps "$1" --help | sed -n "/^$2/,/^\$/p" | sed '1d; /^$/d'
 }
 
-@test "the manual has each command, called as in --help" {
+@test "the manual has each command with the usage of --help" {
 	[ -n "$verbs" ]
 	for verb in $verbs; do
 		local call

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps maps PID: /proc/PID/maps, with guard regions as rows of their own.
+# guardmaps maps PID: /proc/PID/maps with a line for each guard region.
 
 load helpers
 
@@ -14,7 +14,7 @@ start_with_maps() {
 	guardmaps maps "$TARGET_PID" >shown
 }
 
-# Each line of "before" is there in one or more pieces that leave nothing out.
+# Each line of "before" is printed in one or more pieces without gaps.
 check_coverage() {
 	awk -F '[- ]' '
 		NR == FNR { start[$1] = $2; next }
@@ -26,7 +26,7 @@ check_coverage() {
 	' before shown
 }
 
-# Lines of guards: other PROT_NONE mappings are as they were before.
+# The lines of guards: other PROT_NONE mappings were there before.
 guard_rows() {
 	grep -E '^[^ ]+ ---[ps]' shown | grep -vxFf before
 }
@@ -45,12 +45,12 @@ check_shown() {
 
 # ---- Without guards --------------------------------------------------------
 
-@test "maps of a process without guards is /proc/PID/maps, byte by byte" {
+@test "maps of a process without guards is /proc/PID/maps, byte for byte" {
 	start_with_maps none
 	cmp before shown
 }
 
-@test "maps of a process without guards says nothing on standard error" {
+@test "maps of a process without guards prints nothing on standard error" {
 	start_target none
 	try guardmaps maps "$TARGET_PID"
 	same "$status $stderr" "0 "
@@ -58,7 +58,7 @@ check_shown() {
 
 # ---- With guards -----------------------------------------------------------
 
-@test "a guard region is a row of its own, ---p, and its mapping is split around it" {
+@test "a guard region is a line of its own, ---p, that splits the line of its mapping" {
 	start_with_maps run:2
 	check_shown
 	local start end
@@ -69,14 +69,14 @@ check_shown() {
 	same "$(wc -l <shown)" "$(($(wc -l <before) + 2))"
 }
 
-@test "every line is a line of maps, ascending, and they cover what maps covers" {
+@test "the lines are valid and ascending, and cover the same memory as maps" {
 	for layout in alternate:600 boundary big mappings:100 threads:3 fork; do
 		start_with_maps "$layout"
 		check_shown
 	done
 }
 
-@test "5000 guard regions are 5000 rows" {
+@test "5000 guard regions are 5000 lines" {
 	start_with_maps alternate:5000
 	check_shown
 	same "$(wc -l <shown)" "$(($(wc -l <before) + 9999))"
@@ -92,7 +92,7 @@ check_shown() {
 	same "$(guard_rows | grep -o -- '---[ps]' | uniq -c | xargs)" "3 ---s"
 }
 
-@test "the pieces of a mapped file carry on its offset, device, inode and name" {
+@test "the pieces of a mapped file have its device, inode, name and increasing offsets" {
 	start_with_maps files
 	local range perm offset rest last_end="" last_rest="" last_offset=0 carried=0
 	while read -r range perm offset rest; do
@@ -109,14 +109,14 @@ check_shown() {
 	same "$carried" 6
 }
 
-@test "guards in [heap] and [stack] keep the name, without an offset" {
+@test "guards in [heap] and [stack] have its name and no offset" {
 	start_with_maps kinds
 	check_shown
 	grep -Eq -- '^[0-9a-f-]+ ---p 00000000 00:00 0 +\[heap\]$' shown
 	grep -Eq -- '^[0-9a-f-]+ ---p 00000000 00:00 0 +\[stack\]$' shown
 }
 
-@test "names of guard rows begin in the column in which names of maps begin" {
+@test "names of guard lines begin in the same column as in maps" {
 	start_with_maps files
 	same "$(grep guardmaps-target shown | awk '{ print index($0, $6) }' | sort -u)" \
 		"$(grep guardmaps-target before | awk '{ print index($0, $6) }' | sort -u)"
@@ -124,7 +124,7 @@ check_shown() {
 	same "$(awk 'NF > 5 { print index($0, $6) }' shown | sort -u)" 74
 }
 
-@test "every source gives the same lines" {
+@test "all sources report the same lines" {
 	start_target files
 	local first
 	first=$(guardmaps maps "$TARGET_PID")
@@ -159,7 +159,7 @@ check_shown() {
 7f0000013000-7f0000014000 ---s 00004000 00:01 77                         /memfd:x y (deleted)"
 }
 
-@test "maps of a recorded process without guards is its maps file, byte by byte" {
+@test "maps of a recorded process without guards is its maps file, byte for byte" {
 	record_process 100 recorded
 	{
 		printf '%-72s %s\n' \
@@ -179,7 +179,7 @@ check_shown() {
 
 # ---- Without memory, and what it refuses -----------------------------------
 
-@test "maps of a kernel thread or a zombie is empty but for a line on standard error" {
+@test "maps of a kernel thread or a zombie prints only a note on standard error" {
 	start_zombie
 	try guardmaps maps "$ZOMBIE"
 	same "$status" 0
@@ -192,25 +192,25 @@ check_shown() {
 	same "$stderr" "2 (kthreadd): a kernel thread has no memory of its own"
 }
 
-@test "maps of a process that is gone is an error" {
+@test "maps of a process that does not exist is an error" {
 	local gone
 	gone=$(dead_pid)
 	refuses "no process $gone (no /proc/$gone)" guardmaps maps "$gone"
 }
 
-@test "--help of maps has no control bytes" {
+@test "--help of maps contains no control bytes" {
 	guardmaps maps --help >help
 	same "$(LC_ALL=C tr -d '\n\040-\176' <help | od -An -tx1)" ""
 	same "$(grep -c '^Print /proc/PID/maps ' help)" 1
 }
 
-@test "maps takes one process" {
+@test "maps requires one process" {
 	refuses "maps requires PID" guardmaps maps
 	refuses "too many arguments for maps" guardmaps maps 1 2
 	refuses "invalid process id: 'self'" guardmaps maps self
 }
 
-@test "maps has one format only" {
+@test "maps has only one format" {
 	for option in --json --raw --pairs --noheadings --output=START; do
 		refuses "${option%=*} cannot be used with maps" \
 			guardmaps maps "$option" 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What the compiler notices about the rows that describe columns.
+# Mistakes in the rows of columns that the compiler finds.
 
 load helpers
 

@@ -1,19 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps stacks PID...: a row per thread.
+# guardmaps stacks PID...: a row for each thread.
 
 load helpers
 
 kib=1024
 
-# The row of a thread by its name, of what was printed as JSON.
+# The row of a thread, by its name, in the JSON output.
 thread() {
 	json -c --arg name "$1" ".threads[] | select(.name == \$name) | $2"
 }
 
 # ---- What it shows ---------------------------------------------------------
 
-@test "a row per thread tells its stack, how much of it was used, and what guards it" {
+@test "a row for each thread shows its stack, how much of it was used, and its guard" {
 	start_target threads:2
 	try guardmaps stacks "$TARGET_PID"
 	same "$status $stderr" "0 "
@@ -23,7 +23,7 @@ thread() {
 		" *[0-9]+ worker-1 0x[0-9a-f]+ +252K +[0-9.]+K +32K +220K marker *"
 }
 
-@test "threads are those of the process, the first one first" {
+@test "all threads of the process are listed, the first thread first" {
 	start_target threads:5
 	try guardmaps stacks -n -r -o TID,NAME "$TARGET_PID"
 	same "${lines[0]}" "$TARGET_PID target"
@@ -34,7 +34,7 @@ thread() {
 	same "$output" "${expected%$'\n'}"
 }
 
-@test "a thread's id shows all threads of its process" {
+@test "the id of a thread stands for its process" {
 	start_target threads:2
 	local tid
 	tid=$(guardmaps stacks -n -r -o TID "$TARGET_PID" | tail -n 1)
@@ -53,7 +53,7 @@ thread() {
 	matches "$(thread worker-1 .stack)" "0x[0-9a-f]+"
 }
 
-@test "several processes are one table, with a column PID before the others" {
+@test "several processes are one table, with PID as its first column" {
 	start_target threads:1
 	local first=$TARGET_PID
 	start_target threads:1
@@ -120,7 +120,7 @@ thread() {
 
 # ---- How much of a stack was used ------------------------------------------
 
-@test "PEAK is the depth that was ever touched, HEADROOM what is left" {
+@test "PEAK is the greatest depth that was touched, HEADROOM the rest of the stack" {
 	start_target threads:8
 	try guardmaps stacks -J "$TARGET_PID"
 	local number depth
@@ -131,7 +131,7 @@ thread() {
 	done
 }
 
-@test "PEAK is known without a guard too" {
+@test "PEAK is also known without a guard" {
 	start_target unguarded-threads:3
 	try guardmaps stacks -J "$TARGET_PID"
 	for number in 1 2 3; do
@@ -139,7 +139,7 @@ thread() {
 	done
 }
 
-@test "USED goes from the stack pointer to the end of the stack, and is never over PEAK" {
+@test "USED extends from the stack pointer to the end of the stack, and is at most PEAK" {
 	start_target threads:3
 	try guardmaps stacks -J -o STACK,STACKEND,SP,USED,PEAK,SIZE "$TARGET_PID"
 	local start end pointer used peak size rows=0
@@ -152,7 +152,7 @@ thread() {
 	same "$rows" 4
 }
 
-@test "a thread that runs has the note running, no USED, but a PEAK" {
+@test "a running thread has the note running and a PEAK, but no USED" {
 	start_target spinning
 	try guardmaps stacks -J "$TARGET_PID"
 	same "$(thread worker-1 '[.used, .peak, .headroom, .guard, .note]')" \
@@ -165,7 +165,7 @@ thread() {
 	same "$(thread deep '[.headroom, .note]')" '[0,"low headroom"]'
 }
 
-@test "sizes are for people, and with -b in bytes" {
+@test "sizes have a unit, and with -b are in bytes" {
 	start_target threads:1
 	same "$(guardmaps stacks -n -r -o SIZE,PEAK "$TARGET_PID" | tail -n 1)" \
 		"252K 32K"
@@ -175,8 +175,9 @@ thread() {
 
 # ---- Recorded trees --------------------------------------------------------
 
-# A first thread on a [stack] of 64 KiB with a guard of 4 KiB at its low end,
-# whose stack pointer is at 0x10010000 - $1, and that once touched $2.
+# A first thread with a [stack] of 64 KiB and a guard of 4 KiB at its low end. Its
+# stack pointer is at 0x10010000 - $1, and it has touched the page at
+# 0x10010000 - $2.
 record_stack() {
 	record_process 100 recorded
 	echo '10000000-10010000 rw-p 00000000 00:00 0                                  [stack]' |
@@ -188,7 +189,7 @@ record_stack() {
 	record_page 100 "$((0x10010000 - $2))" "$pagemap_present"
 }
 
-@test "a recorded stack tells USED, PEAK and HEADROOM as a live one does" {
+@test "USED, PEAK and HEADROOM are known for a recorded stack as for a live one" {
 	record_stack 0x1800 0x4000
 	try guardmaps --sysroot tree stacks -J 100
 	same "$(json -c '.threads[]')" '{"tid":100,"name":"recorded","stack":"0x10001000","size":61440,"used":6144,"peak":16384,"headroom":45056,"guard":"marker","note":null}'
@@ -212,7 +213,7 @@ record_stack() {
 		'{"sp":"0x10015000","used":null,"peak":16384,"note":"on another stack"}'
 }
 
-@test "what a recorded tree does not tell is left empty" {
+@test "cells that a recorded tree has no data for are empty" {
 	record_process 100 recorded
 	record_thread 100 101 other
 	echo '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
@@ -224,7 +225,7 @@ record_stack() {
 
 # ---- Without memory, and what it refuses -----------------------------------
 
-@test "a kernel thread or a zombie has no stacks and is told, exit 0" {
+@test "a kernel thread or a zombie is reported as having no memory, exit 0" {
 	start_zombie
 	try guardmaps stacks "$ZOMBIE"
 	same "$status" 0
@@ -236,7 +237,7 @@ record_stack() {
 	same "$stderr" "2 (kthreadd): a kernel thread has no memory of its own"
 }
 
-@test "a process that is gone is told, the others are shown, exit 1" {
+@test "a process that does not exist is reported, the others are listed, exit 1" {
 	start_target threads:1
 	local gone
 	gone=$(dead_pid)
@@ -251,7 +252,7 @@ record_stack() {
 		guardmaps stacks -o NOPE 1
 }
 
-@test "stacks needs a process" {
+@test "stacks requires a process" {
 	refuses "stacks requires PID..." guardmaps stacks
 	refuses "invalid process id: 'x'" guardmaps stacks x
 	refuses "--markers cannot be used with stacks" guardmaps stacks --markers 1

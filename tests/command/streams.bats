@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Where the output goes: pipes that close, disks that are full.
+# Output to pipes that are closed and disks that are full.
 
 load helpers
 
-# closes COMMAND...: into a pipe that nobody reads. Sets status and stderr.
+# closes COMMAND...: print to a pipe that nobody reads. Sets status and stderr.
 closes() {
 	status=0
 	{ timeout "$patience" "$@" 2>errors || echo "$?" >status; } | true
@@ -13,7 +13,7 @@ closes() {
 	rm -f status errors
 }
 
-# Each prints more than a pipe holds.
+# Each prints more than fits into a pipe.
 huge_calls() {
 	start_target alternate:20000
 	calls=("$TARGET_PID" "-J $TARGET_PID" "-r $TARGET_PID" "-P $TARGET_PID"
@@ -22,7 +22,7 @@ huge_calls() {
 
 # ---- Pipes -----------------------------------------------------------------
 
-@test "a reader that leaves ends the command by SIGPIPE, without a word" {
+@test "a reader that closes the pipe ends the command silently with SIGPIPE" {
 	huge_calls
 	for call in "${calls[@]}"; do
 		closes env --default-signal=PIPE guardmaps $call
@@ -31,7 +31,7 @@ huge_calls() {
 	done
 }
 
-@test "where SIGPIPE is ignored, a reader that leaves is told, exit 2" {
+@test "if SIGPIPE is ignored, a closed pipe is reported, exit 2" {
 	huge_calls
 	for call in "${calls[@]}"; do
 		closes env --ignore-signal=PIPE guardmaps $call
@@ -41,7 +41,7 @@ huge_calls() {
 	done
 }
 
-@test "what a reader took before it left is the beginning of the whole" {
+@test "a reader that closes the pipe early has read the beginning of the output" {
 	huge_calls
 	for call in "${calls[@]}"; do
 		guardmaps $call >whole
@@ -52,7 +52,7 @@ huge_calls() {
 
 # ---- Full disks ------------------------------------------------------------
 
-# to_full COMMAND...: exit 2, and nothing but that message.
+# to_full COMMAND...: exit 2, with only that message.
 to_full() {
 	local status=0
 
@@ -61,7 +61,7 @@ to_full() {
 		"2 guardmaps: cannot write to standard output: No space left on device"
 }
 
-@test "a full disk is told by every command that prints, exit 2" {
+@test "every command that prints reports a full disk, exit 2" {
 	huge_calls
 	for call in "${calls[@]}"; do
 		to_full guardmaps $call
@@ -80,7 +80,7 @@ to_full() {
 	to_full guardmaps stacks --help
 }
 
-@test "a full disk is told by -a, exit 2" {
+@test "-a reports a full disk, exit 2" {
 	status=0
 	guardmaps -a >/dev/full 2>errors || status=$?
 	same "$status" 2
@@ -88,18 +88,18 @@ to_full() {
 		"guardmaps: cannot write to standard output: No space left on device"
 }
 
-@test "a full disk is told by --version, exit 2" {
+@test "--version reports a full disk, exit 2" {
 	to_full guardmaps --version
 }
 
-@test "a differing diff that could not be printed is trouble, not a difference" {
+@test "a diff that could not be printed is an error, not a difference" {
 	start_target none
 	guardmaps save "$TARGET_PID" image
 	start_target run:1
 	to_full guardmaps diff image "$TARGET_PID"
 }
 
-@test "a disk that is full from some point on is told, exit 2" {
+@test "a disk that becomes full is reported, exit 2" {
 	needs_mounts
 	start_target alternate:20000
 	in_mount_namespace sh -c 'mount -t tmpfs -o size=64k none /mnt
@@ -111,7 +111,7 @@ to_full() {
 
 # ---- Closed from the start -------------------------------------------------
 
-@test "a closed standard output is told, exit 2" {
+@test "a closed standard output is reported, exit 2" {
 	start_target run:1
 	for call in "$TARGET_PID" "-J $TARGET_PID" "maps $TARGET_PID" "check" "-a"; do
 		status=0
@@ -122,14 +122,14 @@ to_full() {
 	done
 }
 
-@test "what needs no standard output does not miss it" {
+@test "commands that print nothing work without standard output" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" image >&-
 	guardmaps diff image "$TARGET_PID" >&-
 	same "$(guardmaps show -n -r -o PAGES image)" 1
 }
 
-@test "an image is whole though all standard streams were closed" {
+@test "an image is complete even if all standard streams are closed" {
 	start_target none
 	guardmaps save "$TARGET_PID" image <&- >&- 2>&- || true
 	try guardmaps show image
@@ -139,7 +139,7 @@ to_full() {
 
 # ---- Errors ----------------------------------------------------------------
 
-@test "errors go to standard error, one line each, after the name of the command" {
+@test "each error is a line on standard error that starts with the name of the command" {
 	start_target run:1
 	local gone
 	gone=$(dead_pid)
@@ -151,7 +151,7 @@ guardmaps: no process $gone (no /proc/$gone)"
 	[[ $output != *"no process"* ]]
 }
 
-@test "there is no progress to see but on a terminal" {
+@test "progress is shown only on a terminal" {
 	try guardmaps -a
 	[[ $stderr != *"#"* && $stderr != *$'\r'* ]]
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# --sysroot DIR: what was recorded of a process instead of the live /proc.
+# --sysroot DIR: recorded files of a process instead of the live /proc.
 
 load helpers
 
-# A program with a mapping of every kind, a thread, and a guard in each.
+# A program with a mapping of every kind, a thread, and a guard in each of them.
 record_kinds() {
 	record_process 100 recorded
 	record_thread 100 101 other
@@ -30,7 +30,7 @@ record_kinds() {
 	END
 }
 
-# record_two_mappings: two that touch, and a hole behind them.
+# record_two_mappings: two adjacent mappings, with a hole after them.
 record_two_mappings() {
 	record_process 100 recorded
 	record 100 maps <<-'END'
@@ -42,7 +42,7 @@ record_two_mappings() {
 
 # ---- What it shows ---------------------------------------------------------
 
-@test "every kind of guard is told from the mapping that it lies in" {
+@test "every kind of guard is derived from its mapping" {
 	record_kinds
 	try guardmaps --sysroot tree 100
 	same "$status$stderr" 0
@@ -57,7 +57,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 0x7ffe00001000 0x7ffe00002000   4K main-stack recorded (100) rw-p [stack]"
 }
 
-@test "columns tell of the recorded process: its id, name, mappings and source" {
+@test "the columns show the id, name, mappings and source of the recorded process" {
 	record_kinds
 	try guardmaps --sysroot tree -n -r \
 		-o PID,COMMAND,OFFSET,DEV,INODE,MAPSTART,MAPEND,SOURCE 100
@@ -67,7 +67,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 		"100 recorded 0x4000 00:01 77 0x7f0000020000 0x7f0000030000 guards"
 }
 
-@test "a guard over the border of two mappings is a row in each" {
+@test "a guard that spans two mappings is a row in each" {
 	record_two_mappings
 	echo '1000f000-10012000 ---p 00000000 00:00 0' | record 100 guards
 	same "$(guardmaps --sysroot tree -n -r -o START,END,PERM 100)" "\
@@ -75,7 +75,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 0x10010000 0x10012000 r--p"
 }
 
-@test "what lies outside the mappings is dropped" {
+@test "guards outside the mappings are ignored" {
 	record_two_mappings
 	record 100 guards <<-'END'
 		0fff0000-0fff1000 ---p 00000000 00:00 0
@@ -89,7 +89,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 0x10030000 0x10031000"
 }
 
-@test "guards that touch or overlap are one row" {
+@test "adjacent or overlapping guards are one row" {
 	record_two_mappings
 	record 100 guards <<-'END'
 		10001000-10003000 ---p 00000000 00:00 0
@@ -100,7 +100,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 		"0x10001000 0x10005000"
 }
 
-@test "a file without a newline at its end is read to its end" {
+@test "a file without a newline at its end is read completely" {
 	record_process 100 recorded
 	printf '10000000-10010000 rw-p 00000000 00:00 0' | record 100 maps
 	printf '10001000-10002000 ---p 00000000 00:00 0' | record 100 guards
@@ -108,7 +108,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 		"0x10001000 0x10002000"
 }
 
-@test "a live process that was recorded is shown as it was" {
+@test "a recorded live process is shown as it was" {
 	start_target files -n alive
 	for file in maps comm stat; do
 		record "$TARGET_PID" "$file" <"/proc/$TARGET_PID/$file"
@@ -121,7 +121,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 	guardmaps --sysroot tree -o +PID,COMMAND,OFFSET "$TARGET_PID" | cmp live -
 }
 
-@test "a tree with maps and guards and nothing else is enough" {
+@test "a tree with only maps and guards is sufficient" {
 	mkdir -p tree/proc/100
 	echo '10000000-10010000 rw-p 00000000 00:00 0' >tree/proc/100/maps
 	echo '10001000-10002000 ---p 00000000 00:00 0' >tree/proc/100/guards
@@ -133,7 +133,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 	same "$output" "0x10001000 0x10002000"
 }
 
-@test "a recorded process without guards is told as one" {
+@test "a recorded process without guards is reported as such" {
 	record_two_mappings
 	record 100 guards </dev/null
 	try guardmaps --sysroot tree 100
@@ -142,7 +142,7 @@ START          END            SIZE KIND       OWNER          PERM MAPPING
 	same "$stderr" "100 (recorded): no guard regions"
 }
 
-@test "nothing live is asked about a recorded process, even one that lives" {
+@test "the kernel is not asked about a recorded process, even if it is running" {
 	start_target threads:3
 	record_process "$TARGET_PID" recorded
 	echo '10000000-10010000 rw-p 00000000 00:00 0' | record "$TARGET_PID" maps
@@ -158,7 +158,7 @@ record_pagemap() {
 	record_pagemap_end 100 0x10040000
 }
 
-@test "a recorded pagemap is read by the source that its kernel shows guards by" {
+@test "a recorded pagemap is read by the source that matches its kernel" {
 	record_pagemap
 	record_page 100 0x1000f000 "$pagemap_guard"
 	record_page 100 0x10010000 "$pagemap_guard"
@@ -170,7 +170,7 @@ record_pagemap() {
 	done
 }
 
-@test "a pagemap recorded without CAP_SYS_ADMIN shows guards by their bit only" {
+@test "in a pagemap recorded without CAP_SYS_ADMIN, only the source pagemap finds guards" {
 	record_pagemap
 	record_page 100 0x10001000 "$pagemap_guard_hidden"
 	same "$(guardmaps --sysroot tree --source pagemap -n -r -o START 100)" 0x10001000
@@ -178,7 +178,7 @@ record_pagemap() {
 		"100 (recorded): no guard regions"
 }
 
-@test "a pagemap recorded before Linux 6.15 shows guards by their swap entries only" {
+@test "in a pagemap recorded before Linux 6.15, only the source markers finds guards" {
 	record_pagemap
 	record_page 100 0x10001000 "$pagemap_old_guard"
 	same "$(guardmaps --sysroot tree --source markers -n -r -o START 100)" 0x10001000
@@ -186,7 +186,7 @@ record_pagemap() {
 		"100 (recorded): no guard regions"
 }
 
-@test "--markers shows uffd-wp and poison markers too, in order, with a column MARKER" {
+@test "--markers also lists uffd-wp and poison markers, in order, with a column MARKER" {
 	record_pagemap
 	record_page 100 0x10001000 "$pagemap_uffd_wp"
 	record_page 100 0x10002000 "$pagemap_uffd_wp"
@@ -205,14 +205,14 @@ record_pagemap() {
 		0x10003000
 }
 
-@test "a pagemap that ends before the mappings do is refused" {
+@test "a pagemap that ends before the mappings is refused" {
 	record_pagemap
 	truncate --size=-8 tree/proc/100/pagemap
 	refuses "tree/proc/100/pagemap ends before the mappings do" \
 		guardmaps --sysroot tree --source pagemap 100
 }
 
-@test "a recorded pagemap is not guessed at: the message says to name its source" {
+@test "for a recorded pagemap, the message asks for its source" {
 	record_pagemap
 	record_page 100 0x10001000 "$pagemap_guard"
 	try guardmaps --sysroot tree 100
@@ -228,7 +228,7 @@ record_pagemap() {
 
 # ---- What is missing or damaged --------------------------------------------
 
-@test "a tree without guards and pagemap says that there is none, for every source" {
+@test "for a tree without guards and pagemap, every source reports that they are missing" {
 	record_two_mappings
 	for source in guards scan pagemap markers; do
 		try guardmaps --sysroot tree --source "$source" 100
@@ -242,7 +242,7 @@ record_pagemap() {
 	[[ $stderr == *"tree/proc/100/guards does not exist"* ]]
 }
 
-@test "a line that is none of maps: its file and number are told" {
+@test "an invalid line of maps is reported with its file and number" {
 	local good='10000000-10010000 rw-p 00000000 00:00 0' bad
 	for bad in 'hello' '' '10000000 rw-p 00000000 00:00 0' \
 		'20000000-20010000 rw-p 00000000 00:00' \
@@ -265,21 +265,21 @@ record_pagemap() {
 	done
 }
 
-@test "a process that is not in the tree, and a tree that is not there, are told" {
+@test "a missing process and a missing tree are reported" {
 	record_two_mappings
 	refuses "no process 101 (no tree/proc/101)" guardmaps --sysroot tree 101
 	refuses "no process 100 (no nowhere/proc/100)" \
 		guardmaps --sysroot nowhere 100
 }
 
-@test "a process without a maps file is told" {
+@test "a process without a maps file is reported" {
 	record_process 100 recorded
 	record 100 guards </dev/null
 	refuses "100 (recorded): cannot read tree/proc/100/maps: No such file or directory" \
 		guardmaps --sysroot tree 100
 }
 
-@test "a recorded stat that is none is told" {
+@test "an invalid recorded stat is reported" {
 	record_two_mappings
 	record 100 guards </dev/null
 	echo "no stat" | record 100 stat
@@ -302,7 +302,7 @@ record_pagemap() {
 	same "$(guardmaps --sysroot tree -a -n -r)" "100 recorded 7 36K 7 10"
 }
 
-@test "the tree may be named by any path" {
+@test "the tree may be given by any path" {
 	record_kinds
 	mkdir elsewhere
 	local expected

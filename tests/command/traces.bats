@@ -1,11 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps looks and leaves nothing behind: no file, no process, no change in
-# what it looked at.
+# guardmaps leaves no trace: no file, no process, no change in what it reads.
 
 load helpers
 
-# Every call that does something, on $1, a process with guards.
+# Every usage that reads $1, a process with guards.
 every_call() {
 	guardmaps "$1" &&
 		guardmaps -J "$1" &&
@@ -20,7 +19,7 @@ every_call() {
 	guardmaps -a || [ "$?" -eq 1 ]
 }
 
-@test "all but save writes no file: it works where nothing can be written" {
+@test "all commands except save work on a read-only file system" {
 	needs_mounts
 	start_target threads:3
 	sources=$(known_sources)
@@ -39,7 +38,7 @@ every_call() {
 	same "$(grep -ci "read-only" errors)" 3
 }
 
-@test "save writes its image and nothing else" {
+@test "save writes only its image" {
 	start_target threads:3
 	mkdir empty
 	cd empty
@@ -47,7 +46,7 @@ every_call() {
 	same "$(ls -A)" image
 }
 
-@test "no process is left behind" {
+@test "no process is left running" {
 	start_target threads:3
 	sources=$(known_sources)
 	# Whatever is left by a session's leader is still of that session.
@@ -58,7 +57,7 @@ every_call() {
 	same "$(ps -s "$(<session)" -o pid=,args=)" ""
 }
 
-@test "the process that is looked at is neither stopped nor traced" {
+@test "the process that is read is neither stopped nor traced" {
 	start_target spinning
 	for i in {1..20}; do
 		guardmaps "$TARGET_PID" >/dev/null
@@ -75,7 +74,7 @@ memory_of() {
 	grep -E '^([0-9a-f]+-|Anonymous|Swap|Locked|VmFlags)' "/proc/$1/smaps"
 }
 
-@test "looking at a process changes neither its mappings nor its guards" {
+@test "reading a process changes neither its mappings nor its guards" {
 	start_target files
 	memory_of "$TARGET_PID" >before
 	sources=$(known_sources)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What guardmaps says of itself, what it refuses, and how it exits.
+# Help, refusals and exit statuses of guardmaps.
 
 load helpers
 
@@ -8,12 +8,12 @@ verbs="list all maps stacks explain save show diff install check"
 
 # ---- Process ids -----------------------------------------------------------
 
-@test "without an argument, usage is refused and --help named" {
+@test "without an argument, the command fails and refers to --help" {
 	refuses "no process id given" guardmaps
 	refuses "no process id given" guardmaps -J
 }
 
-@test "what is neither a process id nor a command is refused, and named" {
+@test "a word that is neither a process id nor a command is refused and named" {
 	for word in abc 12x -- -5 "" " 5" +5 0x10 5. 1,2; do
 		[ "$word" != -- ] || continue
 		refuses "'$word' is neither a process id nor a command (see guardmaps --help)" \
@@ -21,30 +21,30 @@ verbs="list all maps stacks explain save show diff install check"
 	done
 }
 
-@test "one bad process id is refused before any process is read" {
+@test "an invalid process id is refused before any process is read" {
 	start_target run:1
 	refuses "invalid process id: 'abc'" guardmaps "$TARGET_PID" abc
 }
 
-@test "an id that no process can have is refused" {
+@test "a process id out of range is refused" {
 	for id in 0 000 2147483648 99999999999 99999999999999999999999; do
 		refuses "process id out of range: $id" guardmaps "$id"
 	done
 }
 
-@test "a process that is not there is told, exit 2" {
+@test "a process that does not exist is reported, exit 2" {
 	refuses "no process 2147483647 (no /proc/2147483647)" guardmaps 2147483647
 	local gone
 	gone=$(dead_pid)
 	refuses "no process $gone (no /proc/$gone)" guardmaps "$gone"
 }
 
-@test "zeros before a process id do not count" {
+@test "leading zeros of a process id are ignored" {
 	start_target run:1
 	same "$(guardmaps -n -r -o PID "000$TARGET_PID")" "$TARGET_PID"
 }
 
-@test "a process may be named twice" {
+@test "a process may be given twice" {
 	start_target run:1
 	same "$(guardmaps -n -r -o PID "$TARGET_PID" "$TARGET_PID" | xargs)" \
 		"$TARGET_PID $TARGET_PID"
@@ -52,7 +52,7 @@ verbs="list all maps stacks explain save show diff install check"
 
 # ---- Permission ------------------------------------------------------------
 
-@test "another user's process: its name, Permission denied, and what would help, exit 2" {
+@test "for another user's process, its name and the missing permission are reported, exit 2" {
 	needs_two_users
 	start_target run:1 -n secret
 	local message="$TARGET_PID (secret): cannot read /proc/$TARGET_PID/maps: Permission denied (needs the same user, or CAP_SYS_PTRACE)"
@@ -63,7 +63,7 @@ verbs="list all maps stacks explain save show diff install check"
 	refuses "$message" as_nobody guardmaps save "$TARGET_PID" image
 }
 
-@test "another user's process among one's own is told, the others are shown, exit 1" {
+@test "another user's process is reported, the user's own are listed, exit 1" {
 	needs_two_users
 	start_target run:1 -n secret
 	local of_root=$TARGET_PID
@@ -74,7 +74,7 @@ verbs="list all maps stacks explain save show diff install check"
 	matches "$stderr" "guardmaps: $of_root \(secret\): .*Permission denied.*"
 }
 
-@test "a kernel thread is told as one to every user" {
+@test "a kernel thread is reported as such to every user" {
 	needs_two_users
 	find_kernel_thread
 	try as_nobody guardmaps "$KERNEL_THREAD"
@@ -103,7 +103,7 @@ verbs="list all maps stacks explain save show diff install check"
 	refuses "option '--sysroot' requires an argument" guardmaps 1 --sysroot
 }
 
-@test "options may stand before, between and behind the arguments" {
+@test "options may come before, between and after the arguments" {
 	start_target run:1
 	local expected
 	expected=$(guardmaps -n -o PAGES,KIND "$TARGET_PID")
@@ -131,14 +131,14 @@ verbs="list all maps stacks explain save show diff install check"
 	done
 }
 
-@test "--markers goes with the source markers only" {
+@test "--markers can be used only with the source markers" {
 	for source in guards scan pagemap; do
 		refuses "--markers cannot be used with --source $source" \
 			guardmaps --markers --source "$source" 1
 	done
 }
 
-@test "list is the command for process ids alone" {
+@test "list is the default command for process ids" {
 	start_target threads:3
 	same "$(guardmaps list "$TARGET_PID")" "$(guardmaps "$TARGET_PID")"
 	same "$(guardmaps list -J -o +PAGES "$TARGET_PID" "$TARGET_PID")" \
@@ -150,7 +150,7 @@ verbs="list all maps stacks explain save show diff install check"
 
 # ---- Help and version ------------------------------------------------------
 
-@test "--help explains the call, exits 0 and writes to standard output" {
+@test "--help shows the usage on standard output, exit 0" {
 	for verb in "" -a $verbs; do
 		try guardmaps $verb --help
 		same "$status$stderr" 0
@@ -162,20 +162,20 @@ verbs="list all maps stacks explain save show diff install check"
 	same "$(guardmaps maps --help)" "$(guardmaps -h maps)"
 }
 
-@test "--help names all commands" {
+@test "--help lists all commands" {
 	try guardmaps --help
 	for verb in $verbs; do
 		grep -q "^ $verb " <<<"$output"
 	done
 }
 
-@test "--help of -a is that of all" {
+@test "--help of -a is the help of all" {
 	try guardmaps -a --help
 	same "${lines[1]}" " guardmaps [options] all"
 	same "$(guardmaps all --help)" "$output"
 }
 
-@test "--help of a command shows its call" {
+@test "--help of a command shows its usage" {
 	for verb in $verbs; do
 		try guardmaps "$verb" --help
 		matches "${lines[1]}" " guardmaps \[options\] $verb.*"
@@ -212,7 +212,7 @@ verbs="list all maps stacks explain save show diff install check"
 	done
 }
 
-@test "--help lists the options that the command takes, and no others" {
+@test "--help lists only the options that the command accepts" {
 	for verb in maps save; do
 		try guardmaps "$verb" --help
 		same "$(grep -E -- '--(json|raw|pairs|output|bytes|all|markers)' <<<"$output")" ""
@@ -232,7 +232,7 @@ verbs="list all maps stacks explain save show diff install check"
 
 # ---- Options that a command does not take ----------------------------------
 
-@test "each command refuses the options that are not for it, before it does anything" {
+@test "each command refuses the options that do not apply to it before it does anything" {
 	refuses "--noheadings cannot be used with maps" guardmaps maps -n 1
 	refuses "--pairs cannot be used with save" guardmaps save -P 1 new
 	refuses "--bytes cannot be used with explain" guardmaps -b explain 1 0
