@@ -20,8 +20,8 @@ struct chain {
 };
 
 /**
- * Take the first place in the chains of our hooks. To be called by init: by then
- * criu has registered us, but has not added us to the chains.
+ * Take the first place in the chains of our hooks. To be called by init: by
+ * then criu has registered us, but has not added us to the chains.
  *
  * Returns false if criu's lists are not as they are in 4.1 to 4.3.
  */

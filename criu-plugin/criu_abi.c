@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Fails to compile if the headers of an installed criu differ from criu_abi.h. */
+/*
+ * Fails to compile if the headers of an installed criu differ from criu_abi.h.
+ */
 #include "criu_abi.h"
 
 #if __has_include(<criu/criu-plugin.h>)

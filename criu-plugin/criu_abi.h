@@ -45,8 +45,8 @@ struct list_node {
 };
 
 /*
- * Symbols of criu. They are weak: not every version has all of them, and guardmaps
- * check loads the plugin without criu.
+ * Symbols of criu. They are weak: not every version has all of them, and
+ * guardmaps check loads the plugin without criu.
  */
 #define WEAK __attribute__((weak))
 
@@ -63,9 +63,9 @@ enum log_level {
 extern WEAK int criu_get_image_dir(void);
 
 /*
- * The names of plugins that a restore requires, in inventory.img. Removing a name
- * returns whether it was there; images of criu before 4.1 have no such names, and
- * then it returns true for any name.
+ * The names of plugins that a restore requires, in inventory.img. Removing a
+ * name returns whether it was there; images of criu before 4.1 have no such
+ * names, and then it returns true for any name.
  */
 extern WEAK int add_inventory_plugin(const char *name);
 extern WEAK bool check_and_remove_inventory_plugin(const char *name, size_t n);
@@ -77,8 +77,8 @@ extern WEAK bool check_and_remove_inventory_plugin(const char *name, size_t n);
 extern WEAK int criu_plugin_get_options(int *argc, char ***argv);
 
 /*
- * cr_plugin_ctl: all plugins in the order in which they were loaded, and for each
- * hook the plugins that have it.
+ * cr_plugin_ctl: all plugins in the order in which they were loaded, and for
+ * each hook the plugins that have it.
  */
 struct plugin_lists {
 	struct list_node plugins;

@@ -13,7 +13,10 @@ struct options {
 	bool off;
 	/** "strict": fail a dump that would lose anything related to guards. */
 	bool strict;
-	/** "prot-none": PROT_NONE in place of guards if the restoring kernel has none. */
+	/**
+	 * "prot-none": PROT_NONE in place of guards if the restoring kernel
+	 * has none.
+	 */
 	bool prot_none;
 };
 

@@ -16,7 +16,9 @@ static struct {
 	struct restore restore;
 } plugin;
 
-/* A kernel without guards leaves nothing to do, unless a restore brings some. */
+/*
+ * A kernel without guards leaves nothing to do, unless a restore brings some.
+ */
 static bool is_idle(void)
 {
 	return plugin.session.options.off ||

@@ -30,9 +30,9 @@ struct session {
 int session_begin(struct session *ret, enum plugin_stage stage);
 
 /**
- * Whether only the guards in locked memory are ours to keep. criu since 4.2 keeps
- * the others where the kernel has PAGE_IS_GUARD (Linux 6.16), by which they were
- * recorded then.
+ * Whether only the guards in locked memory are ours to keep. criu since 4.2
+ * keeps the others where the kernel has PAGE_IS_GUARD (Linux 6.16), by which
+ * they were recorded then.
  */
 bool session_keeps_only_locked(const struct session *session,
 			       const struct checkpoint *checkpoint);

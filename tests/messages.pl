@@ -11,9 +11,9 @@
 
 use strict;
 use warnings;
-use FindBin;
+use File::Basename;
 
-chdir "$FindBin::Bin/.." or die "chdir: $!\n";
+chdir dirname($0) . '/..' or die "chdir: $!\n";
 my $page = 'man/guardmaps-criu.7.scd';
 my $string = qr/"(?:[^"\\]|\\.)*"/;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guards are recorded, taken out and put back, as the CRIU plugin does it; and a
- * keeper puts them back if the process that took them out is killed.
+ * Guards are recorded, taken out and put back, as the CRIU plugin does it; and
+ * a keeper puts them back if the process that took them out is killed.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -40,10 +40,11 @@
  *	Code of WAITING_CALL_SIZE bytes: a system call, then a loop that never
  *	ends. A thread whose tracer is gone stays in it.
  * RESTARTS_ARE_IN_REGISTERS
- *	Whether the registers of a stopped thread show that it was interrupted in
- *	a system call and how that call is restarted. If so, restoring them is
- *	enough. If not, the kernel has already decided: the thread is sent back
- *	into the call by hand, at the instruction that the registers point to.
+ *	Whether the registers of a stopped thread show that it was interrupted
+ *	in a system call and how that call is restarted. If so, restoring them
+ *	is enough. If not, the kernel has already decided: the thread is sent
+ *	back into the call by hand, at the instruction that the registers point
+ *	to.
  */
 #define SYSCALL_INSTRUCTION_SIZE (sizeof(SYSCALL_INSTRUCTION) - 1)
 /* What PTRACE_POKEDATA writes at once. */

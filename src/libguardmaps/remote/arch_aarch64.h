@@ -32,9 +32,10 @@ struct vectors {
 /* svc #0; b . */
 #define WAITING_CALL "\x01\x00\x00\xd4\x00\x00\x00\x14"
 /*
- * Before it stops a thread, the kernel sets the registers up so that the thread
- * makes an interrupted call again from the start. Whether it should instead
- * resume the call, or fail with EINTR, is lost when the thread is sent elsewhere.
+ * Before it stops a thread, the kernel sets the registers up so that the
+ * thread makes an interrupted call again from the start. Whether it should
+ * instead resume the call, or fail with EINTR, is lost when the thread is sent
+ * elsewhere.
  */
 #define RESTARTS_ARE_IN_REGISTERS false
 
@@ -48,7 +49,10 @@ static inline void arch_set_call(registers *regs, uint64_t instruction,
 				 long number, const uint64_t arguments[6])
 {
 	regs->pc = instruction;
-	/* PSTATE.BTYPE: not reached by a branch, so it need not be a landing pad. */
+	/*
+	 * PSTATE.BTYPE: not reached by a branch, so it need not be a landing
+	 * pad.
+	 */
 	regs->pstate &= ~UINT64_C(0xc00);
 	regs->regs[8] = number;
 	for (int i = 0; i < 6; i++)

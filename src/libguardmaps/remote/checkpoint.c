@@ -113,8 +113,8 @@ static struct guardmaps_error *read_image(struct checkpoint *checkpoint,
 
 /*
  * Page tables have all guards, and a dump walks them anyway. /proc/PID/guards
- * relies on the kernel's flag for mappings that may have guards, which Linux 7.2
- * can lose without the fixes in the kernel series.
+ * relies on the kernel's flag for mappings that may have guards, which Linux
+ * 7.2 can lose without the fixes in the kernel series.
  */
 static struct guardmaps_error *scan(struct checkpoint *checkpoint)
 {

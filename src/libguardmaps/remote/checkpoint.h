@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guards of a stopped process over checkpoint and restore: record them, take
- * them out, put them back. Besides guardmaps.h, this is all of the library that
- * the CRIU plugin uses.
+ * The guards of a stopped process over checkpoint and restore: record them,
+ * take them out, put them back. Besides guardmaps.h, this is all of the
+ * library that the CRIU plugin uses.
  *
  * The caller must trace the process, and all of its threads must be stopped.
  */
@@ -73,8 +73,8 @@ bool checkpoint_is_image_name(const char *name);
  * @ret_regions: how many; @ret_protected: how many of them are PROT_NONE until
  *	they are put back.
  *
- * Errors: as remote_begin(); INVALID if locked memory could not be locked again.
- * Guards may be gone in part then: put them back.
+ * Errors: as remote_begin(); INVALID if locked memory could not be locked
+ * again. Guards may be gone in part then: put them back.
  */
 struct guardmaps_error *checkpoint_take_out(struct checkpoint *checkpoint,
 					    bool only_locked,
@@ -88,7 +88,9 @@ bool checkpoint_is_out(const struct checkpoint *checkpoint);
 struct checkpoint_result {
 	/** The process has ended: there was nothing to do. */
 	bool has_ended;
-	/** Regions that were missing, and ranges that were locked differently. */
+	/**
+	 * Regions that were missing, and ranges that were locked differently.
+	 */
 	size_t regions;
 	size_t locks;
 	/** Since checkpoint_take_out() was called, or 0. */

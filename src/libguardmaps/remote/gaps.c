@@ -42,7 +42,7 @@ static bool is_protected(const struct guardmaps_mapping *mapping,
 	       (exactly || !(mapping->permissions & ALL_ACCESS));
 }
 
-/* A range may span several mappings, each of which must be able to hold guards. */
+/* A range may span several mappings: each must be able to hold guards. */
 static struct guardmaps_error *
 add_missing(const struct guardmaps_map *now,
 	    const struct guardmaps_difference *range, uint32_t permissions,

@@ -8,8 +8,8 @@
 #include "guardmaps.h"
 
 /**
- * A part of a mapping that is not guarded as it should be: the guard is missing,
- * or the permissions that guards_take() removed.
+ * A part of a mapping that is not guarded as it should be: the guard is
+ * missing, or the permissions that guards_take() removed.
  */
 struct guard_gap {
 	uint64_t start;
@@ -21,8 +21,8 @@ struct guard_gap {
 };
 
 /**
- * Find where @now lacks guards of @wanted, and check that guards can be installed
- * there. Additional guards are ignored.
+ * Find where @now lacks guards of @wanted, and check that guards can be
+ * installed there. Additional guards are ignored.
  *
  * @exactly: guarded pages must have the permissions of @wanted; otherwise only
  *	PROT_NONE is replaced by them.

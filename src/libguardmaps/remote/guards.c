@@ -147,7 +147,7 @@ struct batch {
 	uint64_t scratch;
 };
 
-/* Installing a guard twice does no harm, so there is no need to track progress. */
+/* Installing a guard twice does no harm: progress need not be tracked. */
 static struct guardmaps_error *install_each(struct batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {

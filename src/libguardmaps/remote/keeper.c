@@ -57,8 +57,9 @@ static bool is_of_criu(const struct guardmaps_map *map, uint64_t address)
 }
 
 /*
- * Whether a thread runs criu's parasite. The parasite runs on for a moment after
- * criu was killed, and resets the permissions of memory to what criu found.
+ * Whether a thread runs criu's parasite. The parasite runs on for a moment
+ * after criu was killed, and resets the permissions of memory to what criu
+ * found.
  */
 static struct guardmaps_error *
 look_for_parasite(const struct charge *charge,
@@ -124,7 +125,7 @@ static void put_right_patiently(const struct charge *charge)
 		double waited = clock_milliseconds() - start;
 		struct guardmaps_error *error = put_right(
 			charge, waited < PARASITE_MILLISECONDS, &done);
-		/* Errors may be temporary: an exiting thread, another tracer. */
+		/* Errors may pass: an exiting thread, another tracer. */
 		if (done || (error && process_has_ended(charge->process)))
 			return;
 		if (error && waited > PATIENCE_MILLISECONDS) {
@@ -137,7 +138,7 @@ static void put_right_patiently(const struct charge *charge)
 	}
 }
 
-/* None of the owner's descriptors may stay open, such as pipes or image files. */
+/* None of the owner's descriptors may stay open: pipes, image files. */
 static void close_others(const struct charge *charge)
 {
 	const int kept[] = { charge->owner_fd, charge->well_fd,
@@ -158,7 +159,7 @@ static void close_others(const struct charge *charge)
 	}
 }
 
-/* Wait for the owner. Returns whether it exited without saying that all is well. */
+/* Wait for the owner. Whether it exited without saying that all is well. */
 static bool is_left_alone(const struct charge *charge)
 {
 	struct pollfd fds[] = {
@@ -192,8 +193,8 @@ static _Noreturn void keep(const struct charge *charge)
 /* ---- The owner's side -------------------------------------------------- */
 
 /*
- * No signal is sent when it exits, so that no handler or wait of the owner takes
- * it for one of its own children.
+ * No signal is sent when it exits, so that no handler or wait of the owner
+ * takes it for one of its own children.
  */
 static pid_t fork_unseen(void)
 {

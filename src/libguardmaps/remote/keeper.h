@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process that outlives the one that takes guards out: if that one exits, even
- * by SIGKILL, before it has put them back, the keeper does.
+ * A process that outlives the one that takes guards out: if that one exits,
+ * even by SIGKILL, before it has put them back, the keeper does.
  */
 #ifndef GUARDMAPS_KEEPER_H
 #define GUARDMAPS_KEEPER_H
@@ -17,8 +17,8 @@ struct keeper;
  * @map: the guards and locks that the task should have.
  * @journal: the one that is used to run system calls in the task.
  *
- * The keeper is a fork, so it has its own copies of @process and @map as they are
- * now. Returns NULL, with errno set, if it cannot be started.
+ * The keeper is a fork, so it has its own copies of @process and @map as they
+ * are now. Returns NULL, with errno set, if it cannot be started.
  */
 struct keeper *keeper_start(struct guardmaps_process *process,
 			    const struct guardmaps_map *map,

@@ -94,7 +94,7 @@ struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 	if (!(locks & GUARDMAPS_LOCKED))
 		return remote_range_call(task, SYS_munlock, start, end, 0, 0,
 					 "unlock");
-	/* ENOMEM: guarded pages cannot be populated, but the range is locked. */
+	/* ENOMEM: guarded pages are not populated, but the range is locked. */
 	return remote_range_call(task, SYS_mlock2, start, end,
 				 locks & GUARDMAPS_LOCKED_ON_FAULT
 					 ? MLOCK_ONFAULT : 0,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * System calls in a stopped task: the task makes them itself and is then restored.
+ * System calls in a stopped task: the task makes them itself and is then
+ * restored.
  *
  * The task must be traced by the calling thread (PTRACE_SEIZE) and stopped. It
  * runs a system call instruction in its vDSO, or one written after the vDSO's
- * code. Registers, signal mask, a pending SIGSTOP, an interrupted system call and
- * a restartable sequence are restored.
+ * code. Registers, signal mask, a pending SIGSTOP, an interrupted system call
+ * and a restartable sequence are restored.
  */
 #ifndef GUARDMAPS_REMOTE_H
 #define GUARDMAPS_REMOTE_H

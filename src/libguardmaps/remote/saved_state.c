@@ -16,8 +16,8 @@
 
 /*
  * When a thread returns to user space outside of its critical section, the
- * kernel clears rseq_cs. Back in the section, the thread would then go on in the
- * middle of it unprotected.
+ * kernel clears rseq_cs. Back in the section, the thread would then go on in
+ * the middle of it unprotected.
  */
 static struct guardmaps_error *save_rseq(struct remote_task *task)
 {

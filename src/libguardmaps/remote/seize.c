@@ -15,8 +15,8 @@
 #include "seize.h"
 
 /*
- * Each round finds the threads started during the one before. Give up on a process
- * that starts threads faster than they can be stopped.
+ * Each round finds the threads started during the one before. Give up on a
+ * process that starts threads faster than they can be stopped.
  */
 #define MAXIMUM_ROUNDS 64
 
@@ -57,8 +57,8 @@ static int wait_patiently(pid_t tid, int *ret_status)
 }
 
 /*
- * Wait for the requested stop. A signal that arrives first is delivered, and the
- * thread stops after it.
+ * Wait for the requested stop. A signal that arrives first is delivered, and
+ * the thread stops after it.
  */
 static int wait_for_stop(pid_t tid)
 {

@@ -10,8 +10,8 @@ struct seized_process;
 /**
  * Stop all threads of a process and trace them.
  *
- * Threads started in the meantime are stopped, too. A process that was stopped by
- * a signal stays stopped afterwards.
+ * Threads started in the meantime are stopped, too. A process that was stopped
+ * by a signal stays stopped afterwards.
  *
  * Errors: PERMISSION (already being traced, or no PTRACE_MODE_ATTACH access),
  * ENDED, OS (ETIMEDOUT: a thread cannot be stopped, for example in vfork(2)),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A task that is taken over: what the files behind remote.h and journal.h share.
+ * A task that is taken over: shared by the files that implement remote.h and
+ * journal.h.
  *
  * remote.c takes it over and gives it back, calls.c runs system calls in it,
  * stops.c lets it run from stop to stop, saved_state.c saves and restores it,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * greedy.so: a CRIU plugin that claims the hooks for devices. It does nothing and
- * returns 0, so that criu calls no plugin after it.
+ * greedy.so: a CRIU plugin that claims the hooks for devices. It does nothing
+ * and returns 0, so that criu calls no plugin after it.
  *
- * The descriptor is written by hand, as in criu/include/criu-plugin.h for plugins
- * of version 0.2.0: criu refuses a plugin that was built with a newer header.
+ * The descriptor is written by hand, as in criu/include/criu-plugin.h for
+ * plugins of version 0.2.0: criu refuses a plugin that was built with a newer
+ * header.
  */
 
 #define VERSION ((0 << 16) + (2 << 8) + 0)

@@ -9,9 +9,9 @@
  * contents START-END HASH     of a range of the file LAYOUT, without its guards
  * thread TID STATE PENDING BLOCKED    TID in the innermost pid namespace
  *
- * Adjacent ranges that are equal are merged, because VMA boundaries may change.
- * With -w, only guards, locks and permissions inside the mappings of STATE, printed
- * earlier, are shown: what was mapped since then is left out.
+ * Adjacent ranges that are equal are merged, because VMA boundaries may
+ * change. With -w, only guards, locks and permissions inside the mappings of
+ * STATE, printed earlier, are shown: what was mapped since then is left out.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * without_guards COMMAND...: runs a command as on a kernel without guard markers
- * (before 6.13): madvise() and process_madvise() do not support them. This also
- * applies to everything that the command starts.
+ * without_guards COMMAND...: runs a command as on a kernel without guard
+ * markers (before 6.13): madvise() and process_madvise() do not support them.
+ * This also applies to everything that the command starts.
  */
 #include <err.h>
 #include <errno.h>

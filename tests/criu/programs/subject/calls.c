@@ -27,8 +27,9 @@ uint64_t milliseconds(void)
 }
 
 /*
- * EINTR is expected: CRIU ends calls that would be restarted with a new timeout in
- * this way (ERESTART_RESTARTBLOCK, compel/arch/x86/src/lib/infect.c).
+ * EINTR is expected: CRIU ends calls that would be restarted with a new
+ * timeout in this way (ERESTART_RESTARTBLOCK,
+ * compel/arch/x86/src/lib/infect.c).
  */
 static void judge_timed_call(int result, int error, uint64_t start)
 {

@@ -2,16 +2,16 @@
 /*
  * subject WORD...: a process, or four, with guard markers, to dump and restore.
  *
- * Does what each word says, in order, and then waits. The words are in tables at
- * the ends of the other source files. All files are created in the current
- * directory. N is the number of the process, 0 for the first one, and its name is
- * subject-N.
+ * Does what each word says, in order, and then waits. The words are in tables
+ * at the ends of the other source files. All files are created in the current
+ * directory. N is the number of the process, 0 for the first one, and its name
+ * is subject-N.
  *
  * layout.N      a line START-END for each range whose contents matter
  * ready.N       created when everything is in place
  * verdict.N     created on SIGUSR1: "ok", or the first thing that is wrong
- * readable.N, unguarded.N   created by the word "prober" if it could ever read, or
- *               write to, a guard page
+ * readable.N    created by the word "prober" if it could ever read a guard page
+ * unguarded.N   created by the word "prober" if it could ever write to one
  *
  * For the verdict the process accesses every guard page and all other pages. A
  * guard marker faults with SEGV_MAPERR; on SIGUSR2 any SIGSEGV will do.

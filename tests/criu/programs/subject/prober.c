@@ -13,9 +13,9 @@
 #define PROBES_PER_SWEEP 64
 
 /*
- * The kernel accesses the page, to read a path and to write a result, and returns
- * EFAULT. A SIGSEGV would disturb CRIU: if it is pending in a thread when CRIU
- * stops it, it is delivered before the SIGTRAP that CRIU waits for
+ * The kernel accesses the page, to read a path and to write a result, and
+ * returns EFAULT. A SIGSEGV would disturb CRIU: if it is pending in a thread
+ * when CRIU stops it, it is delivered before the SIGTRAP that CRIU waits for
  * (dequeue_synchronous_signal() in kernel/signal.c), and CRIU gives up.
  */
 static bool is_readable(const char *page)

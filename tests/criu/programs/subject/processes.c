@@ -113,7 +113,10 @@ static bool fork_as(size_t number)
 	return true;
 }
 
-/* 1 and 2 are children of 0, and 3 is a child of 2. All do the following words. */
+/*
+ * 1 and 2 are children of 0, and 3 is a child of 2. All do the following
+ * words.
+ */
 static void do_children(size_t number)
 {
 	(void)number;

@@ -24,8 +24,9 @@ void rseq_spin(struct rseq *area, struct rseq_cs *section,
 	       atomic_ulong *abort_count);
 
 /*
- * A restartable sequence that only ends when it is aborted, and then starts again.
- * The kernel requires a signature before the abort handler (linux/rseq.h).
+ * A restartable sequence that only ends when it is aborted, and then starts
+ * again. The kernel requires a signature before the abort handler
+ * (linux/rseq.h).
  */
 __asm__(".text\n"
 	".globl rseq_spin, rseq_section, rseq_section_end, rseq_abort\n"
@@ -63,8 +64,8 @@ static void ignore_signal(int signal_number)
 }
 
 /*
- * A signal aborts a sequence. If the kernel no longer knows that the thread is in
- * one, nothing happens.
+ * A signal aborts a sequence. If the kernel no longer knows that the thread is
+ * in one, nothing happens.
  */
 static const char *check_section(void)
 {

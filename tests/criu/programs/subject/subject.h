@@ -31,7 +31,7 @@ struct area {
 	char *start;
 	size_t count;
 	int protection;
-	/* The previous contents of a page are back when its guard is removed. */
+	/* The contents of a page are back when its guard is removed. */
 	bool shared;
 	/* Of each page. */
 	uint8_t *states;
@@ -46,7 +46,7 @@ struct stack {
 	char *start;
 };
 
-/* This process. Signal handlers and threads need it, so it has static storage. */
+/* This process. It is static, for signal handlers and threads. */
 struct subject {
 	size_t number;
 	size_t page_size;
