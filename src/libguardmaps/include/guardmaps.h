@@ -101,7 +101,7 @@ enum guardmaps_source {
 size_t guardmaps_source_count(void);
 enum guardmaps_source guardmaps_source_at(size_t i);
 
-/** "auto", "guards", "scan", "pagemap" or "markers". Static. */
+/** Its name: "scan", for example, or "auto". Static. */
 const char *guardmaps_source_name(enum guardmaps_source source);
 
 /** What it reads: "bit 58 of /proc/PID/pagemap", for example. Static. */

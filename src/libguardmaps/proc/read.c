@@ -22,7 +22,7 @@
 
 /* ---- The sources ------------------------------------------------------ */
 
-struct source_row {
+struct known_source {
 	enum guardmaps_source id;
 	const struct guard_source *source;
 };
@@ -30,20 +30,20 @@ struct source_row {
 #define DECLARATION(name, ...) extern const struct guard_source source_##name;
 #define ROW(name, ID, ...) { GUARDMAPS_SOURCE_##ID, &source_##name },
 GUARD_SOURCES(DECLARATION)
-static const struct source_row rows[] = { GUARD_SOURCES(ROW) };
+static const struct known_source known_sources[] = { GUARD_SOURCES(ROW) };
 #undef ROW
 #undef DECLARATION
 
-#define SOURCE_COUNT (sizeof(rows) / sizeof(*rows))
+#define SOURCE_COUNT (sizeof(known_sources) / sizeof(*known_sources))
 
 /* @ret: NULL for AUTO. Errors: INVALID. */
-static struct guardmaps_error *find_row(enum guardmaps_source id,
-					const struct source_row **ret)
+static struct guardmaps_error *find_source(enum guardmaps_source id,
+					   const struct known_source **ret)
 {
 	*ret = NULL;
 	for (size_t i = 0; i < SOURCE_COUNT; i++)
-		if (rows[i].id == id)
-			*ret = &rows[i];
+		if (known_sources[i].id == id)
+			*ret = &known_sources[i];
 	if (*ret || id == GUARDMAPS_SOURCE_AUTO)
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_INVALID, "unknown source: %d", id);
@@ -58,15 +58,15 @@ static struct guardmaps_error *find_row(enum guardmaps_source id,
  * @named: NULL for the first source that can be used.
  */
 static struct guardmaps_error *open_files(struct process_memory *memory,
-					  const struct source_row *named)
+					  const struct known_source *named)
 {
 	struct guardmaps_error *error = memory_open(memory, MEMORY_MAPS);
 
 	if (error || named)
 		return error ? error : memory_open(memory, named->source->file);
 	for (size_t i = 0; i < SOURCE_COUNT && !error; i++) {
-		error = memory_open(memory, rows[i].source->file);
-		if (memory->fds[rows[i].source->file] >= 0)
+		error = memory_open(memory, known_sources[i].source->file);
+		if (memory->fds[known_sources[i].source->file] >= 0)
 			break;
 	}
 	return error;
@@ -107,7 +107,7 @@ static struct guardmaps_error *ask(struct process_memory *memory,
 	return map ? source->read(memory, map) : source->probe(memory);
 }
 
-static bool cannot_answer(const struct guardmaps_error *error)
+static bool cannot_be_used(const struct guardmaps_error *error)
 {
 	enum guardmaps_error_code code = guardmaps_error_code(error);
 
@@ -139,12 +139,12 @@ static struct guardmaps_error *read_first(struct process_memory *memory,
 
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
 		struct guardmaps_error *error =
-			ask(memory, rows[i].source, false, map);
+			ask(memory, known_sources[i].source, false, map);
 		if (!error)
-			map->source = rows[i].id;
-		if (!error || !cannot_answer(error))
+			map->source = known_sources[i].id;
+		if (!error || !cannot_be_used(error))
 			return error;
-		bool added = add_reason(&reasons, rows[i].id, error);
+		bool added = add_reason(&reasons, known_sources[i].id, error);
 		guardmaps_error_destroy(error);
 		if (!added)
 			return &error_no_memory;
@@ -155,21 +155,21 @@ static struct guardmaps_error *read_first(struct process_memory *memory,
 }
 
 static struct guardmaps_error *read_named(struct process_memory *memory,
-					  const struct source_row *row,
+					  const struct known_source *named,
 					  struct guardmaps_map *map)
 {
-	struct guardmaps_error *error = ask(memory, row->source, true, map);
+	struct guardmaps_error *error = ask(memory, named->source, true, map);
 
-	map->source = row->id;
-	if (!error || !cannot_answer(error))
+	map->source = named->id;
+	if (!error || !cannot_be_used(error))
 		return error;
-	struct guardmaps_error *named = error_create(
+	struct guardmaps_error *wrapped = error_create(
 		guardmaps_error_code(error),
 		"%d (%s): cannot use source %s: %s", map->pid,
-		map->process_name, guardmaps_source_name(row->id),
+		map->process_name, guardmaps_source_name(named->id),
 		guardmaps_error_message(error));
 	guardmaps_error_destroy(error);
-	return named;
+	return wrapped;
 }
 
 /*
@@ -177,7 +177,7 @@ static struct guardmaps_error *read_named(struct process_memory *memory,
  * @ret: what was read, also on error; NULL if nothing was.
  */
 static struct guardmaps_error *read_files(struct process_memory *memory,
-					  const struct source_row *named,
+					  const struct known_source *named,
 					  struct guardmaps_map **ret)
 {
 	const struct guardmaps_process *process = memory->process;
@@ -197,7 +197,7 @@ static struct guardmaps_error *read_files(struct process_memory *memory,
 
 /* @ret_state: there is no guard map if it is not ALIVE. */
 static struct guardmaps_error *read_once(struct guardmaps_process *process,
-					 const struct source_row *named,
+					 const struct known_source *named,
 					 struct guardmaps_map **ret,
 					 enum memory_state *ret_state)
 {
@@ -224,10 +224,10 @@ struct guardmaps_error *guardmaps_map_read(struct guardmaps_process *process,
 					   enum guardmaps_source source,
 					   struct guardmaps_map **ret)
 {
-	const struct source_row *named;
+	const struct known_source *named;
 	enum memory_state state;
 
-	struct guardmaps_error *error = find_row(source, &named);
+	struct guardmaps_error *error = find_source(source, &named);
 	if (!error)
 		error = process_check_memory(process);
 	for (int i = 0; i < MAXIMUM_ATTEMPTS && !error; i++) {
@@ -250,8 +250,8 @@ static struct guardmaps_error *probe_first(struct process_memory *memory)
 
 	for (size_t i = 0; i < SOURCE_COUNT; i++) {
 		guardmaps_error_destroy(error);
-		error = ask(memory, rows[i].source, false, NULL);
-		if (!error || !cannot_answer(error))
+		error = ask(memory, known_sources[i].source, false, NULL);
+		if (!error || !cannot_be_used(error))
 			break;
 	}
 	return error;
@@ -260,12 +260,12 @@ static struct guardmaps_error *probe_first(struct process_memory *memory)
 struct guardmaps_error *guardmaps_probe(struct guardmaps_process *process,
 					enum guardmaps_source source)
 {
-	const struct source_row *named;
+	const struct known_source *named;
 	struct process_memory memory;
 
 	struct guardmaps_error *error = process_check_memory(process);
 	if (!error)
-		error = find_row(source, &named);
+		error = find_source(source, &named);
 	if (error)
 		return error;
 	memory_init(&memory, process);
