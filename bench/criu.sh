@@ -48,7 +48,7 @@ start_subject() {
 	target=$(pgrep -x subject-0)
 }
 
-# It has left the terminal and this shell by then: nobody tells when it ends.
+# It has left the terminal and this shell by then: nothing reports when it ends.
 wait_for_end() {
 	while [ -e "/proc/$target" ]; do
 		sleep 0.01

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * `guards PID REGIONS`: reads the guard regions of a process from
- * /proc/PID/guards, by PAGEMAP_SCAN, and by libguardmaps; and the files that the
- * library reads, which tell whose they are, by themselves. Prints the best times
- * of each, in milliseconds.
+ * /proc/PID/guards, by PAGEMAP_SCAN, and by libguardmaps; and the files that
+ * the library reads, which tell whose they are, by themselves. Prints the best
+ * times of each, in milliseconds.
  */
 #include <errno.h>
 #include <fcntl.h>

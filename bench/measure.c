@@ -45,7 +45,7 @@ static pid_t spawn_quietly(char **argv)
 	pid_t child;
 
 	posix_spawn_file_actions_init(&actions);
-	/* What they say each time is not what is asked; their status is told. */
+	/* What they print is not needed; their status is checked. */
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
 					 O_WRONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",

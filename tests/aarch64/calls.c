@@ -2,11 +2,11 @@
 /*
  * What is aarch64's own in system calls in a stopped process.
  *
- * A system call ends there with some registers lost: what the calling convention
- * lets the kernel throw away. One that was interrupted is set up to be made
- * again before the stop is seen, and how it is to go on is known to the kernel
- * alone. A thread that has branched through a register, and not yet arrived, may
- * run nothing but a landing pad.
+ * A system call ends there with some registers lost: what the calling
+ * convention lets the kernel throw away. One that was interrupted is set up to
+ * be made again before the stop is seen, and how it is to go on is known to the
+ * kernel alone. A thread that has branched through a register, and not yet
+ * arrived, may run nothing but a landing pad.
  */
 #include <elf.h>
 #include <errno.h>
@@ -152,7 +152,7 @@ static void trial_begin(struct trial *trial, void (*act)(struct subject *),
 	trial->subject->act = act;
 	trial->journal = with_journal ? remote_journal_create() : NULL;
 	subject_start(trial->subject, &trial->child);
-	tell(trial->child.line);
+	notify(trial->child.line);
 	await(trial->child.line);
 }
 
@@ -168,7 +168,7 @@ static bool ends_soon(const struct child *child)
 {
 	struct pollfd line = { .fd = child->line, .events = POLLIN };
 
-	return poll(&line, 1, 1000) == 1 && tells_in_time(child);
+	return poll(&line, 1, 1000) == 1 && notifies_in_time(child);
 }
 
 /* Have it make system calls. @signal: one that comes meanwhile, or 0. */
@@ -286,7 +286,7 @@ static void registers_are_kept(void (*act)(struct subject *),
 	registers_free(&after);
 	registers_free(&before);
 	hold_end(&trial.hold);
-	check(number_changes(&trial.subject->count), "%s: it goes on", what);
+	check(number_changes(&trial.subject->count), "%s: it continues", what);
 	trial_end(&trial);
 	free(what);
 }
@@ -350,7 +350,7 @@ static void wait_lasts_no_longer(const struct wait *wait, enum manner manner)
 	if (manner != ONLY_HELD)
 		make_calls(&trial, 0, what);
 	hold_end(&trial.hold);
-	check(tells_in_time(&trial.child), "%s: it ends",
+	check(notifies_in_time(&trial.child), "%s: it ends",
 	      what);
 	seconds = trial.subject->elapsed / 1e6;
 	if (!check(seconds < SLEEP_SECONDS * 1.5 &&

@@ -51,7 +51,7 @@ static void repair_frame(uint8_t *bytes, size_t size)
 	put_u32(bytes + size - 4, crc32_z(0, bytes, size - 4));
 }
 
-/* Records fill what is there, and the length 0 stands behind them. */
+/* Records fill the space; the length 0 follows them. */
 static void repair_lengths(uint8_t *bytes, size_t size)
 {
 	size_t end = size - TRAILER_SIZE;

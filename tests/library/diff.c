@@ -217,8 +217,9 @@ static char *random_guards(uint32_t *state, bool guarded[RANDOM_PAGES])
 }
 
 /* Whether the differences say of this page what @missing and @extra say. */
-static bool page_is_told(const struct guardmaps_difference *differences,
-			 size_t count, uint64_t page, bool missing, bool extra)
+static bool page_is_reported(const struct guardmaps_difference *differences,
+			     size_t count, uint64_t page, bool missing,
+			     bool extra)
 {
 	size_t told_missing = 0, told_extra = 0;
 
@@ -269,10 +270,10 @@ static bool random_pair_holds(uint32_t *state)
 	check_setup(!guardmaps_diff(first, second, &differences, &count));
 	holds = is_ascending(differences, count);
 	for (size_t i = 0; i < RANDOM_PAGES; i++)
-		holds &= page_is_told(differences, count,
-				      0x10000000 + i * PAGE,
-				      in_first[i] && !in_second[i],
-				      in_second[i] && !in_first[i]);
+		holds &= page_is_reported(differences, count,
+					  0x10000000 + i * PAGE,
+					  in_first[i] && !in_second[i],
+					  in_second[i] && !in_first[i]);
 	for (size_t i = 0; i < count; i++)
 		holds &= lies_in_region(differences[i].change ==
 					GUARDMAPS_MISSING ? first : second,
@@ -310,11 +311,11 @@ static void change_guards(int line, void *argument)
 	for (size_t i = 0; i < 11; i += 2)
 		check_setup(!madvise(memory + i * page, page,
 				     MADV_GUARD_INSTALL));
-	tell(line);
+	notify(line);
 	await(line);
 	check_setup(!madvise(memory + 2 * page, page, MADV_GUARD_REMOVE));
 	check_setup(!madvise(memory + 7 * page, page, MADV_GUARD_INSTALL));
-	tell(line);
+	notify(line);
 	await(line);
 }
 
@@ -329,7 +330,7 @@ static void live_change(void)
 	await(child.line);
 	check_setup(!scan_pid(child.pid, GUARDMAPS_SOURCE_AUTO, &before));
 	check_setup(!scan_pid(child.pid, GUARDMAPS_SOURCE_AUTO, &again));
-	tell(child.line);
+	notify(child.line);
 	await(child.line);
 	check_setup(!scan_pid(child.pid, GUARDMAPS_SOURCE_AUTO, &after));
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Errors tell code, errno and a line for a person; every destroy function takes
- * NULL; every name is the one that the header gives.
+ * Errors have a code, an errno and a one-line message; every destroy function
+ * accepts NULL; every name is the one that the header gives.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,12 @@ static void errno_is_kept(void)
 		return;
 	check_number(guardmaps_error_errno(error), ENOENT,
 		     "an error that came from a system call keeps its errno");
-	check(map == NULL, "what a function would have made is left alone");
+	check(map == NULL, "the output pointer is not changed");
 	check_error(error, GUARDMAPS_ERROR_OS, "/nonexistent/image",
 		    "its message names the file");
 }
 
-static void reason_is_told(void)
+static void reason_is_reported(void)
 {
 	struct guardmaps_map *map;
 	struct guardmaps_error *error =
@@ -46,9 +46,9 @@ static void errno_is_zero(void)
 	if (!check(error != NULL, "a name that is no source is refused"))
 		return;
 	check_number(guardmaps_error_errno(error), 0,
-		     "an error without a system call behind it has errno 0");
+		     "an error that no system call caused has errno 0");
 	check_number(source, GUARDMAPS_SOURCE_SCAN,
-		     "the source is left alone");
+		     "the source is not changed");
 	check_error(error, GUARDMAPS_ERROR_INVALID, "smaps",
 		    "its message names what was asked for");
 }
@@ -80,13 +80,13 @@ static void destroy_no_threads(int line, void *argument)
 static void nothing_is_destroyed(void)
 {
 	check(child_succeeds(destroy_no_error, NULL),
-	      "guardmaps_error_destroy() takes NULL");
+	      "guardmaps_error_destroy() accepts NULL");
 	check(child_succeeds(close_no_process, NULL),
-	      "guardmaps_process_close() takes NULL");
+	      "guardmaps_process_close() accepts NULL");
 	check(child_succeeds(destroy_no_map, NULL),
-	      "guardmaps_map_destroy() takes NULL");
+	      "guardmaps_map_destroy() accepts NULL");
 	check(child_succeeds(destroy_no_threads, NULL),
-	      "guardmaps_threads_destroy() takes NULL");
+	      "guardmaps_threads_destroy() accepts NULL");
 }
 
 static void sources_have_names(void)
@@ -123,7 +123,7 @@ static void sources_are_listed(void)
 		enum guardmaps_source source = guardmaps_source_at(i);
 		const char *name = guardmaps_source_name(source);
 
-		check_number(source, order[i], "%s is tried at its turn", name);
+		check_number(source, order[i], "%s is tried in its turn", name);
 		check(strcmp(guardmaps_source_description(source), "unknown"),
 		      "%s says what it reads", name);
 		check(*guardmaps_source_needs(source), "%s says what it needs",
@@ -143,7 +143,7 @@ static void unknown_source_lists_names(const char *name)
 
 		check_error(guardmaps_source_from_name(name, &source),
 			    GUARDMAPS_ERROR_INVALID, names[i],
-			    "the refusal of source \"%s\" offers %s", name,
+			    "the error for source \"%s\" suggests %s", name,
 			    names[i]);
 	}
 }
@@ -217,7 +217,7 @@ int main(void)
 {
 	check_begin();
 	errno_is_kept();
-	reason_is_told();
+	reason_is_reported();
 	errno_is_zero();
 	nothing_is_destroyed();
 	sources_have_names();

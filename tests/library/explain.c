@@ -128,7 +128,7 @@ static void set_scene(int line, void *argument)
 	protect(AFTER_GUARD_IN_PROT_NONE_PAGE, PROT_NONE);
 	scene->has_uffd_wp = write_protect(UFFD_WP_PAGE);
 	scene->has_poison = poison(POISON_PAGE);
-	tell(line);
+	notify(line);
 	await(line);
 }
 
@@ -184,10 +184,10 @@ static void verdict_is(const struct guardmaps_map *map, uint64_t address,
 	check_string(guardmaps_verdict_name(explanation.verdict),
 		     guardmaps_verdict_name(verdict), "%s: %s", what,
 		     guardmaps_verdict_name(verdict));
-	check_number(explanation.address, address, "%s: the address is told",
+	check_number(explanation.address, address, "%s: the address is reported",
 		     what);
 	check_no_fault(place_fault(map, &explanation),
-		       "%s: the mappings at, below and above are told", what);
+		       "%s: the mappings at, below and above are reported", what);
 }
 
 /* The first, some middle and the last byte of a page. */
@@ -210,7 +210,7 @@ static void plain_page_is(const struct guardmaps_map *map, int page,
 
 /* ---- Verdicts on a real process ----------------------------------------- */
 
-static void mapped_pages_are_told(const struct guardmaps_map *map)
+static void mapped_pages_are_reported(const struct guardmaps_map *map)
 {
 	plain_page_is(map, PROT_NONE_PAGE, GUARDMAPS_VERDICT_PROT_NONE,
 		      "a page of a PROT_NONE mapping");
@@ -227,10 +227,10 @@ static void mapped_pages_are_told(const struct guardmaps_map *map)
 		      "a guard in a PROT_NONE mapping");
 	plain_page_is(map, AFTER_GUARD_IN_PROT_NONE_PAGE,
 		      GUARDMAPS_VERDICT_PROT_NONE,
-		      "what lies above that guard");
+		      "the page above that guard");
 }
 
-static void unmapped_addresses_are_told(const struct guardmaps_map *map)
+static void unmapped_addresses_are_reported(const struct guardmaps_map *map)
 {
 	size_t count = guardmaps_map_mapping_count(map);
 	uint64_t end = guardmaps_map_mapping(map, count - 1)->end;
@@ -245,15 +245,15 @@ static void unmapped_addresses_are_told(const struct guardmaps_map *map)
 	verdict_is(map, 0xfff, GUARDMAPS_MARKER_NONE,
 		   GUARDMAPS_VERDICT_NULL_PAGE, "the end of page 0");
 	verdict_is(map, end, GUARDMAPS_MARKER_NONE, GUARDMAPS_VERDICT_UNMAPPED,
-		   "what lies behind the last mapping");
+		   "the address after the last mapping");
 	verdict_is(map, UINT64_C(1) << 63, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_UNMAPPED, "an address of the kernel");
+		   GUARDMAPS_VERDICT_UNMAPPED, "a kernel address");
 	verdict_is(map, UINT64_MAX, GUARDMAPS_MARKER_NONE,
 		   GUARDMAPS_VERDICT_UNMAPPED, "the last address");
 }
 
 /* Both ends of every mapping, and what is beside it. */
-static void every_boundary_is_told(const struct guardmaps_map *map)
+static void every_boundary_is_reported(const struct guardmaps_map *map)
 {
 	size_t count = guardmaps_map_mapping_count(map);
 	char *fault = NULL;
@@ -271,7 +271,7 @@ static void every_boundary_is_told(const struct guardmaps_map *map)
 				  &explanation);
 		fault = place_fault(map, &explanation);
 	}
-	check_no_fault(fault, "both ends of each of %zu mappings are told",
+	check_no_fault(fault, "both ends of each of %zu mappings are explained",
 		       count);
 }
 
@@ -290,13 +290,13 @@ static void marker_is(struct guardmaps_process *process,
 			   "%s: its marker can be read", what))
 		return;
 	check_string(guardmaps_marker_name(marker),
-		     guardmaps_marker_name(expected), "%s: its marker is told",
+		     guardmaps_marker_name(expected), "%s: its marker is reported",
 		     what);
 	page_is(map, page, marker, verdict, what);
 }
 
-static void one_marker_is_told(struct guardmaps_process *process,
-			       const struct guardmaps_map *map)
+static void one_marker_is_reported(struct guardmaps_process *process,
+				   const struct guardmaps_map *map)
 {
 	marker_is(process, map, GUARD_PAGE, GUARDMAPS_MARKER_GUARD,
 		  GUARDMAPS_VERDICT_GUARD, "a guard whose marker is read");
@@ -307,16 +307,16 @@ static void one_marker_is_told(struct guardmaps_process *process,
 			  GUARDMAPS_VERDICT_UFFD_WP, "a write-protected page");
 	else
 		check_skip("userfaultfd is not permitted",
-			   "a write-protected page is told");
+			   "a write-protected page is reported");
 	if (scene->has_poison)
 		marker_is(process, map, POISON_PAGE, GUARDMAPS_MARKER_POISON,
 			  GUARDMAPS_VERDICT_POISON, "a poisoned page");
 	else
 		check_skip("userfaultfd is not permitted",
-			   "a poisoned page is told");
+			   "a poisoned page is reported");
 }
 
-static void all_markers_are_told(struct guardmaps_process *process)
+static void all_markers_are_reported(struct guardmaps_process *process)
 {
 	struct guardmaps_map *map;
 
@@ -326,7 +326,7 @@ static void all_markers_are_told(struct guardmaps_process *process)
 	check_no_fault(map_fault(map), "the guard map with them is sound");
 	check_number(guardmaps_map_marker_run_count(map),
 		     scene->has_uffd_wp + scene->has_poison,
-		     "every run of other markers is told");
+		     "every run of other markers is reported");
 	plain_page_is(map, GUARD_PAGE, GUARDMAPS_VERDICT_GUARD,
 		      "a guard among other markers");
 	if (scene->has_uffd_wp)
@@ -349,15 +349,15 @@ static void live_process_is_explained(void)
 	await(child.line);
 	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
 	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
-	mapped_pages_are_told(map);
-	unmapped_addresses_are_told(map);
-	every_boundary_is_told(map);
+	mapped_pages_are_reported(map);
+	unmapped_addresses_are_reported(map);
+	every_boundary_is_reported(map);
 	if (missing) {
-		check_skip(missing, "one marker is told");
-		check_skip(missing, "all markers are told");
+		check_skip(missing, "one marker is reported");
+		check_skip(missing, "all markers are reported");
 	} else {
-		one_marker_is_told(process, map);
-		all_markers_are_told(process);
+		one_marker_is_reported(process, map);
+		all_markers_are_reported(process);
 	}
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);
@@ -389,7 +389,7 @@ static void recorded_markers_are_explained(void)
 	verdict_is(map, 0x1002fff, GUARDMAPS_MARKER_NONE,
 		   GUARDMAPS_VERDICT_POISON, "a recorded poison marker");
 	verdict_is(map, 0x1003000, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_ACCESSIBLE, "what lies between markers");
+		   GUARDMAPS_VERDICT_ACCESSIBLE, "a page between markers");
 	verdict_is(map, 0x1004000, GUARDMAPS_MARKER_NONE,
 		   GUARDMAPS_VERDICT_GUARD, "a recorded guard");
 	/* The kernel looks at permissions before it looks at markers. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Images: what is written is read again as it was.
+ * Images: a guard map that is written to an image is read back unchanged.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -42,15 +42,15 @@ static void round_trip(const struct guardmaps_map *map, const char *what)
 	if (check_success(guardmaps_image_write(map, AT_FDCWD, path),
 			  "%s: an image can be written", what) &&
 	    check_success(read_image(path, &again),
-			  "%s: it can be read again", what)) {
-		check_no_fault(map_fault(again), "%s: what was read is sound",
+			  "%s: it can be read back", what)) {
+		check_no_fault(map_fault(again), "%s: the guard map read is sound",
 			       what);
 		check_no_fault(maps_fault(map, again),
-			       "%s: what was read is what was written", what);
+			       "%s: the guard map read is the one written", what);
 		check_setup(!guardmaps_image_write(again, AT_FDCWD,
 						   second_path));
 		check(same_files(path, second_path),
-		      "%s: written again it is the same file", what);
+		      "%s: written again, it is the same file", what);
 	}
 	guardmaps_map_destroy(again);
 	unlink(second_path);
@@ -196,7 +196,7 @@ static void live_locks_round_trip(void)
 	const char *what = "a process that has locked its guards";
 #ifdef __SANITIZE_ADDRESS__
 	check_skip("AddressSanitizer makes mlock() do nothing",
-		   "%s: the image tells", what);
+		   "%s: the image records the lock", what);
 #else
 	struct guardmaps_process *process;
 	char *path = scratch_path("locks");
@@ -214,7 +214,7 @@ static void live_locks_round_trip(void)
 		      "%s: an image can be written", what);
 	check_setup(!read_image(path, &again));
 	check_number(guardmaps_map_mapping(again, mapping)->flags,
-		     GUARDMAPS_LOCKED, "%s: the image tells", what);
+		     GUARDMAPS_LOCKED, "%s: the image records the lock", what);
 	guardmaps_map_destroy(again);
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);

@@ -37,7 +37,7 @@ static void wrong_mappings(void)
 	add_header(&file, 1, 0);
 	add_mapping_of(&file, 16, 16, 16, "", 0);
 	end_file(&file);
-	is_broken(&file, "an image with permissions that are not known");
+	is_broken(&file, "an image with unknown permissions");
 
 	begin_file(&file, 1);
 	add_header(&file, 1, 0);
@@ -51,10 +51,10 @@ static void wrong_mappings(void)
 	add_region(&file, 16, 1);
 	add_mapping(&file, 16, 16);
 	end_file(&file);
-	is_broken(&file, "an image with a mapping behind regions");
+	is_broken(&file, "an image with a mapping after regions");
 }
 
-/* A bit beyond those that are kept must not be lost unseen. */
+/* A reader must not drop a bit that it does not know. */
 static void wrong_locks(void)
 {
 	static const uint64_t wrong[] = { 4, 7, 8, 256, UINT32_MAX };
@@ -66,16 +66,16 @@ static void wrong_locks(void)
 		add_header(&file, 1, 0);
 		add_locked_mapping(&file, wrong[i]);
 		end_file(&file);
-		is_broken(&file, "an image with locks that are not known");
+		is_broken(&file, "an image with unknown locks");
 	}
 	begin_file(&file, 1);
 	add_header(&file, 1, 0);
 	add_locked_mapping(&file, 3);
 	end_file(&file);
-	is_taken(&file, "an image with all locks that there are", &map);
+	is_taken(&file, "an image with all known locks", &map);
 	check_number(map ? guardmaps_map_mapping(map, 0)->flags : 0,
 		     GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT,
-		     "the locks are told");
+		     "the locks are read");
 	guardmaps_map_destroy(map);
 }
 
@@ -100,7 +100,7 @@ static void wrong_regions(void)
 	struct bytes file;
 
 	wrong_region(1, 0, "an image with an empty region");
-	wrong_region(0, 1, "an image with two regions that are one");
+	wrong_region(0, 1, "an image with two adjacent regions");
 	wrong_region((UINT64_C(1) << 52) - 2, 1,
 		     "an image with a region that overlaps the last");
 	wrong_region((UINT64_C(1) << 52) - 4, 1,
@@ -108,7 +108,7 @@ static void wrong_regions(void)
 	wrong_region(UINT64_MAX, 2, "an image whose gap wraps around");
 	wrong_region(1, UINT64_MAX, "an image with a region without an end");
 	wrong_region(40, 1, "an image with a region above its mappings");
-	wrong_region(27, 4, "an image with a region half out of a mapping");
+	wrong_region(27, 4, "an image with a region partly outside its mapping");
 	wrong_region(11, 2, "an image with a region across a boundary");
 
 	begin_file(&file, 1);
@@ -205,14 +205,14 @@ static void wrong_order_of_owners(void)
 	begin_owned(&file, 2);
 	add_region(&file, 1, 1);
 	end_file(&file);
-	is_broken(&file, "an image with a region behind owners");
+	is_broken(&file, "an image with a region after owners");
 }
 
 static void wrong_owners(void)
 {
 	wrong_ids();
 	wrong_order_of_owners();
-	wrong_owner(1, "an image with an owner of a region that is not there");
+	wrong_owner(1, "an image with an owner of a missing region");
 	wrong_owner(UINT64_C(1) << 32,
 		    "an image with an owner of region 2^32");
 	wrong_owner(UINT64_MAX, "an image with an owner of the last number");

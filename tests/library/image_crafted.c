@@ -26,18 +26,18 @@ static void crafted_is_taken(void)
 		return;
 	check_no_fault(truth_fault(map, regions, LENGTH(regions)),
 		       "its regions are as they were written");
-	check_number(guardmaps_map_pid(map), 4242, "its pid is told");
+	check_number(guardmaps_map_pid(map), 4242, "its pid is read");
 	check_string(guardmaps_map_process_name(map), "crafted",
-		     "its name is told");
+		     "its name is read");
 	check_string(guardmaps_map_executable(map), "/bin/crafted",
-		     "its executable is told");
+		     "its executable is read");
 	check_number(guardmaps_map_source(map), GUARDMAPS_SOURCE_SCAN,
-		     "its source is told");
+		     "its source is read");
 	check_string(guardmaps_map_mapping(map, 1)->name, "/f",
-		     "names of its mappings are told");
+		     "names of its mappings are read");
 	check_number(guardmaps_map_mapping(map, 1)->permissions,
 		     GUARDMAPS_READ | GUARDMAPS_SHARED,
-		     "permissions of its mappings are told");
+		     "permissions of its mappings are read");
 	check_number(guardmaps_map_region(map, 0)->owner, GUARDMAPS_NONE,
 		     "a region without an owner has none");
 	if (check_number(guardmaps_map_region(map, 1)->owner, 0,
@@ -62,13 +62,13 @@ static void unknown_fields_are_ignored(void)
 	add_mapping(&file, 16, 16);
 	add_region(&file, 17, 1);
 	end_file(&file);
-	is_taken(&file, "an image with content that is not known", &map);
+	is_taken(&file, "an image with unknown content", &map);
 	check_number(map ? guardmaps_map_region_count(map) : 0, 1,
-		     "what is known of it is read");
+		     "the known part of it is read");
 	guardmaps_map_destroy(map);
 }
 
-/* A machine with other pages, and what can be said of it here. */
+/* A machine with another page size. */
 static void other_page_size(void)
 {
 	struct guardmaps_difference *differences = UNTOUCHED;
@@ -86,13 +86,13 @@ static void other_page_size(void)
 	is_taken(&file, "an image with pages of 64 KiB", &map);
 	if (map && here) {
 		check_number(guardmaps_map_page_size(map), 65536,
-			     "its page size is told");
+			     "its page size is read");
 		check_number(guardmaps_map_region(map, 0)->start, 2 * 65536,
-			     "addresses count in its pages");
+			     "addresses are multiples of its page size");
 		check_error(guardmaps_diff(map, here, &differences, &count),
 			    GUARDMAPS_ERROR_INVALID, "65536",
-			    "guard maps with other pages are not compared");
-		check(differences == UNTOUCHED, "and nothing is made");
+			    "guard maps with different page sizes are not compared");
+		check(differences == UNTOUCHED, "and no result is returned");
 	}
 	guardmaps_map_destroy(map);
 	guardmaps_map_destroy(here);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Images that are damaged: whatever is changed, they are refused.
+ * Damaged images are refused, whatever was changed.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static void sample_destroy(struct sample *sample)
 	free(sample->path);
 }
 
-/* Whether a file is refused as broken, and nothing taken from it. */
+/* Whether a file is refused as broken, and no guard map returned. */
 static bool is_refused(const char *path)
 {
 	struct guardmaps_map *map = UNTOUCHED;
@@ -69,15 +69,15 @@ static void damaged_bytes(const struct sample *sample)
 
 		put_byte(fd, offset, byte ^ changes[i % LENGTH(changes)]);
 		if (!is_refused(sample->path)) {
-			check_note("taken with a change at %zu", offset);
+			check_note("accepted with a change at %zu", offset);
 			taken++;
 		}
 		put_byte(fd, offset, byte);
 	}
 	check_number(taken, 0,
-		     "a change to any of %zu bytes makes a file refused",
+		     "a file with any of its %zu bytes changed is refused",
 		     sample->size);
-	check(!is_refused(sample->path), "without it, the file is taken");
+	check(!is_refused(sample->path), "the unchanged file is accepted");
 	close(fd);
 }
 
@@ -110,7 +110,7 @@ static void longer_files(const struct sample *sample)
 		taken += !is_refused(sample->path);
 		write_file(sample->path, sample->bytes, sample->size);
 	}
-	check_number(taken, 0, "a file with more at its end is refused");
+	check_number(taken, 0, "a file with trailing data is refused");
 }
 
 static void damaged_files(void)

@@ -24,8 +24,8 @@ static void no_directory(const struct guardmaps_map *map)
 		guardmaps_image_write(map, AT_FDCWD, path);
 
 	check_number(error ? guardmaps_error_errno(error) : 0, ENOENT,
-		     "without its directory no image is written");
-	check_error(error, GUARDMAPS_ERROR_OS, path, "and the name is told");
+		     "an image cannot be written to a missing directory");
+	check_error(error, GUARDMAPS_ERROR_OS, path, "and the error names the file");
 	free(path);
 }
 
@@ -37,10 +37,10 @@ static void name_of_a_directory(const struct guardmaps_map *map)
 	check_setup(mkdir(path, 0700) == 0);
 	error = guardmaps_image_write(map, AT_FDCWD, path);
 	check_error(error, GUARDMAPS_ERROR_OS, path,
-		    "an image does not take the place of a directory");
-	check_number(directory_size(path), 0, "nor is it written into it");
+		    "an image does not replace a directory");
+	check_number(directory_size(path), 0, "and is not written into it");
 	check_number(directory_size(scratch_directory()), 1,
-		     "nothing is left beside it");
+		     "and leaves nothing beside it");
 	rmdir(path);
 	free(path);
 }
@@ -50,12 +50,12 @@ static void full_device(const struct guardmaps_map *map)
 	struct guardmaps_error *error;
 
 	if (access("/dev/full", W_OK) != 0) {
-		check_skip("no /dev/full here", "a full disk is told");
+		check_skip("no /dev/full here", "a full disk is reported");
 		return;
 	}
 	error = guardmaps_image_write(map, AT_FDCWD, "/dev/full");
 	check_number(error ? guardmaps_error_errno(error) : 0, ENOSPC,
-		     "a full disk is told");
+		     "a full disk is reported");
 	check_error(error, GUARDMAPS_ERROR_OS, "/dev/full",
 		    "and the file is named");
 }
@@ -109,7 +109,7 @@ static void not_permitted(const struct guardmaps_map *map)
 	check_string(error_code_name(refusal->read_code), "PERMISSION",
 		     "without permission no image is read");
 	check_number(directory_size(directory), 1, "nothing is left behind");
-	check_number(file_size(path), 3, "and what was there is as it was");
+	check_number(file_size(path), 3, "and the old file is unchanged");
 	check_setup(chmod(directory, 0755) == 0);
 	check_setup(chmod(scratch_directory(), 0700) == 0);
 	remove_tree(directory);
@@ -150,14 +150,14 @@ static void failed_write(const struct guardmaps_map *map, bool exists)
 		write_file(path, "old", 3);
 	error = write_limited(map, path, 100);
 	check_number(error ? guardmaps_error_errno(error) : 0, EFBIG,
-		     "%s: a write that fails is told", what);
+		     "%s: a failed write is reported", what);
 	check_error(error, GUARDMAPS_ERROR_OS, path, "%s: the file is named",
 		    what);
 	check_number(directory_size(directory), exists,
 		     "%s: nothing is left behind", what);
 	if (exists) {
 		text = read_file(path, &size);
-		check_string(text, "old", "%s: it is as it was", what);
+		check_string(text, "old", "%s: it is unchanged", what);
 		free(text);
 	}
 	remove_tree(directory);
@@ -194,8 +194,8 @@ static void unreadable_files(void)
 		    "and named");
 	unlink(path);
 	check_error(read_image(path, &map), GUARDMAPS_ERROR_OS, path,
-		    "a file that is not there is refused");
-	check(map == UNTOUCHED, "and nothing is made");
+		    "a missing file is refused");
+	check(map == UNTOUCHED, "and no guard map is returned");
 	free(path);
 }
 

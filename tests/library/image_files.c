@@ -38,7 +38,7 @@ static void replaced_file_gets_mode(const struct guardmaps_map *map)
 
 	write_file(path, "old", 3);
 	check_setup(chmod(path, 0644) == 0);
-	mode_is(map, 022, "in place of a file that all may read");
+	mode_is(map, 022, "replacing a world-readable file");
 	free(path);
 }
 
@@ -50,9 +50,9 @@ static void relative_name(const struct guardmaps_map *map)
 
 	check_success(guardmaps_image_write(map, fd, "relative"),
 		      "a name may be relative to a directory");
-	check(access(path, F_OK) == 0, "there the image is");
+	check(access(path, F_OK) == 0, "the image is there");
 	if (check_success(guardmaps_image_read(fd, "relative", &again),
-			  "and there it is read")) {
+			  "and it can be read from there")) {
 		check_no_fault(maps_fault(map, again), "it is the same");
 		guardmaps_map_destroy(again);
 	}
@@ -116,7 +116,7 @@ static void pipe_end(const struct guardmaps_map *map)
 	write_file(copy, bytes, size);
 	if (check_success(read_image(copy, &again),
 			  "it comes out at the other end")) {
-		check_no_fault(maps_fault(map, again), "as it went in");
+		check_no_fault(maps_fault(map, again), "unchanged");
 		guardmaps_map_destroy(again);
 	}
 	close(fd);
@@ -138,7 +138,7 @@ static void written_files(void)
 	symbolic_link(map);
 	pipe_end(map);
 	check_number(directory_size(scratch_directory()), 0,
-		     "no write leaves anything beside its file");
+		     "no write leaves other files behind");
 	guardmaps_map_destroy(map);
 }
 

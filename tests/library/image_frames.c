@@ -18,22 +18,22 @@ static void wrong_frames(void)
 	file.bytes[0] = 'g';
 	file.size -= 4;
 	add_u32(&file, crc32(0, file.bytes, file.size));
-	is_told_broken(&file, "not a guardmaps image",
-		       "a file with another magic");
+	is_reported_broken(&file, "not a guardmaps image",
+			   "a file with another magic");
 
 	begin_file(&file, 2);
 	add_header(&file, 0, 0);
 	end_file(&file);
-	is_told_broken(&file, "version 2", "an image of a future version");
+	is_reported_broken(&file, "version 2", "an image of a future version");
 
 	begin_file(&file, 0);
 	add_header(&file, 0, 0);
 	end_file(&file);
-	is_told_broken(&file, "version 0", "an image of version 0");
+	is_reported_broken(&file, "version 0", "an image of version 0");
 
 	craft_sample(&file);
 	file.bytes[file.size - 1] ^= 1;
-	is_told_broken(&file, "checksum", "an image with a wrong checksum");
+	is_reported_broken(&file, "checksum", "an image with a wrong checksum");
 
 	begin_file(&file, 1);
 	end_file(&file);
@@ -53,7 +53,7 @@ static void wrong_records(void)
 	begin_file(&file, 1);
 	add_header(&file, 0, 0);
 	end_with_length(&file, 4);
-	is_broken(&file, "an image whose last record is not there");
+	is_broken(&file, "an image whose last record is missing");
 
 	begin_file(&file, 1);
 	add_header(&file, 0, 0);
@@ -84,7 +84,7 @@ static void wrong_records(void)
 	add_u32(&file, 0);
 	add_bytes(&file, "more", 4);
 	end_file(&file);
-	is_broken(&file, "an image that goes on behind its last record");
+	is_broken(&file, "an image with trailing data");
 }
 
 /* guardmaps.proto bounds a record to 4 MiB. */
@@ -117,7 +117,7 @@ static void wrong_headers(void)
 		add_header_of(&file, page_sizes[i], GUARDMAPS_SOURCE_SCAN, 0,
 			      0);
 		end_file(&file);
-		is_broken(&file, "an image with pages that no machine has");
+		is_broken(&file, "an image with an invalid page size");
 	}
 	for (size_t i = 0; i < LENGTH(sources); i++) {
 		begin_file(&file, 1);
@@ -157,8 +157,8 @@ static void wrong_counts(void)
 	wrong_counts_of(2, 1, "an image with fewer mappings than it says");
 	wrong_counts_of(1, 0, "an image with more regions than it says");
 	wrong_counts_of(1, 2, "an image with fewer regions than it says");
-	wrong_counts_of(UINT64_MAX, 1, "an image that counts endless mappings");
-	wrong_counts_of(1, UINT64_MAX, "an image that counts endless regions");
+	wrong_counts_of(UINT64_MAX, 1, "an image with far too many mappings in its header");
+	wrong_counts_of(1, UINT64_MAX, "an image with far too many regions in its header");
 	wrong_counts_of(UINT64_C(1) << 32 | 1, UINT64_C(1) << 32 | 1,
 			"an image whose counts are too large by 2^32");
 }

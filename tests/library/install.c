@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Installing: the guards that a guard map has and a process lacks are put back
- * into it, and nothing else of the process is changed.
+ * Installing: guards that a guard map has and a process lacks are put back into
+ * the process, and nothing else in it changes.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -32,8 +32,8 @@ static void counted_guards(size_t count)
 	guards_are_still_out(&trial, what);
 	before = subject_contents(trial.subject, trial.child.pid);
 	check_success(install_map(trial.child.pid, trial.wanted, true, &would),
-		      "%s: it can be checked without a change", what);
-	check_number(would, count, "%s: what would be done is told", what);
+		      "%s: it can be checked without changing it", what);
+	check_number(would, count, "%s: it reports what would be done", what);
 	guards_are_still_out(&trial, what);
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
@@ -50,7 +50,7 @@ static void counted_guards(size_t count)
 
 static void some_are_missing(void)
 {
-	const char *what = "a process that lacks some";
+	const char *what = "a process that lacks some guards";
 	struct trial trial;
 
 	trial_create(&trial, build_anonymous, 10, NULL);
@@ -66,7 +66,7 @@ static void take_out_and_add(struct subject *subject)
 	size_t page = page_size();
 	uint64_t extra = subject->guards[3].end;
 
-	/* Between the fourth and the fifth: the two and it become one. */
+	/* Between the fourth guard and the fifth: all three become one. */
 	subject->result = madvise((void *)(uintptr_t)extra, page,
 				  MADV_GUARD_INSTALL);
 	subject->address = extra;
@@ -79,7 +79,8 @@ static void extra_guards_stay(void)
 	struct trial trial;
 
 	trial_begin(&trial, build_anonymous, 10, take_out_and_add);
-	check_setup(tells_in_time(&trial.child) && trial.subject->result == 0);
+	check_setup(notifies_in_time(&trial.child));
+	check_setup(trial.subject->result == 0);
 	puts_back(&trial, what);
 	memcpy(expected, trial.subject->guards, 4 * sizeof(*expected));
 	expected[3].end = trial.subject->guards[4].end;
@@ -124,7 +125,7 @@ static void no_guards_is_nothing_to_do(void)
 	check_setup(!scan_pid(target.pid, GUARDMAPS_SOURCE_AUTO, &empty));
 	check_success(install_map(trial.child.pid, empty, false, &missing),
 		      "%s can be put back", what);
-	check_number(missing, 0, "%s: nothing is to be done", what);
+	check_number(missing, 0, "%s: nothing needs to be done", what);
 	guardmaps_map_destroy(empty);
 	target_stop(&target);
 	trial_end(&trial);

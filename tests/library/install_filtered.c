@@ -84,10 +84,10 @@ static void filtered_process(void)
 	check_setup(becomes_set(&trial.subject->go));
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
-	tell(trial.child.line);
-	check(tells_in_time(&trial.child), "%s: it goes on", what);
+	notify(trial.child.line);
+	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	check_number(trial.subject->result, SIGSYS,
-		     "%s: the filter is there as before", what);
+		     "%s: the filter is still there", what);
 	trial_end(&trial);
 }
 
@@ -103,13 +103,13 @@ static void dispatching_process(void)
 		check_skip("this kernel has none", "%s: gets its guards", what);
 	} else {
 		puts_back(&trial, what);
-		check(number_changes(&trial.subject->count), "%s: it runs on", what);
+		check(number_changes(&trial.subject->count), "%s: it keeps running", what);
 		trial.subject->go = 1;
-		check(tells_in_time(&trial.child), "%s: it goes on", what);
+		check(notifies_in_time(&trial.child), "%s: it continues", what);
 		check_number(trial.subject->counts[0], 0,
-			     "%s: it has seen none of our system calls", what);
+			     "%s: it is not sent SIGSYS for our system calls", what);
 		check_number(trial.subject->counts[1], 1,
-			     "%s: dispatch is on as before", what);
+			     "%s: dispatch is still on", what);
 		guards_are_back(&trial, what);
 	}
 	trial_end(&trial);

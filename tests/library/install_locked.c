@@ -24,8 +24,8 @@ enum kind_of_lock {
 
 static const char *const lock_names[] = {
 	"mlock()", "mlock2(MLOCK_ONFAULT)", "mlockall(MCL_CURRENT)",
-	"mlockall(MCL_CURRENT | MCL_FUTURE)", "a mapping that is locked in part",
-	"a PROT_NONE mapping that is locked",
+	"mlockall(MCL_CURRENT | MCL_FUTURE)", "a partly locked mapping",
+	"a locked PROT_NONE mapping",
 	"a mapping locked before RLIMIT_MEMLOCK was lowered",
 };
 
@@ -96,7 +96,7 @@ static char *lock_state(const struct trial *trial)
 	return ret;
 }
 
-/* Put back with its locks, or refused with its locks: never without. */
+/* Guards are put back or refused; either way the locks must stay. */
 static void locked_under_limit(struct trial *trial, const char *what)
 {
 	size_t missing = UNTOUCHED_COUNT;
@@ -108,7 +108,9 @@ static void locked_under_limit(struct trial *trial, const char *what)
 		guards_are_back(trial, what);
 }
 
-/* Whether RLIMIT_MEMLOCK allows what a subject does; this process is as big. */
+/*
+ * Whether RLIMIT_MEMLOCK allows what a subject does: this process is as large.
+ */
 static bool can_lock(enum kind_of_lock kind)
 {
 	size_t size = LOCKED_PAGES * page_size();
@@ -142,7 +144,7 @@ static void locked_mappings(void)
 		struct trial trial;
 
 		if (lock_missing(i)) {
-			check_skip(lock_missing(i), "%s: locked as it was",
+			check_skip(lock_missing(i), "%s: its locks are unchanged",
 				   lock_names[i]);
 			continue;
 		}
@@ -156,7 +158,7 @@ static void locked_mappings(void)
 			guards_are_back(&trial, lock_names[i]);
 		}
 		after = lock_state(&trial);
-		check_string(after, before, "%s: locked as it was",
+		check_string(after, before, "%s: its locks are unchanged",
 			     lock_names[i]);
 		free(after);
 		free(before);

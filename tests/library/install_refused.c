@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Installing is refused, and changes nothing, if the process is not the one that
- * the guard map is of, or if it cannot be taken over.
+ * Installing is refused, and changes nothing, if the guard map is of another
+ * process, or if the process cannot be taken over.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -30,10 +30,10 @@ static void is_refused(struct trial *trial, enum guardmaps_error_code code,
 	check_error(install_map(trial->child.pid, trial->wanted, false,
 				&missing),
 		    code, fragment, "%s is refused", what);
-	check_number(missing, UNTOUCHED_COUNT, "%s: no count is made", what);
+	check_number(missing, UNTOUCHED_COUNT, "%s: the count is not changed", what);
 	check_error(install_map(trial->child.pid, trial->wanted, true,
 				&missing),
-		    code, fragment, "%s is refused as well if only checked",
+		    code, fragment, "%s is also refused when only checked",
 		    what);
 	guards_are_still_out(trial, what);
 	is_released(trial, what);
@@ -45,9 +45,9 @@ enum kind_of_change {
 };
 
 static const char *const change_names[] = {
-	"a mapping that is gone", "a mapping that is gone in part",
-	"memory in the place of a file",
-	"another part of the same file", "a private mapping in place of a shared",
+	"an unmapped mapping", "a partly unmapped mapping",
+	"memory in place of a file",
+	"another part of the same file", "a private mapping in place of a shared one",
 };
 
 static int change_fd;
@@ -100,7 +100,7 @@ static void changed_mappings_are_refused(void)
 		struct trial trial;
 
 		trial_begin(&trial, build_changing, i, change_mapping);
-		check_setup(tells_in_time(&trial.child));
+		check_setup(notifies_in_time(&trial.child));
 		is_refused(&trial, GUARDMAPS_ERROR_INVALID, NULL,
 			   change_names[i]);
 		trial_end(&trial);
@@ -149,7 +149,7 @@ static void other_program_is_refused(void)
 	trial_end(&trial);
 }
 
-/* Traced by a child of this test, which says when. */
+/* Traced by a child of this test, which reports when it does. */
 struct tracing {
 	pid_t pid;
 	int result;
@@ -160,14 +160,14 @@ static void trace(int line, void *argument)
 	struct tracing *tracing = argument;
 
 	tracing->result = ptrace(PTRACE_SEIZE, tracing->pid, NULL, 0);
-	tell(line);
+	notify(line);
 	for (;;)
 		pause();
 }
 
 static void traced_is_refused(void)
 {
-	const char *what = "a process that another one traces";
+	const char *what = "a process that is being traced";
 	struct tracing *tracing = shared_memory(sizeof(*tracing));
 	size_t missing = UNTOUCHED_COUNT;
 	struct child tracer;
@@ -184,9 +184,9 @@ static void traced_is_refused(void)
 		    what);
 	guards_are_still_out(&trial, what);
 	child_stop(&tracer);
-	/* The kernel lets go of it when its tracer has ended. */
-	puts_back(&trial, "when it is traced no more");
-	guards_are_back(&trial, "when it is traced no more");
+	/* The kernel detaches it when its tracer ends. */
+	puts_back(&trial, "a process that is no longer traced");
+	guards_are_back(&trial, "a process that is no longer traced");
 	trial_end(&trial);
 	munmap(tracing, sizeof(*tracing));
 }
@@ -257,7 +257,7 @@ static void no_memory_is_refused(void)
 	check_error(guardmaps_install(process, map, false, &missing),
 		    GUARDMAPS_ERROR_INVALID, "recorded",
 		    "a recorded process is refused");
-	check_number(missing, UNTOUCHED_COUNT, "no count is made");
+	check_number(missing, UNTOUCHED_COUNT, "the count is not changed");
 	guardmaps_process_close(process);
 	recorded_destroy(&tree);
 	guardmaps_map_destroy(map);

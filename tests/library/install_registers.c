@@ -98,11 +98,11 @@ static void registers_are_kept(void)
 	trial_begin(&trial, build_anonymous, 1500, hold_registers);
 	check_setup(number_changes(&trial.subject->count));
 	puts_back(&trial, what);
-	check(number_changes(&trial.subject->count), "%s: it spins on", what);
+	check(number_changes(&trial.subject->count), "%s: it keeps spinning", what);
 	trial.subject->go = 1;
-	check(becomes_set(&trial.subject->error), "%s: it goes on", what);
+	check(becomes_set(&trial.subject->error), "%s: it continues", what);
 	check_number(trial.subject->result, 0,
-		     "%s: its registers hold what they held", what);
+		     "%s: its registers keep their values", what);
 	guards_are_back(&trial, what);
 	trial_end(&trial);
 }
@@ -132,11 +132,11 @@ static void sequence_is_kept(void)
 	check_setup(is_aborted_by_signal(subject, trial.child.pid));
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
-	check(number_changes(&subject->count), "%s: it goes on", what);
+	check(number_changes(&subject->count), "%s: it continues", what);
 	check(is_aborted_by_signal(subject, trial.child.pid),
 	      "%s: the kernel still knows of the sequence", what);
 	subject->go = 1;
-	check(tells_in_time(&trial.child), "%s: it gets out of it", what);
+	check(notifies_in_time(&trial.child), "%s: it gets out of it", what);
 	trial_end(&trial);
 }
 

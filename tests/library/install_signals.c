@@ -14,7 +14,7 @@
 #include "subject.h"
 #include "trial.h"
 
-/* Not SigQ: it counts the signals of all processes of the user. */
+/* Without SigQ, which counts the signals of all processes of the user. */
 static const char *const signal_keys[] = {
 	"SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:", NULL,
 };
@@ -33,7 +33,7 @@ static void block_signal(int number)
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
-/* Then as many signals come as were sent, no more and no fewer. */
+/* Then exactly as many signals arrive as were sent. */
 static void wait_with_pending(struct subject *subject)
 {
 	sigset_t mask;
@@ -67,14 +67,14 @@ static void pending_signals_stay(void)
 	guards_are_back(&trial, what);
 	after = pid_status_lines(trial.child.pid, signal_keys);
 	check_string(after, before,
-		     "%s: pending, blocked and handled are what they were",
+		     "%s: pending, blocked and handled signals are unchanged",
 		     what);
-	tell(trial.child.line);
-	check(tells_in_time(&trial.child), "%s: it goes on", what);
+	notify(trial.child.line);
+	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	check_number(trial.subject->counts[0], 1, "%s: each is delivered once",
 		     what);
 	check_number(trial.subject->counts[2], 3,
-		     "%s: each that queues is delivered", what);
+		     "%s: each queued signal is delivered", what);
 	free(after);
 	free(before);
 	trial_end(&trial);
@@ -85,7 +85,7 @@ enum kind_of_trap { HANDLED, IGNORED, BLOCKED, PENDING };
 static const char *const trap_names[] = {
 	"a process that handles SIGTRAP", "a process that ignores SIGTRAP",
 	"a process that handles SIGTRAP, but blocks it",
-	"a process with a SIGTRAP that is pending",
+	"a process with a pending SIGTRAP",
 };
 
 static void wait_with_trap(struct subject *subject)
@@ -100,7 +100,10 @@ static void wait_with_trap(struct subject *subject)
 	await(subject->line);
 }
 
-/* A step over an instruction is told by SIGTRAP: whose? */
+/*
+ * A single step is reported by SIGTRAP: it must not be taken for one of its
+ * own.
+ */
 static void trap_is_kept(enum kind_of_trap kind)
 {
 	const char *what = trap_names[kind];
@@ -116,7 +119,7 @@ static void trap_is_kept(enum kind_of_trap kind)
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
 	after = pid_status_lines(trial.child.pid, signal_keys);
-	check_string(after, before, "%s: so it does afterwards", what);
+	check_string(after, before, "%s: its signals are unchanged", what);
 	free(after);
 	free(before);
 	trial_end(&trial);
@@ -146,10 +149,10 @@ static void signals_come_meanwhile(void)
 	check_number(failed, 0, "%s: its guards can be put back 20 times",
 		     what);
 	guards_are_back(&trial, what);
-	check(number_changes(&trial.subject->count), "%s: they go on coming",
+	check(number_changes(&trial.subject->count), "%s: signals keep arriving",
 	      what);
 	trial.subject->go = 1;
-	check(tells_in_time(&trial.child), "%s: it goes on", what);
+	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	trial_end(&trial);
 }
 

@@ -25,17 +25,17 @@ static void stopped_stays_stopped(void)
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
 	check(pid_reaches(trial.child.pid, 'T'), "%s: it is stopped", what);
-	tell(trial.child.line);
+	notify(trial.child.line);
 	check_number(pid_state(trial.child.pid), 'T',
-		     "%s: it stays stopped whatever it is told", what);
+		     "%s: it stays stopped until SIGCONT", what);
 	kill(trial.child.pid, SIGCONT);
-	check(tells_in_time(&trial.child), "%s: SIGCONT continues it", what);
+	check(notifies_in_time(&trial.child), "%s: SIGCONT continues it", what);
 	check_number(trial.subject->counts[0], SIGSEGV,
 		     "%s: its guards are faults", what);
 	trial_end(&trial);
 }
 
-/* Send SIGSTOP some microseconds after being told to. */
+/* Sends SIGSTOP some microseconds after @go is set. */
 struct stopper {
 	pid_t pid;
 	volatile int go;
@@ -71,7 +71,7 @@ static bool stop_round(struct trial *trial, struct stopper *stopper,
 
 static void stop_that_comes_meanwhile(void)
 {
-	const char *what = "a process that SIGSTOP is sent meanwhile";
+	const char *what = "a process that is sent SIGSTOP meanwhile";
 	struct stopper *stopper = shared_memory(sizeof(*stopper));
 	struct child child;
 	struct trial trial;
@@ -89,7 +89,7 @@ static void stop_that_comes_meanwhile(void)
 		     what);
 	guards_are_back(&trial, what);
 	trial.subject->go = 1;
-	check(tells_in_time(&trial.child), "%s: it goes on", what);
+	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	child_stop(&child);
 	trial_end(&trial);
 	munmap(stopper, sizeof(*stopper));

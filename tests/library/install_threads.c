@@ -30,7 +30,7 @@ static void *end_at_once(void *argument)
 	return NULL;
 }
 
-/* Start threads that end at once, and begin anew. */
+/* Start threads that end at once, again and again. */
 static void *start_and_end(void *argument)
 {
 	struct subject *subject = argument;
@@ -99,9 +99,9 @@ static void threads_come_and_go(void)
 	}
 	check_number(failed, 0, "%s: its guards are put back each of %zu times",
 		     what, rounds);
-	check(number_changes(&trial.subject->count), "%s: they go on", what);
+	check(number_changes(&trial.subject->count), "%s: they keep running", what);
 	trial.subject->go = 1;
-	check(tells_in_time(&trial.child), "%s: it goes on", what);
+	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	trial_end(&trial);
 }
 
@@ -131,7 +131,7 @@ static void first_thread_has_ended(void)
 	check_setup(pid_reaches(trial.child.pid, 'Z'));
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
-	check(number_changes(&trial.subject->count), "%s: the others go on", what);
+	check(number_changes(&trial.subject->count), "%s: the others continue", what);
 	trial_end(&trial);
 }
 

@@ -142,16 +142,16 @@ static void wait_goes_on(const struct wait *wait)
 	if (wait->wake != wake_nothing)
 		check_setup(pid_sleeps_in(trial.child.pid, wait->number));
 	wait->wake(&trial);
-	if (check(tells_in_time(&trial.child), "%s: it ends", wait->name)) {
+	if (check(notifies_in_time(&trial.child), "%s: it ends", wait->name)) {
 		check_note("result %d, errno %d, %" PRIu64 " us",
 			   trial.subject->result, trial.subject->error,
 			   trial.subject->elapsed);
 		check_number(trial.subject->result, 0,
-			     "%s: it ends as if nothing had been", wait->name);
+			     "%s: it ends with the usual result", wait->name);
 		if (wait->wake == wake_nothing)
 			check(trial.subject->elapsed >= SLEEP_SECONDS * 1e6 &&
 			      trial.subject->elapsed < 5e6,
-			      "%s: it lasts as long as it was asked for",
+			      "%s: it lasts as long as asked for",
 			      wait->name);
 	}
 	trial_end(&trial);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What became of the memory of a process: it is alive, was replaced by execve(),
+ * What became of the memory of a process: it is alive, execve() replaced it,
  * its thread or the process has ended, or it never existed.
  */
 #include <pthread.h>
@@ -19,12 +19,12 @@
 static void execute_when_told(int line, void *argument)
 {
 	(void)argument;
-	tell(line);
+	notify(line);
 	await(line);
 	execlp("sleep", "sleep", "60", NULL);
 }
 
-/* Read the mappings of a process by what is open already. */
+/* Read the mappings of a process through the files that are open already. */
 static void memory_is(struct process_memory *memory, enum memory_state expected,
 		      const char *what)
 {
@@ -38,8 +38,8 @@ static void memory_is(struct process_memory *memory, enum memory_state expected,
 		failure = mappings_read(memory->process,
 					memory->fds[MEMORY_MAPS], map);
 	if (check_success(memory_check(memory, map, failure, &state),
-			  "%s: can be asked", what))
-		check_number(state, expected, "%s: what became of it", what);
+			  "%s: its state can be read", what))
+		check_number(state, expected, "%s: its state is right", what);
 	guardmaps_error_destroy(failure);
 	guardmaps_map_destroy(map);
 }
@@ -65,7 +65,7 @@ static void replaced_memory(bool with_pagemap)
 	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
 	open_memory(&before, process, with_pagemap);
 	memory_is(&before, MEMORY_ALIVE, "a process lives");
-	tell(child.line);
+	notify(child.line);
 	/* The old address space shows nothing once the new one is there. */
 	while (pread(before.fds[MEMORY_MAPS], &byte, 1, 0) == 1)
 		usleep(100);
@@ -74,7 +74,7 @@ static void replaced_memory(bool with_pagemap)
 	memory_is(&after, MEMORY_ALIVE, "the new program lives");
 	child_stop(&child);
 	memory_is(&after, MEMORY_ENDED, "it was killed");
-	memory_is(&before, MEMORY_ENDED, "and so was what was replaced");
+	memory_is(&before, MEMORY_ENDED, "and the replaced memory has ended too");
 	memory_deinit(&before);
 	memory_deinit(&after);
 	guardmaps_process_close(process);
@@ -92,7 +92,7 @@ static void leave_when_told(int line, void *argument)
 
 	(void)argument;
 	check_setup(pthread_create(&thread, NULL, live_on, NULL) == 0);
-	tell(line);
+	notify(line);
 	await(line);
 	pthread_exit(NULL);
 }
@@ -106,7 +106,7 @@ static void memory_of_ended_thread(void)
 	child_start(&child, leave_when_told, NULL);
 	await(child.line);
 	check_setup(!guardmaps_process_open(child.pid, NULL, &process));
-	tell(child.line);
+	notify(child.line);
 	check_setup(pid_reaches(child.pid, 'Z'));
 	memory_init(&memory, process);
 	memory_is(&memory, MEMORY_THREAD_ENDED, "the first thread has ended");
@@ -129,7 +129,7 @@ static void kernel_thread_never_had_memory(void)
 	if (!process || strcmp(guardmaps_process_name(process), "kthreadd"))
 		check_skip("kthreadd is not process 2 here", "%s", what);
 	else if (check_success(process_refresh_memory(process, &state),
-			       "a kernel thread can be asked"))
+			       "the state of a kernel thread can be read"))
 		check_number(state, MEMORY_NEVER, "%s", what);
 	guardmaps_process_close(process);
 }

@@ -27,12 +27,12 @@ struct tally {
 	uint64_t regions;
 	uint64_t threads;
 	uint64_t owners;
-	/* Refusals that are in order, and the first thing that is not. */
+	/* Refusals that are expected, and the first thing that is not. */
 	uint64_t refusals;
 	char *fault;
 };
 
-/* The process itself lives throughout; what it forks comes and goes. */
+/* The process itself stays alive; what it forks comes and goes. */
 static bool is_in_order(const struct guardmaps_error *error, bool lives)
 {
 	switch (guardmaps_error_code(error)) {
@@ -112,8 +112,8 @@ static void tally_scan(struct tally *tally, struct guardmaps_process *process,
 {
 	struct guardmaps_map *map;
 
-	if (!tally_error(tally, guardmaps_map_read(process, source, &map), lives,
-			 guardmaps_source_name(source)))
+	if (!tally_error(tally, guardmaps_map_read(process, source, &map),
+			 lives, guardmaps_source_name(source)))
 		return;
 	tally->scans++;
 	tally->regions += guardmaps_map_region_count(map);
@@ -170,7 +170,7 @@ static pid_t start_mutator(const char *program, const char *mode)
 	_exit(127);
 }
 
-/* What it forked comes to this process, which is a subreaper, and dies. */
+/* Its children are reparented to this process, which is a subreaper. */
 static void stop_mutator(pid_t pid)
 {
 	kill(pid, SIGKILL);
@@ -178,7 +178,7 @@ static void stop_mutator(pid_t pid)
 		continue;
 }
 
-/* Ids of the children of a process; none where the kernel does not tell. */
+/* Ids of the children of a process; none if the kernel does not list them. */
 static size_t find_children(pid_t pid, pid_t pids[MAX_PIDS])
 {
 	char *path = format_string("/proc/%d/task/%d/children", pid, pid);
@@ -228,7 +228,7 @@ static void hammer(const char *program, const char *mode)
 	check(waitpid(pid, &status, WNOHANG) == 0,
 	      "%s: the process lived throughout", mode);
 	check_no_fault(tally.fault,
-		       "%s: guard maps are sound, only what ended is refused",
+		       "%s: guard maps are sound, and only ended processes are refused",
 		       mode);
 	check(tally.scans && tally.regions && tally.threads,
 	      "%s: guards and threads were seen", mode);
@@ -241,7 +241,7 @@ static void hammer_all(void)
 					     "threads" };
 	char *program = find_mutator();
 
-	if (!check(program != NULL, "there is a program that changes itself"))
+	if (!check(program != NULL, "the mutator is found"))
 		return;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (size_t i = 0; i < LENGTH(modes); i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process that executes one program after another: mappings and guards of a
- * guard map are of the same one.
+ * A process that executes one program after another: the mappings and guards of
+ * a guard map belong to the same program.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static void __attribute__((noreturn)) take_turn(unsigned long turn)
 	for (size_t i = 0; turn % 2 == 0 && i < TURN_PAGES; i += 2)
 		check_setup(madvise(TURN_ADDRESS + i * page_size(),
 				    page_size(), MADV_GUARD_INSTALL) == 0);
-	/* Each time another while, to meet a reader at every point. */
+	/* Each time for a different while, to meet a reader at every point. */
 	usleep(turn * 7919 % 2000);
 	execl(program, program, turn_argument, next, NULL);
 	_exit(127);

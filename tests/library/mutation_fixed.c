@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process in which some mappings and guards never change, beside others that
- * always do: they are in each guard map.
+ * A process in which some mappings and guards never change while others always
+ * do: each guard map has those that never change.
  */
 #include <pthread.h>
 #include <sys/mman.h>
@@ -115,12 +115,12 @@ static void run_changing(int line, void *argument)
 		check_setup(pthread_create(&thread, NULL, change_for_ever,
 					   &changing[i]) == 0);
 	}
-	tell(line);
+	notify(line);
 	for (;;)
 		pause();
 }
 
-/* What a guard map says wrong of the pages that never change. */
+/* What a guard map has wrong about the pages that never change. */
 static char *fixed_fault(const struct guardmaps_map *map, uint64_t start)
 {
 	for (size_t i = 0; i < BLOCKS * FIXED_PAGES; i++) {
@@ -164,7 +164,7 @@ static void fixed_guards_are_seen(pid_t pid, uint64_t start,
 		scans++;
 	}
 	check_note("%s: %zu guard maps", name, scans);
-	check_no_fault(fault, "%s: what is there throughout is always told",
+	check_no_fault(fault, "%s: what never changes is always reported",
 		       name);
 	guardmaps_process_close(process);
 }

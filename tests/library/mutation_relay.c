@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process that is handed on from thread to thread: while each of its threads
- * ends, the process never seems to.
+ * A process whose threads each start the next one and end: it must never be
+ * taken for a process that has ended.
  */
 #include <pthread.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static void run_relay(int line, void *argument)
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	hand_on(NULL);
-	tell(line);
+	notify(line);
 	pthread_exit(NULL);
 }
 

@@ -34,12 +34,12 @@ static void fields_are_kept(void)
 			     "a mapping may be executable only");
 	}
 	check_string(guardmaps_map_process_name(map), "recorded",
-		     "the recorded name is told");
-	check_number(guardmaps_map_pid(map), RECORDED_PID, "the recorded pid is told");
+		     "the recorded name is reported");
+	check_number(guardmaps_map_pid(map), RECORDED_PID, "the recorded pid is reported");
 	guardmaps_map_destroy(map);
 }
 
-/* As much of a line as differs from the one before. */
+/* Each line differs from the one before in another field. */
 static const struct guardmaps_mapping alike[] = {
 	{ .start = 0x1000, .end = 0x2000, .name = "/f" },
 	{ .start = 0x2000, .end = 0x3000, .name = "/f" },
@@ -93,14 +93,14 @@ static void lines_alike_are_told_apart(void)
 		free(maps);
 		maps = longer;
 	}
-	struct guardmaps_map *map = recorded_read(maps, "", "lines that are alike");
+	struct guardmaps_map *map = recorded_read(maps, "", "similar lines");
 	if (map)
-		check_no_fault(alike_fault(map), "lines alike are told apart");
+		check_no_fault(alike_fault(map), "similar lines are told apart");
 	guardmaps_map_destroy(map);
 	free(maps);
 }
 
-static void executable_is_told(void)
+static void executable_is_reported(void)
 {
 	struct guardmaps_process *process;
 	struct guardmaps_map *map;
@@ -112,9 +112,9 @@ static void executable_is_told(void)
 	check_setup(!guardmaps_process_open(RECORDED_PID, tree.root, &process));
 	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check_success(guardmaps_find_owners(process, map),
-		      "owners can be looked for where nothing is guarded");
+		      "owners can be looked up where nothing is guarded");
 	check_string(guardmaps_map_executable(map), "/usr/bin/recorded",
-		     "the recorded executable is told");
+		     "the recorded executable is reported");
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);
 	recorded_destroy(&tree);
@@ -130,9 +130,9 @@ static void name_is(const char *name, const char *what)
 	if (map && check_number(guardmaps_map_mapping_count(map), 2,
 				"%s: does not hide other mappings", what)) {
 		check_string(guardmaps_map_mapping(map, 0)->name, name,
-			     "%s: is kept as it stands", what);
+			     "%s: is kept unchanged", what);
 		check_string(guardmaps_map_mapping(map, 1)->name, "",
-			     "%s: is not taken for the next one", what);
+			     "%s: does not spill into the next one", what);
 	}
 	guardmaps_map_destroy(map);
 	free(maps);
@@ -215,7 +215,7 @@ int main(void)
 	needs_small_pages();
 	fields_are_kept();
 	lines_alike_are_told_apart();
-	executable_is_told();
+	executable_is_reported();
 	names_are_kept();
 	empty_maps();
 	neighbours_are_not_found();

@@ -87,10 +87,10 @@ static void line_is_refused(const char *file, const char *line)
 	recorded_write(&tree, file, text);
 	error = recorded_scan(&tree, GUARDMAPS_SOURCE_GUARDS, &map);
 	check(error && strstr(guardmaps_error_message(error), "line 2"),
-	      "%s: the place of the broken line is told", file);
+	      "%s: the error names the broken line", file);
 	check_error(error, GUARDMAPS_ERROR_FORMAT, path,
-		    "%s: refused is the line \"%s\"", file, line);
-	check(map == UNTOUCHED, "%s: and nothing is taken from it", file);
+		    "%s: the line \"%s\" is refused", file, line);
+	check(map == UNTOUCHED, "%s: and no guard map is returned", file);
 	free(path);
 	free(text);
 	recorded_destroy(&tree);

@@ -80,7 +80,7 @@ static void overlapping_guards(void)
 		    "10001000-10003000 ---p 00000000 00:00 0 \n"
 		    "10002000-10003000 ---p 00000000 00:00 0 \n",
 		    joined, LENGTH(joined));
-	regions_are("guards that are told twice are one region", plain_maps,
+	regions_are("guards that are listed twice are one region", plain_maps,
 		    "10001000-10003000 ---p 00000000 00:00 0 \n"
 		    "10001000-10003000 ---p 00000000 00:00 0 \n",
 		    joined, LENGTH(joined));

@@ -74,7 +74,7 @@ static void pagemap_regions_are(const struct recorded *tree,
 		     "%s: the source is %s", what, name);
 	if (source != GUARDMAPS_SOURCE_MARKERS)
 		check_number(guardmaps_map_marker_run_count(map), 0,
-			     "%s: %s tells no other markers", what, name);
+			     "%s: %s reports no other markers", what, name);
 	guardmaps_map_destroy(map);
 }
 
@@ -149,7 +149,7 @@ static void pagemap_markers(void)
 	if (check_success(recorded_scan(&tree, GUARDMAPS_SOURCE_MARKERS, &map),
 			  "other markers can be read")) {
 		check_no_fault(marker_runs_fault(map, runs, LENGTH(runs)),
-			       "other markers are told, run by run");
+			       "other markers are reported, run by run");
 		guardmaps_map_destroy(map);
 	}
 	recorded_destroy(&tree);
@@ -166,7 +166,7 @@ static void short_pagemap(enum guardmaps_source source)
 	recorded_pagemap_end(&tree, 0x1008000);
 	check_error(recorded_scan(&tree, source, &map), GUARDMAPS_ERROR_FORMAT,
 		    tree.directory, "%s: a pagemap cut short is refused", name);
-	check(map == UNTOUCHED, "%s: it is no guard map without guards", name);
+	check(map == UNTOUCHED, "%s: it is not read as a guard map without guards", name);
 	recorded_destroy(&tree);
 }
 

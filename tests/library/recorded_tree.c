@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Recorded trees that lack files, or that are of a process whose id or name is
- * odd.
+ * Recorded trees that lack files, or whose process has an unusual id or name.
  */
 #include <string.h>
 #include <unistd.h>
@@ -49,12 +48,12 @@ static void missing_maps(void)
 	error = recorded_scan(&tree, GUARDMAPS_SOURCE_GUARDS, &map);
 	check(error && strstr(guardmaps_error_message(error), "/maps"),
 	      "a tree without maps is refused, and the file is named");
-	check(map == UNTOUCHED, "and nothing is made of it");
+	check(map == UNTOUCHED, "and no guard map is returned");
 	guardmaps_error_destroy(error);
 	recorded_destroy(&tree);
 }
 
-/* A process of the same id lives: this one. It must not be asked. */
+/* A live process has the same id: this one. It must not be read. */
 static void live_namesake(void)
 {
 	struct guardmaps_process *process;
@@ -67,8 +66,9 @@ static void live_namesake(void)
 		       "10001000-10002000 ---p 00000000 00:00 0 \n");
 	check_setup(!guardmaps_process_open(getpid(), tree.root, &process));
 	check_string(guardmaps_process_name(process), "namesake",
-		     "a recorded process is not taken for a live one");
-	if (check_success(guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map),
+		     "a recorded process is not mistaken for a live one");
+	if (check_success(guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO,
+					     &map),
 			  "a recorded process with a live id can be read")) {
 		check_number(guardmaps_map_mapping_count(map), 5,
 			     "its mappings are the recorded ones");

@@ -23,7 +23,7 @@
 
 enum { CAPABILITY_SETUID = 7, KTHREADD = 2 };
 
-/* A failure as a child reports it in shared memory. */
+/* An error that a child reports in shared memory. */
 struct outcome {
 	bool failed;
 	enum guardmaps_error_code code;
@@ -46,14 +46,14 @@ static char *pid_string(pid_t pid)
 	return format_string("%d", pid);
 }
 
-/* With guards: without any, there are no owners to be found. */
+/* With a guard: without any, no owners are looked up. */
 static void stay(int line, void *argument)
 {
 	struct layout layout;
 
 	(void)argument;
 	layout_build("alternate:1", &layout);
-	tell(line);
+	notify(line);
 	for (;;)
 		pause();
 }
@@ -74,7 +74,7 @@ static void no_process(pid_t pid, const char *what)
 	check_error(guardmaps_process_open(pid, NULL, &process),
 		    GUARDMAPS_ERROR_NO_PROCESS, name,
 		    "%s cannot be opened, and is named", what);
-	check(process == UNTOUCHED, "%s: nothing was made", what);
+	check(process == UNTOUCHED, "%s: no process is returned", what);
 	free(name);
 }
 
@@ -120,7 +120,7 @@ static void has_no_memory(pid_t pid, const char *what)
 	}
 	check_error(guardmaps_probe(process, GUARDMAPS_SOURCE_AUTO),
 		    GUARDMAPS_ERROR_NO_ADDRESS_SPACE, name,
-		    "%s has no memory for a probe either", what);
+		    "%s has no memory to probe either", what);
 	guardmaps_process_close(process);
 out:
 	free(name);
@@ -174,7 +174,7 @@ static void everything_says_ended(struct guardmaps_process *process,
 
 		check_error(guardmaps_map_read(process, all_sources[i], &none),
 			    GUARDMAPS_ERROR_ENDED, name,
-			    "%s: a process that ended is told so, and named",
+			    "%s: the error says that the process ended, and names it",
 			    guardmaps_source_name(all_sources[i]));
 		check(none == UNTOUCHED, "%s: no guard map of it",
 		      guardmaps_source_name(all_sources[i]));
@@ -261,7 +261,7 @@ static void other_users_process(void)
 		check_note("%s", outcome->message);
 		check(outcome->failed, "%s", sentence);
 		check_string(error_code_name(outcome->code), "PERMISSION",
-			     "it is refused for want of permission");
+			     "it is refused because of missing permission");
 		check(strstr(outcome->message, name) != NULL,
 		      "the message names the process");
 		check(strstr(outcome->message, "CAP_SYS_PTRACE") != NULL,
@@ -271,7 +271,7 @@ static void other_users_process(void)
 	munmap(outcome, sizeof(*outcome));
 }
 
-/* What the sources say of a process that looks at itself. */
+/* What the sources report about the process that reads itself. */
 struct own_outcomes {
 	struct outcome scan;
 	struct outcome pagemap;
@@ -360,14 +360,14 @@ static void no_guards_file(void)
 
 	if (!source_missing(GUARDMAPS_SOURCE_GUARDS)) {
 		check_skip("this kernel has /proc/PID/guards",
-			   "a kernel without /proc/PID/guards is told");
+			   "a kernel without /proc/PID/guards is reported");
 		return;
 	}
 	child_start(&child, stay, NULL);
 	await(child.line);
 	check_error(scan_pid(child.pid, GUARDMAPS_SOURCE_GUARDS, &map),
 		    GUARDMAPS_ERROR_UNSUPPORTED, "guards",
-		    "guards cannot answer on a kernel without that file");
+		    "guards is unsupported on a kernel without that file");
 	check(map == UNTOUCHED, "and there is no guard map");
 	child_stop(&child);
 }
@@ -455,14 +455,14 @@ static void recorded_process_is_missing(void)
 	recorded_create(&tree, 4242, "recorded");
 	check_error(guardmaps_process_open(4243, tree.root, &process),
 		    GUARDMAPS_ERROR_NO_PROCESS, tree.root,
-		    "a process that a tree does not hold is refused");
+		    "a process that is not in the tree is refused");
 	check_error(guardmaps_process_open(getpid(), tree.root, &process),
 		    GUARDMAPS_ERROR_NO_PROCESS, tree.root,
 		    "a live process is not found in a recorded tree");
 	check_error(guardmaps_process_open(4242, "/nonexistent", &process),
 		    GUARDMAPS_ERROR_NO_PROCESS, "/nonexistent",
-		    "a tree that is not there is refused");
-	check(process == UNTOUCHED, "and no process was made");
+		    "a missing tree is refused");
+	check(process == UNTOUCHED, "and no process is returned");
 	recorded_destroy(&tree);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guards that are taken out of a stopped process, and put in again: afterwards
- * it is as guarded, as locked and as mapped as it was.
+ * Guards that are taken out of a stopped process and put back: afterwards its
+ * guards, locks and mappings are what they were.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,10 @@
 #include "subject.h"
 #include "tracee.h"
 
-/* As many regions as lose their permissions, and more than that. */
+/* Up to this many regions lose their permissions; and more than that. */
 enum { MAXIMUM_PROTECTED = 1024, MANY = 10000 };
 
-/* So many guards on alternate pages, and those of a locked mapping. */
+/* @number guards: on alternate pages, and those of a locked mapping. */
 static void build_many(struct subject *subject, struct layout *layout)
 {
 	size_t page = page_size();
@@ -41,7 +41,7 @@ static bool is_selected(enum piece piece, uint8_t locks)
 	return (pieces[piece].locks & locks) == locks;
 }
 
-/* Guards are out of the pieces that they are to be out of, and of no other. */
+/* Guards are out of the pieces that were asked for, and of no others. */
 static char *taken_fault(struct tracee *tracee, uint8_t locks)
 {
 	struct guardmaps_map *now = tracee_scan(tracee);
@@ -55,7 +55,7 @@ static char *taken_fault(struct tracee *tracee, uint8_t locks)
 				    pieces[piece].is_protectable);
 	if (!fault && memcmp(contents, tracee->contents,
 			     tracee->subject->written_count * page_size()) != 0)
-		fault = format_string("its pages hold something else");
+		fault = format_string("the contents of its pages changed");
 	free(contents);
 	guardmaps_map_destroy(now);
 	return fault;
@@ -78,9 +78,9 @@ static void taken_and_reinstated(uint8_t locks, bool with_journal,
 		protected += GUARDS_PER_PIECE * pieces[piece].is_protectable;
 	}
 	taken = take_guards(&tracee, locks, what);
-	check_number(taken.regions, regions, "%s: it is told how many", what);
+	check_number(taken.regions, regions, "%s: their number is reported", what);
 	check_number(taken.protected, protected,
-		     "%s: it is told how many have no permissions", what);
+		     "%s: the number without permissions is reported", what);
 	check_no_fault(taken_fault(&tracee, locks),
 		       "%s: they are out, and nothing else is changed", what);
 	reinstates(&tracee, 0, regions, 0, what);
@@ -128,7 +128,7 @@ static void many_guards(size_t count, uint8_t locks, size_t regions,
 	taken = take_guards(&tracee, locks, what);
 	check_number(taken.regions, regions, "%s: all are taken out", what);
 	check_number(taken.protected, protected,
-		     "%s: so many have no permissions", what);
+		     "%s: the number without permissions is reported", what);
 	reinstates(&tracee, REINSTATE_EXACTLY, regions, 0, what);
 	is_as_wanted(&tracee, what);
 	reinstates(&tracee, REINSTATE_EXACTLY, 0, 0, what);
@@ -136,10 +136,10 @@ static void many_guards(size_t count, uint8_t locks, size_t regions,
 	free(what);
 }
 
-/* As a process that was killed while it took guards out has left them. */
+/* As left by a process that was killed while it took guards out. */
 static void guards_without_permissions(void)
 {
-	const char *what = "guards that are there, without permissions";
+	const char *what = "guards on pages without permissions";
 	struct tracee tracee;
 
 	tracee_begin(&tracee, build_pieces, 0, NULL);
@@ -151,7 +151,7 @@ static void guards_without_permissions(void)
 	tracee_end(&tracee);
 }
 
-/* As criu leaves them, which reads all memory, if it is killed then. */
+/* As left by criu, which reads all memory, if it is killed then. */
 static void pages_with_other_permissions(void)
 {
 	const char *what = "pages that guards were on, with other permissions";
@@ -185,7 +185,7 @@ static void only_checking(void)
 	tracee_end(&tracee);
 }
 
-/* As where there are no guards: they are out, and none are to be found. */
+/* As on a kernel without guards: they are out, and none are found. */
 static char *replaced_fault(struct tracee *tracee)
 {
 	struct guardmaps_map *now = tracee_scan(tracee);
@@ -207,7 +207,7 @@ static void replacing(void)
 	reinstates(&tracee, REINSTATE_PROT_NONE, PIECES * GUARDS_PER_PIECE, 0,
 		   what);
 	check_no_fault(replaced_fault(&tracee),
-		       "%s: it is where they were, and nowhere else", what);
+		       "%s: it is where the guards were, and nowhere else", what);
 	relock_piece(&tracee, ON_FAULT, PAGES, GUARDMAPS_LOCKED);
 	reinstates(&tracee, REINSTATE_PROT_NONE | REINSTATE_EXACTLY,
 		   PIECES * GUARDS_PER_PIECE, 5, what);

@@ -20,7 +20,7 @@
 
 enum {
 	GUARDS = 1000,
-	/* Processes that are killed at moments nobody has chosen. */
+	/* Processes that are killed at random. */
 	RANDOM_DEATHS = 25,
 	LONGEST_LIFE_MICROSECONDS = 40000,
 };
@@ -47,7 +47,7 @@ static void killed_before(void)
 	tracee_end(&tracee);
 }
 
-/* Kill a process some time after being told to. */
+/* Kills a process some time after it is notified. */
 struct killer {
 	pid_t pid;
 	uint64_t delay;
@@ -62,7 +62,7 @@ static void kill_at_some_time(int line, void *argument)
 	kill(killer->pid, SIGKILL);
 }
 
-/* Anything but success, or that it has ended? */
+/* Anything but success and the error that the process has ended. */
 static char *death_fault(struct guardmaps_error *error)
 {
 	if (error && guardmaps_error_code(error) != GUARDMAPS_ERROR_ENDED)
@@ -85,7 +85,7 @@ static char *killed_at(uint64_t delay, bool *ret_in_time)
 	*killer = (struct killer){ tracee.child.pid, delay };
 	child_start(&child, kill_at_some_time, killer);
 	task = tracee_take_over(&tracee);
-	tell(child.line);
+	notify(child.line);
 	error = guards_take(task, tracee.wanted, 0, &taken);
 	error = error_first(error, remote_end(task));
 	if (!error)
@@ -112,7 +112,7 @@ static void killed_at_some_time(void)
 		in_time += is_in_time;
 	}
 	check_note("%zu of %d were killed in time", in_time, RANDOM_DEATHS);
-	check_no_fault(fault, "a process that is killed at any time has ended, and no more");
+	check_no_fault(fault, "a process that is killed at any time is reported as ended");
 }
 
 int main(void)

@@ -38,11 +38,11 @@ static void changed_lock(const struct lock_change *change, size_t pages)
 	now = tracee_scan(&tracee);
 	reinstates(&tracee, 0, 0, 0, what);
 	check_no_fault(change_fault(&tracee, now),
-		       "%s: locks are left where they are not asked for", what);
+		       "%s: locks are not changed unless asked for", what);
 	reinstates(&tracee, REINSTATE_EXACTLY | REINSTATE_ONLY_CHECK, 0, 0,
 		   what);
 	check_no_fault(change_fault(&tracee, now),
-		       "%s: locks are left where it is only checked", what);
+		       "%s: locks are not changed by a check", what);
 	reinstates(&tracee, REINSTATE_EXACTLY, 0, 1, what);
 	is_as_wanted(&tracee, what);
 	guardmaps_map_destroy(now);

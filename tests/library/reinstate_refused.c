@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reinstating is refused, and changes nothing, if the mappings of the process are
- * not what they were, or if they could not be locked again.
+ * Reinstating is refused, and changes nothing, if the mappings of the process
+ * have changed, or if they could not be locked again.
  */
 #include <linux/aio_abi.h>
 #include <linux/capability.h>
@@ -61,7 +61,7 @@ static void other_page_size(void)
 	tracee_begin(&tracee, build_pieces, 0, NULL);
 	tracee.wanted->page_size *= 2;
 	is_refused(&tracee, "page sizes of",
-		   "the guard map of a machine with other pages");
+		   "the guard map of a machine with another page size");
 	tracee_end(&tracee);
 }
 
@@ -138,8 +138,8 @@ static void changed_mappings(void)
 	} changes[] = {
 		{ "a mapping that has moved", become_moved },
 		{ "a mapping with a hole", become_unmapped },
-		{ "a shared mapping in place of a private", become_shared },
-		{ "a private mapping in place of a shared", become_private },
+		{ "a shared mapping in place of a private one", become_shared },
+		{ "a private mapping in place of a shared one", become_private },
 		{ "another part of the same file", become_another_part },
 		{ "memory in place of a file", become_memory },
 		{ "a file in place of memory", become_a_file },
@@ -220,7 +220,7 @@ static void build_with_ring(struct subject *subject, struct layout *layout)
 
 static void mappings_without_guards(void)
 {
-	const char *what = "a mapping that takes no guards";
+	const char *what = "a mapping that cannot hold guards";
 	struct tracee tracee;
 	uint64_t address;
 
@@ -228,7 +228,7 @@ static void mappings_without_guards(void)
 	take_guards(&tracee, 0, what);
 	address = find_mapping(tracee.wanted, "[vvar]");
 	if (address)
-		is_refused_at(&tracee, address, "a guard among the clocks");
+		is_refused_at(&tracee, address, "a guard in [vvar]");
 	else
 		check_skip("there is no [vvar]", "%s is refused", what);
 	tracee_end(&tracee);
@@ -237,7 +237,7 @@ static void mappings_without_guards(void)
 	take_guards(&tracee, 0, what);
 	address = tracee.subject->starts[PIECES];
 	if (address)
-		is_refused_at(&tracee, address, "a guard in a ring of aio");
+		is_refused_at(&tracee, address, "a guard in an aio ring");
 	else
 		check_skip("this kernel has no aio", "%s is refused", what);
 	tracee_end(&tracee);

@@ -18,7 +18,9 @@
 #include "remote.h"
 #include "thread_state.h"
 
-/* It is made in the process, gets its arguments, and its result is told. */
+/*
+ * Calls are made in the process, get their arguments and return their results.
+ */
 static char *call_fault(struct remote_task *task, pid_t pid)
 {
 	const struct {
@@ -71,7 +73,7 @@ static void begin_and_end(struct actor *actor, struct remote_journal *journal,
 			  "%s: it can be taken over", what)) {
 		if (journal)
 			check_number(remote_journal_thread(journal), hold.pid,
-				     "%s: the journal tells its thread", what);
+				     "%s: the journal names its thread", what);
 		check_no_fault(call_fault(task, hold.pid),
 			       "%s: calls can be made in it", what);
 		check_success(remote_end(task), "%s: it can be given back",
@@ -79,9 +81,9 @@ static void begin_and_end(struct actor *actor, struct remote_journal *journal,
 	}
 	if (journal)
 		check_number(remote_journal_thread(journal), 0,
-			     "%s: the journal tells of no thread", what);
+			     "%s: the journal names no thread", what);
 	state_read(hold.pid, &after);
-	check_no_fault(stopped_fault(&before, &after), "%s: it is as it was",
+	check_no_fault(stopped_fault(&before, &after), "%s: its state is unchanged",
 		       what);
 	state_free(&after);
 	state_free(&before);
@@ -118,17 +120,17 @@ static void range_errors(void)
 	error = remote_range_call(task, SYS_mprotect, 0x10000, 0x12000,
 				  PROT_READ, EINVAL, "paint");
 	check_number(error ? guardmaps_error_errno(error) : 0, ENOMEM,
-		     "a call about a range that fails tells its errno");
+		     "a failed call about a range reports its errno");
 	check(error && strstr(guardmaps_error_message(error),
 			      "cannot paint 0x10000-0x12000"),
-	      "it tells what failed, and the range");
+	      "the error names what failed, and the range");
 	guardmaps_error_destroy(error);
 	check_success(remote_range_call(task, SYS_mprotect, 0x10000, 0x12000,
 					PROT_READ, ENOMEM, "paint"),
 		      "an errno that is tolerated is no error");
 	check_setup(!remote_end(task));
 	hold_end(&hold);
-	goes_on(&actor, "a thread after calls that failed");
+	goes_on(&actor, "a thread after failed calls");
 	actor_end(&actor);
 }
 
@@ -144,15 +146,15 @@ static void memory_can_be_copied(void)
 	check_setup(!take_over(&hold, NULL, &task));
 	uint64_t address = (uintptr_t)&actor.subject->address;
 	check_number(-remote_write(task, address, &written, sizeof(written)), 0,
-		     "memory of it can be written");
+		     "its memory can be written");
 	check_number(actor.subject->address, written, "it is written");
 	check_number(-remote_read(task, address, &read, sizeof(read)), 0,
-		     "memory of it can be read");
+		     "its memory can be read");
 	check_number(read, written, "it is what was written");
 	check_number(-remote_read(task, 0x10000, &read, sizeof(read)), EFAULT,
-		     "memory that is not there cannot be read");
+		     "unmapped memory cannot be read");
 	check_number(-remote_write(task, 0x10000, &read, sizeof(read)), EFAULT,
-		     "memory that is not there cannot be written");
+		     "unmapped memory cannot be written");
 	check_setup(!remote_end(task));
 	hold_end(&hold);
 	actor_end(&actor);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tracers that are killed while they make system calls in a process: another one
- * can put the process right.
+ * Tracers that are killed while they make system calls in a process: another
+ * tracer can recover the process.
  */
 #include <stdlib.h>
 
@@ -32,7 +32,7 @@ static void begin_only(struct tracing *tracing, const struct hold *hold)
 static void make_calls_forever(struct tracing *tracing,
 			       const struct hold *hold)
 {
-	tell(tracing->line);
+	notify(tracing->line);
 	while (!tracing->has_failed)
 		make_calls(tracing, hold);
 }
@@ -43,9 +43,9 @@ static bool death_after_begin(struct tracing *tracing, const char *what)
 
 	tracing->body = begin_only;
 	tracer_start(&tracer, tracing);
-	check_setup(tells_in_time(&tracer));
+	check_setup(notifies_in_time(&tracer));
 	check_number(remote_journal_thread(tracing->actor->journal),
-		     tracing->pid, "%s: the journal tells its thread to others",
+		     tracing->pid, "%s: the journal names its thread to others",
 		     what);
 	child_stop(&tracer);
 	return check_no_fault(recovery_fault(tracing),
@@ -57,7 +57,7 @@ static bool death_after_end(struct tracing *tracing, const char *what)
 {
 	tracer_run(tracing, make_calls);
 	check_number(remote_journal_thread(tracing->actor->journal), 0,
-		     "%s: there is nothing to put right after the end", what);
+		     "%s: nothing is left to recover after the end", what);
 	return check_no_fault(recovery_fault(tracing),
 			      "%s: it survives a tracer killed when it has ended",
 			      what);
@@ -85,7 +85,7 @@ static bool death_at_some_time(struct tracing *tracing, size_t count,
 	tracing->body = make_calls_forever;
 	for (i = 0; i < count && !fault; i++) {
 		tracer_start(&tracer, tracing);
-		check_setup(tells_in_time(&tracer));
+		check_setup(notifies_in_time(&tracer));
 		spin_for(next_random(&random) % LONGEST_LIFE_MICROSECONDS /
 			 1e6);
 		child_stop(&tracer);
@@ -104,7 +104,7 @@ static void survives_deaths(const struct activity *activity)
 
 	actor_begin(&actor, activity);
 	tracing = tracing_create(&actor);
-	/* One that has died, or is stuck, can tell no more. */
+	/* After a fault it has died, or is stuck. */
 	if (death_after_begin(tracing, what) &&
 	    death_after_end(tracing, what) &&
 	    death_at_each_moment(tracing, what) &&

@@ -88,15 +88,15 @@ static char *guard_fault(const struct guardmaps_map *wanted,
 			&now->mappings[b->mapping];
 
 		if (a->start != b->start || a->end != b->end)
-			return format_string("region %zu is another", i);
+			return format_string("region %zu has changed", i);
 		if (first->start != second->start || first->end != second->end)
-			return format_string("the mapping of region %zu is another",
+			return format_string("the mapping of region %zu has changed",
 					     i);
 		if (first->permissions != second->permissions)
-			return format_string("the permissions of region %zu are others",
+			return format_string("the permissions of region %zu have changed",
 					     i);
 		if (first->flags != second->flags)
-			return format_string("the locks of region %zu are others",
+			return format_string("the locks of region %zu have changed",
 					     i);
 	}
 	return NULL;
@@ -130,7 +130,7 @@ static char *finish_fault(struct tracing *tracing)
 	fault = error ? error_fault(error, "cannot finish it")
 		      : guard_fault(tracing->wanted, now);
 	if (!fault && lock_limit(hold.pid) != LOCK_LIMIT)
-		fault = format_string("RLIMIT_MEMLOCK is another");
+		fault = format_string("RLIMIT_MEMLOCK has changed");
 	guardmaps_map_destroy(now);
 	hold_end(&hold);
 	return fault ? fault : progress_fault(tracing->actor);
@@ -139,7 +139,7 @@ static char *finish_fault(struct tracing *tracing)
 /* What one has begun, another one finishes. */
 static void guards_outlive_tracer(void)
 {
-	const char *what = "guards that are taken out and put in";
+	const char *what = "guards that are taken out and put back";
 	struct tracing *tracing;
 	unsigned int moments;
 	struct actor actor;

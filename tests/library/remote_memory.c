@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory that a tracer maps in a stopped process: it is gone when the process is
- * given back, even if that tracer was killed.
+ * Memory that a tracer maps in a stopped process: it is unmapped when the
+ * process is given back, even if that tracer was killed.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static bool is_mapped(pid_t pid, uint64_t address, uint64_t size)
 
 static void memory_is_unmapped(void)
 {
-	const char *what = "memory of ours";
+	const char *what = "memory mapped by a tracer";
 	struct state before, after;
 	uint64_t address = 0;
 	struct remote_task *task;
@@ -63,19 +63,19 @@ static void memory_is_unmapped(void)
 	check_success(remote_map(task, SCRATCH_SIZE, &address),
 		      "%s can be mapped", what);
 	check(is_mapped(hold.pid, address, SCRATCH_SIZE),
-	      "%s is there, to read and to write", what);
+	      "%s is readable and writable", what);
 	check(remote_journal_has_memory(actor.journal),
-	      "%s: the journal tells of it", what);
+	      "%s: the journal records it", what);
 	check(!remote_write(task, address, "four", 4) &&
 	      !remote_read(task, address, bytes, 4) &&
 	      memcmp(bytes, "four", 4) == 0,
 	      "%s holds what is written to it", what);
 	check_success(remote_end(task), "%s: it can be given back", what);
 	check(!remote_journal_has_memory(actor.journal),
-	      "%s: the journal tells of none", what);
+	      "%s: the journal records none", what);
 	state_read(hold.pid, &after);
 	check_no_fault(stopped_fault(&before, &after),
-		       "%s is gone with the end", what);
+		       "%s is gone when the process is given back", what);
 	state_free(&after);
 	state_free(&before);
 	hold_end(&hold);
@@ -96,13 +96,13 @@ static void no_memory_is_no_error(void)
 	hold_it(&hold, &actor);
 	check_setup(!take_over(&hold, actor.journal, &task));
 	check_success(remote_map(task, SCRATCH_SIZE, &address),
-		      "that no memory can be had is no error");
+		      "lack of memory is no error");
 	check_number(address, 0, "then there is no address");
 	check(!remote_journal_has_memory(actor.journal),
-	      "then the journal tells of none");
+	      "then the journal records none");
 	check_setup(!remote_end(task));
 	hold_end(&hold);
-	goes_on(&actor, "a process that may map no more");
+	goes_on(&actor, "a process that cannot map more");
 	actor_end(&actor);
 }
 
@@ -131,7 +131,7 @@ static void leave_memory(struct tracing *tracing, struct hold *hold)
 /* @maps_anew: the next one maps memory of its own. */
 static void left_memory_is_unmapped(bool maps_anew)
 {
-	const char *what = maps_anew ? "memory left behind, and memory anew"
+	const char *what = maps_anew ? "memory left behind, and new memory"
 				     : "memory left behind";
 	struct tracing *tracing;
 	struct remote_task *task;
@@ -144,7 +144,7 @@ static void left_memory_is_unmapped(bool maps_anew)
 	tracing = tracing_create(&actor);
 	leave_memory(tracing, &hold);
 	check(remote_journal_has_memory(actor.journal),
-	      "%s: the journal tells of it", what);
+	      "%s: the journal records it", what);
 	check_setup(!take_over(&hold, actor.journal, &task));
 	if (maps_anew) {
 		check_success(remote_map(task, SCRATCH_SIZE, &address),
@@ -154,7 +154,7 @@ static void left_memory_is_unmapped(bool maps_anew)
 	}
 	check_success(remote_end(task), "%s: it can be given back", what);
 	check(!remote_journal_has_memory(actor.journal),
-	      "%s: the journal tells of none", what);
+	      "%s: the journal records none", what);
 	state_read(hold.pid, &after);
 	check_no_fault(state_fault(&tracing->before, &after), "%s is gone",
 		       what);

@@ -43,7 +43,7 @@ static void killed_subjects(void)
 		    GUARDMAPS_ERROR_ENDED, NULL,
 		    "a process that was killed cannot be taken over");
 	check_number(remote_journal_thread(actor.journal), 0,
-		     "the journal tells of no thread");
+		     "the journal names no thread");
 	hold_end(&hold);
 	actor_end(&actor);
 
@@ -116,14 +116,14 @@ static void is_refused(const struct activity *activity, const char *fragment)
 		    GUARDMAPS_ERROR_UNSUPPORTED, fragment, "%s is refused",
 		    activity->name);
 	check_number(remote_journal_thread(actor.journal), 0,
-		     "%s: the journal tells of no thread", activity->name);
+		     "%s: the journal names no thread", activity->name);
 	state_read(hold.pid, &after);
 	check_no_fault(stopped_fault(&before, &after),
-		       "%s: nothing was touched", activity->name);
+		       "%s: its state is unchanged", activity->name);
 	state_free(&after);
 	state_free(&before);
 	hold_end(&hold);
-	check(pid_reaches(hold.pid, 'R'), "%s: it goes on", activity->name);
+	check(pid_reaches(hold.pid, 'R'), "%s: it continues", activity->name);
 	actor_end(&actor);
 }
 

@@ -43,9 +43,9 @@ static char *recover_signalled(struct tracing *tracing)
 	char *fault = recover(tracing->actor, &after, &count);
 
 	if (!fault && strcmp(tracing->before.maps, after.maps) != 0)
-		fault = format_string("its mappings are others");
+		fault = format_string("its mappings have changed");
 	if (!fault && tracing->before.signal_mask != after.signal_mask)
-		fault = format_string("its signal mask is another");
+		fault = format_string("its signal mask has changed");
 	state_free(&after);
 	return fault;
 }
@@ -122,7 +122,7 @@ static void stop_that_comes_meanwhile(bool is_continued)
 	hold_end(&hold);
 	if (is_continued) {
 		check(number_changes(&actor.subject->count),
-		      "%s: it goes on", what);
+		      "%s: it continues", what);
 		check_number(actor.subject->handled, 1,
 			     "%s: SIGCONT is handled once", what);
 	} else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A reused pid: the process that has it now is not mistaken for the one that was
- * opened.
+ * A reused pid: the process that has it now is not mistaken for the one that
+ * had it when it was opened.
  */
 
 
@@ -20,7 +20,7 @@ static void hold_guards(int line, void *argument)
 
 	(void)argument;
 	layout_build("alternate:10", &layout);
-	tell(line);
+	notify(line);
 	await(line);
 }
 
@@ -53,14 +53,14 @@ static void old_process_has_ended(struct guardmaps_process *process,
 			continue;
 		check_error(guardmaps_map_read(process, all_sources[i], &map),
 			    GUARDMAPS_ERROR_ENDED, NULL,
-			    "%s: who came after is not taken for who was there",
+			    "%s: the new process is not mistaken for the old one",
 			    name);
 	}
 	check_error(guardmaps_threads_create(process, old, &threads),
 		    GUARDMAPS_ERROR_ENDED, NULL,
-		    "threads of who came after are not taken for theirs");
+		    "threads of the new process are not mistaken for those of the old one");
 	check_error(guardmaps_find_owners(process, old), GUARDMAPS_ERROR_ENDED,
-		    NULL, "nor are they taken for owners");
+		    NULL, "nor are they its owners");
 }
 
 static void reused_pid(void)
@@ -79,7 +79,7 @@ static void reused_pid(void)
 	if (start_child_with_pid(&child, pid)) {
 		old_process_has_ended(process, old);
 		if (check_success(scan_pid(pid, GUARDMAPS_SOURCE_AUTO, &new),
-				  "who came after can be opened anew")) {
+				  "the new process can be opened")) {
 			check_number(guardmaps_map_region_count(new), 10,
 				     "and has guards of its own");
 			guardmaps_map_destroy(new);

@@ -161,7 +161,7 @@ static void map_is_true(const struct target *target, const char *layout,
 	check_no_fault(truth_fault(map, target->guards, target->guard_count),
 		       "%s: %s gives the truth", layout, name);
 	check_no_fault(maps_file_fault(map, target->pid),
-		       "%s: %s comes with the lines of maps", layout, name);
+		       "%s: %s has the mappings of the maps file", layout, name);
 	check_number(guardmaps_map_source(map), source,
 		     "%s: the guard map says that %s gave it", layout, name);
 	guardmaps_map_destroy(map);
@@ -235,7 +235,7 @@ static void layout_is_true(const char *layout)
 	struct target target;
 
 	if (missing) {
-		check_skip(missing, "%s: is told right", layout);
+		check_skip(missing, "%s: is read correctly", layout);
 		return;
 	}
 	target_start(&target, layout);
@@ -260,8 +260,8 @@ static size_t count_kind(const struct guardmaps_map *map,
 	return count;
 }
 
-static void kind_is_told(const char *layout, enum guardmaps_kind kind,
-			 size_t count)
+static void kind_is_reported(const char *layout, enum guardmaps_kind kind,
+			     size_t count)
 {
 	const char *missing = layout_missing(layout);
 	struct guardmaps_map *map;
@@ -270,7 +270,7 @@ static void kind_is_told(const char *layout, enum guardmaps_kind kind,
 	if (!missing)
 		missing = source_missing(GUARDMAPS_SOURCE_AUTO);
 	if (missing) {
-		check_skip(missing, "%s: the kinds are told", layout);
+		check_skip(missing, "%s: the kinds are recognized", layout);
 		return;
 	}
 	target_start(&target, layout);
@@ -282,20 +282,20 @@ static void kind_is_told(const char *layout, enum guardmaps_kind kind,
 	target_stop(&target);
 }
 
-static void kinds_are_told(void)
+static void kinds_are_reported(void)
 {
-	kind_is_told("alternate:7", GUARDMAPS_KIND_ANON, 7);
-	kind_is_told("prot-none", GUARDMAPS_KIND_ANON, 1);
-	kind_is_told("memfd", GUARDMAPS_KIND_SHMEM, 3);
-	kind_is_told("files", GUARDMAPS_KIND_FILE, 4);
+	kind_is_reported("alternate:7", GUARDMAPS_KIND_ANON, 7);
+	kind_is_reported("prot-none", GUARDMAPS_KIND_ANON, 1);
+	kind_is_reported("memfd", GUARDMAPS_KIND_SHMEM, 3);
+	kind_is_reported("files", GUARDMAPS_KIND_FILE, 4);
 	if (under_valgrind()) {
 		check_skip("valgrind maps heap and stack itself",
-			   "heap, program file and stack are told");
+			   "heap, program file and stack are recognized");
 		return;
 	}
-	kind_is_told("kinds", GUARDMAPS_KIND_HEAP, 1);
-	kind_is_told("kinds", GUARDMAPS_KIND_ELF, 1);
-	kind_is_told("kinds", GUARDMAPS_KIND_MAIN_STACK, 1);
+	kind_is_reported("kinds", GUARDMAPS_KIND_HEAP, 1);
+	kind_is_reported("kinds", GUARDMAPS_KIND_ELF, 1);
+	kind_is_reported("kinds", GUARDMAPS_KIND_MAIN_STACK, 1);
 }
 
 /* ---- Probing, and what a guard map says of its process ------------------ */
@@ -342,25 +342,25 @@ static void process_is_named(void)
 	check_setup(!guardmaps_process_open(target.pid, NULL, &process));
 	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check_number(guardmaps_process_pid(process), target.pid,
-		     "a process tells its id");
+		     "a process has its id");
 	check_string(guardmaps_process_name(process), comm,
-		     "a process tells its name");
+		     "a process has its name");
 	check_string(guardmaps_map_executable(map), "",
-		     "the executable is not told before owners were found");
+		     "the executable is unknown before owners are looked up");
 	check_setup(!guardmaps_find_owners(process, map));
 	guardmaps_process_close(process);
 	check_number(guardmaps_map_pid(map), target.pid,
-		     "a guard map tells its process, which may be closed");
+		     "a guard map names its process, even when that was closed");
 	check_string(guardmaps_map_process_name(map), comm,
-		     "a guard map tells the name of its process");
+		     "a guard map has the name of its process");
 	if (under_valgrind())
-		check_skip("it is valgrind's",
-			   "a guard map tells the executable of its process");
+		check_skip("the executable is valgrind",
+			   "a guard map names the executable of its process");
 	else
 		check_string(guardmaps_map_executable(map), executable,
-			     "a guard map tells the executable of its process");
+			     "a guard map names the executable of its process");
 	check_number(guardmaps_map_page_size(map), sysconf(_SC_PAGESIZE),
-		     "a guard map tells the size of a page");
+		     "a guard map has the page size");
 	guardmaps_map_destroy(map);
 	target_stop(&target);
 	free(executable);
@@ -374,7 +374,7 @@ int main(void)
 	needs_guards();
 	for (size_t i = 0; i < LENGTH(layouts); i++)
 		layout_is_true(layouts[i]);
-	kinds_are_told();
+	kinds_are_reported();
 	if (source_missing(GUARDMAPS_SOURCE_AUTO))
 		return check_finish();
 	probe_agrees();

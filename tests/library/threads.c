@@ -29,7 +29,7 @@ static const struct guardmaps_mapping *find_main_stack(const struct view *view)
 }
 
 /* Under a limit, the stack may grow to just that size. */
-static void growth_is_told(const struct guardmaps_thread *thread)
+static void growth_is_reported(const struct guardmaps_thread *thread)
 {
 	struct rlimit limit;
 
@@ -43,7 +43,7 @@ static void growth_is_told(const struct guardmaps_thread *thread)
 		     "the first stack reaches down to RLIMIT_STACK");
 }
 
-static void first_thread_is_told(void)
+static void first_thread_is_reported(void)
 {
 	const struct guardmaps_thread *first;
 	const struct guardmaps_mapping *stack;
@@ -67,7 +67,7 @@ static void first_thread_is_told(void)
 	check_number(first->guard_end, 0, "a gap has no end");
 	check_number(first->stack_end, stack ? stack->end : 0,
 		     "its stack ends where [stack] ends");
-	growth_is_told(first);
+	growth_is_reported(first);
 	check(stack && first->deepest_touched >= stack->start &&
 	      first->deepest_touched < stack->end,
 	      "the deepest page it has touched is in [stack]");
@@ -77,8 +77,8 @@ out:
 	target_stop(&target);
 }
 
-static void worker_is_told(const struct view *view, size_t number,
-			   const struct range *guard)
+static void worker_is_reported(const struct view *view, size_t number,
+			       const struct range *guard)
 {
 	const struct guardmaps_thread *worker = find_worker(view, number);
 	char *what = format_string("worker-%zu", number);
@@ -98,14 +98,14 @@ static void worker_is_told(const struct view *view, size_t number,
 			     "%s: its guard ends where it was installed", what);
 		check_number(worker->deepest_touched,
 			     stack_end - worker_depth(number),
-			     "%s: the deepest page it has touched is told",
+			     "%s: the deepest page it has touched is found",
 			     what);
 		stack_pointer_is_known(worker, what);
 	}
 	free(what);
 }
 
-static void guarded_threads_are_told(size_t count)
+static void guarded_threads_are_reported(size_t count)
 {
 	char *layout = format_string("threads:%zu", count);
 	struct target target;
@@ -118,14 +118,14 @@ static void guarded_threads_are_told(size_t count)
 			     "%s: every thread is listed", layout);
 		order_is_kept(&view, layout);
 		for (size_t i = 0; i < count; i++)
-			worker_is_told(&view, i + 1, &target.guards[i]);
+			worker_is_reported(&view, i + 1, &target.guards[i]);
 	}
 	view_close(&view);
 	target_stop(&target);
 	free(layout);
 }
 
-static void unguarded_threads_are_told(void)
+static void unguarded_threads_are_reported(void)
 {
 	struct target target;
 	struct view view;
@@ -150,7 +150,7 @@ static void unguarded_threads_are_told(void)
 			     i);
 		check_number(worker->stack_end - worker->deepest_touched,
 			     worker_depth(i),
-			     "unguarded worker-%zu: its depth is told", i);
+			     "unguarded worker-%zu: its depth is found", i);
 	}
 out:
 	view_close(&view);
@@ -167,14 +167,14 @@ static const char *guard_of_this_libc(void)
 	return major > 2 || minor >= 42 ? "marker" : "PROT_NONE";
 }
 
-static void libc_worker_is_told(const struct guardmaps_thread *worker,
-				size_t number)
+static void libc_worker_is_reported(const struct guardmaps_thread *worker,
+				    size_t number)
 {
 	uint64_t touched = worker->stack_end - worker_depth(number);
 
 	check_string(guardmaps_stack_guard_name(worker->guard),
 		     guard_of_this_libc(),
-		     "worker-%zu of the C library: its guard is told", number);
+		     "worker-%zu of the C library: its guard is found", number);
 	check_number(worker->guard_end, worker->stack_start,
 		     "worker-%zu of the C library: its guard is right below",
 		     number);
@@ -182,14 +182,14 @@ static void libc_worker_is_told(const struct guardmaps_thread *worker,
 		     sysconf(_SC_PAGESIZE),
 		     "worker-%zu of the C library: its guard is a page",
 		     number);
-	/* Less is told where a huge page was there at once. */
+	/* It seems deeper if the first touch got a huge page. */
 	check(worker->deepest_touched > worker->stack_start &&
 	      worker->deepest_touched <= touched,
-	      "worker-%zu of the C library: its depth is told", number);
+	      "worker-%zu of the C library: its depth is found", number);
 	stack_pointer_is_known(worker, "a worker of the C library");
 }
 
-static void libc_threads_are_told(void)
+static void libc_threads_are_reported(void)
 {
 	struct target target;
 	struct view view;
@@ -202,13 +202,13 @@ static void libc_threads_are_told(void)
 
 			if (check(worker != NULL,
 				  "worker-%zu of the C library is found", i))
-				libc_worker_is_told(worker, i);
+				libc_worker_is_reported(worker, i);
 		}
 	view_close(&view);
 	target_stop(&target);
 }
 
-static void running_thread_is_told(void)
+static void running_thread_is_reported(void)
 {
 	const struct guardmaps_thread *worker;
 	struct target target;
@@ -245,12 +245,12 @@ int main(void)
 {
 	check_begin();
 	needs_guards();
-	first_thread_is_told();
-	guarded_threads_are_told(1);
-	guarded_threads_are_told(3);
-	guarded_threads_are_told(7);
-	unguarded_threads_are_told();
-	libc_threads_are_told();
-	running_thread_is_told();
+	first_thread_is_reported();
+	guarded_threads_are_reported(1);
+	guarded_threads_are_reported(3);
+	guarded_threads_are_reported(7);
+	unguarded_threads_are_reported();
+	libc_threads_are_reported();
+	running_thread_is_reported();
 	return check_finish();
 }

@@ -19,12 +19,12 @@ static void owners_are_found(void)
 	if (!view_open(&view, target.pid, "threads with guards"))
 		goto out;
 	check_number(guardmaps_map_region(view.map, 0)->owner, GUARDMAPS_NONE,
-		     "a region has no owner before they are looked for");
+		     "a region has no owner before owners are looked up");
 	check_string(guardmaps_kind_name(guardmaps_map_region_kind(view.map,
 								   0)),
-		     "anon", "and no more is known than that it is anonymous");
+		     "anon", "and is of kind anon");
 	if (!check_success(guardmaps_find_owners(view.process, view.map),
-			   "owners can be looked for"))
+			   "owners can be looked up"))
 		goto out;
 	check_no_fault(map_fault(view.map), "the guard map is sound after it");
 	check_number(guardmaps_map_owner_count(view.map), 3,
@@ -50,7 +50,7 @@ static void other_guards_have_no_owner(void)
 	target_start(&target, "alternate:100");
 	if (view_open(&view, target.pid, "guards that guard no stack") &&
 	    check_success(guardmaps_find_owners(view.process, view.map),
-			  "owners can be looked for in vain")) {
+			  "owners can be looked up where there are none")) {
 		for (size_t i = 0; i < 100; i++)
 			owned += guardmaps_map_region(view.map, i)->owner !=
 				 GUARDMAPS_NONE;

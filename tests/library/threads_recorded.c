@@ -40,7 +40,7 @@ static void recorded_view_open(struct view *view, struct recorded *tree)
 		      "recorded threads are found");
 }
 
-static void recorded_sleeper_is_told(const struct view *view)
+static void recorded_sleeper_is_reported(const struct view *view)
 {
 	const struct guardmaps_thread *thread = find_thread(view, "sleeper");
 
@@ -57,10 +57,10 @@ static void recorded_sleeper_is_told(const struct view *view)
 		     "its stack ends where the mapping ends");
 	check_number(thread->guard_start, 0x10008000, "its guard is found");
 	check_number(thread->deepest_touched, 0,
-		     "without a pagemap nobody knows how deep it went");
+		     "without a pagemap its depth is unknown");
 }
 
-static void recorded_others_are_told(const struct view *view)
+static void recorded_others_are_reported(const struct view *view)
 {
 	const struct guardmaps_thread *runner = find_thread(view, "runner");
 	const struct guardmaps_thread *other = find_thread(view, "decorated");
@@ -72,10 +72,10 @@ static void recorded_others_are_told(const struct view *view)
 		     "a thread may have run when it was recorded");
 	check_number(other->stack_pointer_state,
 		     GUARDMAPS_STACK_POINTER_UNSUPPORTED,
-		     "a stack pointer that was not recorded is not known");
+		     "a stack pointer that was not recorded is unknown");
 	check_number(other->stack_end, 0, "so its stack is not found");
 	check_string(guardmaps_stack_guard_name(other->guard), "unknown",
-		     "and its guard cannot be told");
+		     "and its guard is unknown");
 }
 
 static void recorded_owners_are_found(struct view *view)
@@ -84,7 +84,7 @@ static void recorded_owners_are_found(struct view *view)
 	const struct guardmaps_thread *other = find_thread(view, "decorated");
 
 	if (!check_success(guardmaps_find_owners(view->process, view->map),
-			   "recorded owners can be looked for"))
+			   "recorded owners can be looked up"))
 		return;
 	check_number(guardmaps_map_region(view->map, 0)->owner, GUARDMAPS_NONE,
 		     "a recorded guard below no stack has no owner");
@@ -92,7 +92,7 @@ static void recorded_owners_are_found(struct view *view)
 	owner_is(view->map, 2, other, "a thread whose stack glibc has named");
 }
 
-static void recorded_threads_are_told(void)
+static void recorded_threads_are_reported(void)
 {
 	struct recorded tree;
 	struct view view;
@@ -101,8 +101,8 @@ static void recorded_threads_are_told(void)
 	check_number(guardmaps_threads_count(view.threads), 4,
 		     "every recorded thread is listed");
 	order_is_kept(&view, "a recorded process");
-	recorded_sleeper_is_told(&view);
-	recorded_others_are_told(&view);
+	recorded_sleeper_is_reported(&view);
+	recorded_others_are_reported(&view);
 	recorded_owners_are_found(&view);
 	view_close(&view);
 	recorded_destroy(&tree);
@@ -112,6 +112,6 @@ int main(void)
 {
 	check_begin();
 	needs_small_pages();
-	recorded_threads_are_told();
+	recorded_threads_are_reported();
 	return check_finish();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Threads that are on their signal stack, whose robust list lies, that outlive
- * the first thread, or whose id is below that of the first.
+ * Threads on a signal stack, with a misleading robust list, that outlive the
+ * first thread, or with an id below that of the first.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 #include "pid.h"
 #include "view.h"
 
-/* What a child with one thread tells of it. */
+/* What a child reports about its one thread. */
 struct facts {
 	pid_t tid;
 	struct range guard;
@@ -59,10 +59,10 @@ static void start_own_thread(struct own_thread *own, void *(*run)(void *own))
 	pthread_attr_destroy(&attributes);
 }
 
-static void own_stack_is_told(const struct guardmaps_thread *thread,
-			      const struct facts *facts, const char *what)
+static void own_stack_is_reported(const struct guardmaps_thread *thread,
+				  const struct facts *facts, const char *what)
 {
-	check_number(thread->tid, facts->tid, "%s: its id is told", what);
+	check_number(thread->tid, facts->tid, "%s: its id is found", what);
 	check_number(thread->stack_start, facts->guard.end,
 		     "%s: its stack starts above its guard", what);
 	check_number(thread->stack_end, facts->stack_end,
@@ -76,7 +76,7 @@ static struct own_thread *signalled_thread;
 static void sleep_in_handler(int signal_number)
 {
 	(void)signal_number;
-	tell(signalled_thread->line);
+	notify(signalled_thread->line);
 	for (;;)
 		pause();
 }
@@ -118,12 +118,12 @@ static void run_signalled_thread(int line, void *argument)
 	pthread_join(own.thread, NULL);
 }
 
-static void elsewhere_is_told(const struct guardmaps_thread *thread,
-			      const struct facts *facts)
+static void elsewhere_is_reported(const struct guardmaps_thread *thread,
+				  const struct facts *facts)
 {
 	if (under_valgrind()) {
 		check_skip("valgrind moves stack pointers",
-			   "on its signal stack: its stack pointer is told");
+			   "on its signal stack: its stack pointer is found");
 		return;
 	}
 	check_number(thread->stack_pointer_state,
@@ -131,10 +131,10 @@ static void elsewhere_is_told(const struct guardmaps_thread *thread,
 		     "on its signal stack: its stack pointer is elsewhere");
 	check(thread->stack_pointer >= facts->signal_stack.start &&
 	      thread->stack_pointer < facts->signal_stack.end,
-	      "on its signal stack: there its stack pointer is");
+	      "on its signal stack: its stack pointer is there");
 }
 
-static void signal_stack_is_told(void)
+static void signal_stack_is_reported(void)
 {
 	struct facts *facts = shared_memory(sizeof(*facts));
 	const struct guardmaps_thread *thread;
@@ -147,9 +147,9 @@ static void signal_stack_is_told(void)
 	if (view_open(&view, child.pid, "a thread on its signal stack")) {
 		thread = find_thread(&view, "signalled");
 		if (check(thread != NULL, "the thread is found")) {
-			own_stack_is_told(thread, facts,
-					  "on its signal stack");
-			elsewhere_is_told(thread, facts);
+			own_stack_is_reported(thread, facts,
+					      "on its signal stack");
+			elsewhere_is_reported(thread, facts);
 		}
 	}
 	view_close(&view);
@@ -166,7 +166,7 @@ static void *set_robust_list_in_guard(void *argument)
 	pthread_setname_np(pthread_self(), "liar");
 	own->facts->tid = gettid();
 	check_setup(syscall(SYS_set_robust_list, head, 24) == 0);
-	tell(own->line);
+	notify(own->line);
 	for (;;)
 		pause();
 	return NULL;
@@ -200,7 +200,7 @@ static void robust_list_in_guard(void)
 			      (thread->stack_start >= facts->guard.end),
 		      "%s: no stack lies in a guard", what);
 	}
-	/* valgrind's own stack is what its stack pointer tells. */
+	/* Under valgrind, the stack pointer is on valgrind's own stack. */
 	if (under_valgrind()) {
 		check_skip("valgrind moves stack pointers",
 			   "%s: its stack is found by its stack pointer", what);
@@ -224,7 +224,7 @@ static void *outlive_leader(void *argument)
 	pthread_setname_np(pthread_self(), "survivor");
 	own->facts->tid = gettid();
 	check_setup(pid_reaches(getpid(), 'Z'));
-	tell(own->line);
+	notify(own->line);
 	for (;;)
 		pause();
 	return NULL;
@@ -241,7 +241,7 @@ static void end_first_thread(int line, void *argument)
 	pthread_exit(NULL);
 }
 
-static void survivors_are_told(void)
+static void survivors_are_reported(void)
 {
 	const char *what = "a process whose first thread has ended";
 	struct facts *facts = shared_memory(sizeof(*facts));
@@ -253,11 +253,11 @@ static void survivors_are_told(void)
 	await(child.line);
 	if (view_open(&view, child.pid, what)) {
 		check_no_fault(truth_fault(view.map, &facts->guard, 1),
-			       "%s: its guards are told", what);
+			       "%s: its guards are found", what);
 		order_is_kept(&view, what);
 		thread = find_thread(&view, "survivor");
 		if (check(thread != NULL, "the other thread is found"))
-			own_stack_is_told(thread, facts, "the other thread");
+			own_stack_is_reported(thread, facts, "the other thread");
 	}
 	view_close(&view);
 	child_stop(&child);
@@ -271,7 +271,7 @@ static void *sleep_after_start(void *argument)
 	struct own_thread *own = argument;
 
 	own->facts->tid = gettid();
-	tell(own->line);
+	notify(own->line);
 	for (;;)
 		pause();
 	return NULL;
@@ -288,7 +288,7 @@ static void start_thread_below(int line, void *argument)
 	pthread_join(own.thread, NULL);
 }
 
-static void low_id_is_told(void)
+static void low_id_is_reported(void)
 {
 	const char *what = "a thread with an id below the first";
 	struct facts *facts = shared_memory(sizeof(*facts));
@@ -302,9 +302,9 @@ static void low_id_is_told(void)
 	} else {
 		if (view_open(&view, child.pid, what)) {
 			order_is_kept(&view, what);
-			own_stack_is_told(guardmaps_threads_get(view.threads,
-								1),
-					  facts, what);
+			own_stack_is_reported(
+				guardmaps_threads_get(view.threads, 1), facts,
+				what);
 		}
 		view_close(&view);
 	}
@@ -316,9 +316,9 @@ int main(void)
 {
 	check_begin();
 	needs_guards();
-	signal_stack_is_told();
+	signal_stack_is_reported();
 	robust_list_in_guard();
-	survivors_are_told();
-	low_id_is_told();
+	survivors_are_reported();
+	low_id_is_reported();
 	return check_finish();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The first process of the machine that the tests run in. Runs each program in
- * /tests, tells on the console where it begins and how it ended, then prints
- * what the kernel has warned of, and switches the machine off.
+ * /tests, prints on the console where it begins and how it ended, then what the
+ * kernel has warned of, and switches the machine off.
  *
  * Called as "sleep" it is that program: a test wants one that is not itself.
  */
@@ -107,7 +107,9 @@ static void run_all(void)
 		run(entries[i]->d_name);
 }
 
-/* Each read is a record: "priority,number,time,flags;text\n", and more lines. */
+/*
+ * Each read is a record: "priority,number,time,flags;text\n", and more lines.
+ */
 static void print_warnings(void)
 {
 	static char record[8192];

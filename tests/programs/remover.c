@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Holds one of the layouts of tests/support/target.h. Each SIGUSR1 makes it
- * take all the guards out, and each SIGUSR2 makes it tell whether they are
- * faults. For tests of the command.
+ * take all the guards out, and each SIGUSR2 makes it print how many of them
+ * fault. For tests of the command.
  */
 #include <inttypes.h>
 #include <setjmp.h>

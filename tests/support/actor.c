@@ -233,7 +233,7 @@ void actor_begin(struct actor *actor, const struct activity *activity)
 	subject->build = arrange_signals;
 	subject->act = activity->act;
 	subject_start(subject, &actor->child);
-	tell(actor->child.line);
+	notify(actor->child.line);
 	await(actor->child.line);
 	await_activity(actor);
 }
@@ -273,17 +273,17 @@ void goes_on(struct actor *actor, const char *what)
 		kill(pid, SIGCONT);
 	}
 	if (activity->manner == SLEEPS)
-		check(pid_sleeps_in(pid, activity->call), "%s: it sleeps on",
+		check(pid_sleeps_in(pid, activity->call), "%s: it is still asleep",
 		      what);
 	else
 		check(number_changes(&actor->subject->count),
-		      "%s: it goes on", what);
+		      "%s: it continues", what);
 	actor->subject->go = 1;
 	if (activity->wake)
 		activity->wake(actor);
-	if (check(tells_in_time(&actor->child), "%s: it ends", what) &&
+	if (check(notifies_in_time(&actor->child), "%s: it ends", what) &&
 	    !check_number(actor->subject->result, 0,
-			  "%s: it has noticed nothing", what))
+			  "%s: it was not disturbed", what))
 		check_note("%s", strerror(actor->subject->error));
 }
 
@@ -294,7 +294,7 @@ void each_activity(void (*try)(const struct activity *activity))
 		const char *missing = activity_missing(activity);
 
 		if (missing)
-			check_skip(missing, "%s: it is as it was",
+			check_skip(missing, "%s: its state is unchanged",
 				   activity->name);
 		else
 			try(activity);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Subjects that do one thing all the time, in a loop or asleep in a system call,
- * and note what they see of being interfered with.
+ * Subjects that do one thing all the time, in a loop or asleep in a system
+ * call,
+ * and note any disturbance.
  */
 #ifndef GUARDMAPS_TEST_ACTOR_H
 #define GUARDMAPS_TEST_ACTOR_H
@@ -16,7 +17,7 @@ struct actor;
 enum manner {
 	/** It counts, and never sleeps. */
 	SPINS,
-	/** So it did, until a SIGSTOP. */
+	/** It did so until a SIGSTOP. */
 	STOPPED,
 	/** It counts its naps. */
 	NAPS,
@@ -57,7 +58,7 @@ void actor_end(struct actor *actor);
 /** What is wrong if it does not do what it did before; NULL if it does. */
 char *progress_fault(struct actor *actor);
 
-/** Statements: it does what it did before, and ends as if nothing had been. */
+/** Statements: it still does what it did before, and ends undisturbed. */
 void goes_on(struct actor *actor, const char *what);
 
 /**

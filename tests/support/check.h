@@ -2,13 +2,12 @@
 /*
  * Statements that a test checks, in TAP.
  *
- * A statement is a sentence that says what holds. Each check prints a line,
- * "ok N - sentence" or "not ok N - sentence" with the place and what was
- * expected and got, and returns whether it held. A program ends with
- * `return check_finish();`: 0 all held, 1 some did not. Where it could check
- * nothing at all it ends with check_skip_all(): 77. Arguments of the program are
- * words, of which a statement must have one to be printed and counted: 2 if none
- * has.
+ * A statement is a sentence that says what holds. Each check prints a line, "ok
+ * N - sentence" or "not ok N - sentence" with the place and what was expected
+ * and got, and returns whether it held. A program ends with `return
+ * check_finish();`: 0 all held, 1 some did not. Where it could check nothing at
+ * all it ends with check_skip_all(): 77. Arguments of the program are words, of
+ * which a statement must have one to be printed and counted: 2 if none has.
  */
 #ifndef GUARDMAPS_TEST_CHECK_H
 #define GUARDMAPS_TEST_CHECK_H
@@ -19,7 +18,7 @@
 
 #include "guardmaps.h"
 
-/** What a pointer is that the library is not to touch. */
+/** A pointer that the library must not change. */
 #define UNTOUCHED ((void *)(uintptr_t)0xdead)
 
 #define CHECK_PRINTF(string, first) \

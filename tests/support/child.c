@@ -89,7 +89,7 @@ void child_run(void (*body)(int line, void *argument), void *argument)
 	check_setup(child_succeeds(body, argument));
 }
 
-void tell(int line)
+void notify(int line)
 {
 	check_setup(send(line, "", 1, MSG_NOSIGNAL) == 1);
 }
@@ -101,7 +101,7 @@ void await(int line)
 	check_setup(recv(line, &byte, 1, 0) == 1);
 }
 
-bool tells_in_time(const struct child *child)
+bool notifies_in_time(const struct child *child)
 {
 	struct pollfd poll_line = { .fd = child->line, .events = POLLIN };
 	char byte;

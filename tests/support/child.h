@@ -32,18 +32,18 @@ void child_start(struct child *child, void (*body)(int line, void *argument),
 /** Kill the child and reap it. */
 void child_stop(struct child *child);
 
-/** Run @body in a child until it ends; false if it did not end well. */
+/** Run @body in a child until it ends; false if it fails. */
 bool child_succeeds(void (*body)(int line, void *argument), void *argument);
 
-/** The same; it must end well. */
+/** The same, but ends the program if it fails. */
 void child_run(void (*body)(int line, void *argument), void *argument);
 
-/** Tell the other end of a line to go on; wait until it tells. */
-void tell(int line);
+/** Notify the other end of a line; wait until the other end does. */
+void notify(int line);
 void await(int line);
 
-/** Whether a child tells within PATIENCE_SECONDS; false where it dies. */
-bool tells_in_time(const struct child *child);
+/** Whether a child notifies within PATIENCE_SECONDS; false if it dies. */
+bool notifies_in_time(const struct child *child);
 
 /**
  * Wait until another process has changed a number from what it is, or was;
@@ -55,7 +55,7 @@ bool number_differs(volatile uint64_t *number, uint64_t before);
 /** Wait until another process has set a flag; false as above. */
 bool becomes_set(volatile int *flag);
 
-/** Ask for the pid that the next process shall have; false where nobody can. */
+/** Choose the pid of the next process; false if that is not possible here. */
 bool choose_next_pid(pid_t pid);
 
 #endif /* GUARDMAPS_TEST_CHILD_H */

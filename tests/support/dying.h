@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Dying at a chosen moment: between any two requests to another process.
+ * Dying at a chosen moment, between any two requests to another process.
  *
  * The requests are counted by a ptrace() that stands in for the C library's, in
  * the test and in the library that it tests. Until a moment is chosen it does

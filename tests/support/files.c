@@ -66,7 +66,7 @@ void write_file(const char *path, const void *bytes, size_t size)
 	check_setup(fclose(file) == 0);
 }
 
-/* Files in /proc tell no size: read until the end. */
+/* Files in /proc have no size: read until the end. */
 void *read_file(const char *path, size_t *ret_size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -19,7 +19,7 @@ static char *mapping_fault(const struct guardmaps_map *map, size_t i)
 
 	if (!is_page_aligned(map, mapping->start) ||
 	    !is_page_aligned(map, mapping->end))
-		return format_string("mapping %zu is no whole pages", i);
+		return format_string("mapping %zu is not page-aligned", i);
 	if (mapping->start >= mapping->end)
 		return format_string("mapping %zu is empty", i);
 	if (!mapping->name)
@@ -50,7 +50,7 @@ static char *neighbour_fault(const struct guardmaps_map *map, size_t i)
 				     " is not above the one before it", i,
 				     region->start);
 	if (is_one_run(before, region))
-		return format_string("regions %zu and %zu are one", i - 1, i);
+		return format_string("regions %zu and %zu are adjacent", i - 1, i);
 	return NULL;
 }
 
@@ -61,7 +61,7 @@ static char *region_fault(const struct guardmaps_map *map, size_t i)
 
 	if (!is_page_aligned(map, region->start) ||
 	    !is_page_aligned(map, region->end))
-		return format_string("region %zu is no whole pages", i);
+		return format_string("region %zu is not page-aligned", i);
 	if (region->start >= region->end)
 		return format_string("region %zu is empty", i);
 	if (region->mapping >= guardmaps_map_mapping_count(map))
@@ -111,7 +111,7 @@ static char *range_fault(const struct guardmaps_map *map, size_t i,
 	if (region->start != guard->start || region->end != guard->end)
 		return format_string(
 			"region %zu is %#" PRIx64 "-%#" PRIx64
-			", in truth %#" PRIx64 "-%#" PRIx64, i,
+			" instead of %#" PRIx64 "-%#" PRIx64, i,
 			region->start, region->end, guard->start, guard->end);
 	for (uint64_t at = guard->start; at < guard->end; at += page_size)
 		if (!map_has_guard(map, at))
@@ -131,7 +131,7 @@ char *truth_fault(const struct guardmaps_map *map, const struct range *guards,
 	for (size_t i = 0; i < count && i < guard_count && !fault; i++)
 		fault = range_fault(map, i, guards, guard_count);
 	if (!fault && count != guard_count)
-		fault = format_string("%zu regions, in truth %zu", count,
+		fault = format_string("%zu regions instead of %zu", count,
 				      guard_count);
 	return fault;
 }
@@ -193,7 +193,7 @@ static bool is_same_process(const struct guardmaps_map *first,
 	char *_fault = NULL;						\
 									\
 	if (_count != _other)						\
-		_fault = format_string("%zu against %zu " #thing "s",	\
+		_fault = format_string("%zu and %zu " #thing "s",	\
 				       _count, _other);			\
 	for (size_t _i = 0; _i < _count && !_fault; _i++)		\
 		if (!is_same_##thing(guardmaps_map_##thing(first, _i),	\

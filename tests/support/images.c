@@ -222,24 +222,24 @@ void is_taken(struct bytes *file, const char *what,
 	char *path = write_crafted(file);
 
 	*ret = NULL;
-	if (check_success(read_image(path, ret), "%s is taken", what))
+	if (check_success(read_image(path, ret), "%s is accepted", what))
 		check_no_fault(map_fault(*ret), "%s is sound", what);
 	unlink(path);
 	free(path);
 }
 
-void is_told_broken(struct bytes *file, const char *fragment,
-		    const char *what)
+void is_reported_broken(struct bytes *file, const char *fragment,
+			const char *what)
 {
 	char *path = write_crafted(file);
 	struct guardmaps_map *map = UNTOUCHED;
 	struct guardmaps_error *error = read_image(path, &map);
 
 	check(error && strstr(guardmaps_error_message(error), path),
-	      "%s: the file is named", what);
+	      "%s: the error names the file", what);
 	check_error(error, GUARDMAPS_ERROR_FORMAT, fragment,
 		    "%s is refused", what);
-	if (!check(map == UNTOUCHED, "%s: nothing is taken from it", what))
+	if (!check(map == UNTOUCHED, "%s: no guard map is returned", what))
 		guardmaps_map_destroy(map);
 	unlink(path);
 	free(path);
@@ -247,5 +247,5 @@ void is_told_broken(struct bytes *file, const char *fragment,
 
 void is_broken(struct bytes *file, const char *what)
 {
-	is_told_broken(file, NULL, what);
+	is_reported_broken(file, NULL, what);
 }

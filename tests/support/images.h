@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Images of guard maps, and images that are made by hand, field by field.
+ * Images of guard maps, and images that are crafted field by field.
  */
 #ifndef GUARDMAPS_TEST_IMAGES_H
 #define GUARDMAPS_TEST_IMAGES_H
@@ -66,8 +66,8 @@ void is_taken(struct bytes *file, const char *what,
 	      struct guardmaps_map **ret);
 
 /** The file is refused as broken, with @fragment in the message. */
-void is_told_broken(struct bytes *file, const char *fragment,
-		    const char *what);
+void is_reported_broken(struct bytes *file, const char *fragment,
+			const char *what);
 void is_broken(struct bytes *file, const char *what);
 
 #endif /* GUARDMAPS_TEST_IMAGES_H */

@@ -319,7 +319,7 @@ static void build_fork(struct plan *plan)
 
 /* ---- Names ------------------------------------------------------------- */
 
-/* The numbers here are those used where a name comes without. */
+/* The numbers are the defaults. */
 const char *const layout_names[] = {
 	"none:16",
 	"alternate:100",

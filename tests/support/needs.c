@@ -21,7 +21,7 @@
 
 #define PAGEMAP_GUARD_BIT (UINT64_C(1) << 58)
 #define PAGEMAP_MARKER_BITS UINT64_C(0x400000000000009f)
-/* Bits 55 to 58 tell of the page: that it is soft-dirty, say. */
+/* Bits 55 to 58 describe the page, such as that it is soft-dirty. */
 #define PAGEMAP_PAGE_BITS (UINT64_C(15) << 55)
 
 enum { NOBODY = 65534 };
@@ -207,12 +207,12 @@ static void build_layout(int line, void *argument)
 	struct layout layout;
 
 	layout_build(argument, &layout);
-	tell(line);
+	notify(line);
 	await(line);
 }
 
-/* Whether the other end tells before it ends. */
-static bool tells(int line)
+/* Whether the other end notifies before it ends. */
+static bool notifies(int line)
 {
 	char byte;
 
@@ -228,7 +228,7 @@ const char *layout_missing(const char *layout)
 	if (under_valgrind() && strncmp(layout, "sparse:", 7) == 0)
 		return "valgrind has no room for it";
 	child_start(&child, build_layout, (void *)layout);
-	is_built = tells(child.line);
+	is_built = notifies(child.line);
 	if (!is_built) {
 		check_setup(waitpid(child.pid, &status, 0) == child.pid);
 		child.pid = -1;
@@ -236,5 +236,5 @@ const char *layout_missing(const char *layout)
 	child_stop(&child);
 	check_setup(is_built || (WIFEXITED(status) &&
 				 WEXITSTATUS(status) == 77));
-	return is_built ? NULL : "this kernel lacks what it needs";
+	return is_built ? NULL : "the kernel lacks a feature that it needs";
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What can be tried here: by this kernel, by this user, under this tool.
+ * What can be tested here: on this kernel, by this user, under this tool.
  */
 #ifndef GUARDMAPS_TEST_NEEDS_H
 #define GUARDMAPS_TEST_NEEDS_H
@@ -9,7 +9,7 @@
 
 #include "guardmaps.h"
 
-/* Each of these ends the program, with 77, where it is not so. */
+/* Each of these ends the program with 77 if the condition does not hold. */
 
 /** This kernel has guard regions. */
 void needs_guards(void);
@@ -20,16 +20,16 @@ void needs_source(void);
 /** The same, and system calls can be run in other processes. */
 void needs_remote_calls(void);
 
-/** The same, and not under valgrind: it hides the vDSO from its programs. */
+/** The same, and not under valgrind, which hides the vDSO from its programs. */
 void needs_vdso(void);
 
-/** Pages have 4 KiB, as in recorded trees. */
+/** Pages are 4 KiB, as in recorded trees. */
 void needs_small_pages(void);
 
 /** Whether this kernel has guard regions at all. */
 bool kernel_has_guards(void);
 
-/** All that guardmaps_map_read() takes; AUTO comes first. */
+/** All that guardmaps_map_read() accepts; AUTO comes first. */
 enum { SOURCES = 5 };
 extern const enum guardmaps_source all_sources[SOURCES];
 
@@ -53,7 +53,7 @@ bool has_capability(int capability);
 /** Whether valgrind runs this program: it moves stacks and signal stacks. */
 bool under_valgrind(void);
 
-/** Become the user nobody, for good; only for children. */
+/** Become the user nobody. Cannot be undone: only for children. */
 void become_nobody(void);
 
 #endif /* GUARDMAPS_TEST_NEEDS_H */

@@ -24,7 +24,7 @@ char *pid_read(pid_t pid, const char *file)
 		check_setup(stream);
 	if (!stream)
 		return NULL;
-	/* Files in /proc tell no size; none has a zero byte of its own. */
+	/* Files in /proc have no size; none contains a zero byte. */
 	if (getdelim(&text, &size, '\0', stream) < 0) {
 		free(text);
 		text = NULL;
@@ -88,7 +88,7 @@ char pid_state(pid_t pid)
 {
 	char *text = pid_read(pid, "stat");
 
-	/* The name before it may hold anything, brackets and spaces too. */
+	/* The name before it may contain anything, even brackets and spaces. */
 	char *end_of_name = text ? strrchr(text, ')') : NULL;
 	char state = end_of_name ? end_of_name[2] : 'X';
 
@@ -113,7 +113,7 @@ static bool sleeps_in(pid_t pid, long number)
 	char *text = pid_read(pid, "syscall");
 	long current;
 
-	/* "running" where it does not sleep. */
+	/* "running" if it does not sleep. */
 	bool is_so = text && sscanf(text, "%ld", &current) == 1 &&
 		     current == number;
 

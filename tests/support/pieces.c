@@ -58,7 +58,7 @@ static int open_piece(struct subject *subject, enum piece piece, size_t size)
 	return fd;
 }
 
-/* Nothing lies beside it that it could become one with. */
+/* Nothing lies beside it that it could merge with. */
 static char *map_piece(struct subject *subject, enum piece piece)
 {
 	size_t page = page_size(), size = PAGES * page;

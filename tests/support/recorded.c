@@ -156,7 +156,9 @@ static void parse_maps_line(const char *text, struct maps_line *ret)
 	ret->rest = text + length;
 }
 
-/* Anonymous private memory has no offset; everything else counts on. */
+/*
+ * Anonymous private memory has no offset; elsewhere it grows with the address.
+ */
 static uint64_t offset_at(const struct maps_line *line, uint64_t address)
 {
 	bool is_file = strncmp(line->rest, "00:00 0", 7) != 0;

@@ -72,7 +72,7 @@ struct guardmaps_error *recorded_scan(const struct recorded *tree,
 				      enum guardmaps_source source,
 				      struct guardmaps_map **ret);
 
-/** A process id that matters to nobody. */
+/** The process id that most recorded trees have. */
 enum { RECORDED_PID = 4242 };
 
 /** A maps file: five mappings, of which the first two touch. */

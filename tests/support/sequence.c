@@ -80,7 +80,9 @@ bool is_aborted_by_signal(struct subject *subject, pid_t pid)
 	uint64_t aborts = subject->aborts, handled = subject->handled;
 
 	kill(pid, SIGUSR1);
-	/* The sequence is aborted before the handler runs, and goes on after. */
+	/*
+	 * The sequence is aborted before the handler runs, and restarts after.
+	 */
 	return number_differs(&subject->handled, handled) &&
 	       number_changes(&subject->count) && subject->aborts > aborts;
 }

@@ -47,13 +47,13 @@ static void run_subject(int line, void *argument)
 	self = subject;
 	subject->line = line;
 	build(subject);
-	tell(line);
+	notify(line);
 	await(line);
 	remove_guards(subject);
-	tell(line);
+	notify(line);
 	if (subject->act) {
 		subject->act(subject);
-		tell(line);
+		notify(line);
 	}
 	for (;;)
 		pause();
@@ -72,7 +72,7 @@ void subject_destroy(struct subject *subject)
 	munmap(subject, sizeof(*subject));
 }
 
-/* Through /proc/PID/mem, which shows what has no permissions as well. */
+/* Through /proc/PID/mem, which also shows pages without permissions. */
 uint8_t *subject_contents(const struct subject *subject, pid_t pid)
 {
 	char *path = format_string("/proc/%d/mem", pid);

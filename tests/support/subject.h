@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Children that a test does something to, and that note what they see of it.
+ * Children that a test changes from outside, and that note what they see of it.
  *
- * A subject maps memory and installs guards, tells, waits until it is told to
- * go on, takes out the guards that it is not to keep, tells, does what its case
- * is about, tells once more and sleeps. It does all of this in its first
- * thread: that is the one that system calls are run in.
+ * A subject builds mappings and guards and notifies the test. After the test
+ * has notified it, it takes out the guards that it does not keep and notifies
+ * again, acts, notifies once more and sleeps. It does all of this in its first
+ * thread, which is the one that system calls are run in.
  */
 #ifndef GUARDMAPS_TEST_SUBJECT_H
 #define GUARDMAPS_TEST_SUBJECT_H
@@ -19,7 +19,7 @@
 
 enum {
 	MAXIMUM_GUARDS = 100000,
-	/** Pages that are written, so many at most. */
+	/** Most pages that are noted as written. */
 	MAXIMUM_WRITTEN = 2000,
 	MAXIMUM_MAPPINGS = 16,
 };
@@ -32,7 +32,7 @@ struct subject {
 	void (*act)(struct subject *subject);
 	/** A number that @build or @act understands. */
 	size_t number;
-	/** Guards that are not taken out: the first so many. */
+	/** How many guards, from the first on, are not taken out. */
 	size_t kept;
 	/** The child's end of the line. */
 	int line;
@@ -44,7 +44,7 @@ struct subject {
 	volatile uint64_t aborts, handled;
 	/** A pipe. */
 	int ends[2];
-	/** Where things are that @build has made, and a file of them. */
+	/** Addresses of what @build has made, and a file. */
 	uint64_t address, starts[MAXIMUM_MAPPINGS];
 	int fd;
 	size_t guard_count, written_count;
@@ -64,7 +64,7 @@ void subject_start(struct subject *subject, struct child *child);
 /** After child_stop(). */
 void subject_destroy(struct subject *subject);
 
-/** What the pages that were written hold; the caller frees it. */
+/** The contents of the pages that were written; the caller frees them. */
 uint8_t *subject_contents(const struct subject *subject, pid_t pid);
 
 /* In the child. */
@@ -76,19 +76,19 @@ void write_page(struct subject *subject, char *page);
 void guard_alternate(struct subject *subject, struct layout *layout,
 		     char *memory, size_t count, bool write);
 
-/** A builder: @number guards on alternate pages of anonymous memory. */
+/** A builder: @number guards, on alternate pages of anonymous memory. */
 void build_anonymous(struct subject *subject, struct layout *layout);
 
 /** Take out the guards that are not kept. */
 void remove_guards(struct subject *subject);
 
 /**
- * mlock2(). With guards in it, it fails with ENOMEM, but locks all the same.
- * Without the C library, because AddressSanitizer makes its functions do nothing.
+ * mlock2(). It fails with ENOMEM if there are guards, but locks all the same.
+ * Not by the C library, whose functions do nothing under AddressSanitizer.
  */
 void lock_memory(void *memory, size_t size, unsigned int flags);
 
-/** Be killed when the parent dies: whoever changes its user asks anew. */
+/** Be killed when the parent dies. A change of the user resets that. */
 void die_with_test(void);
 
 #endif /* GUARDMAPS_TEST_SUBJECT_H */

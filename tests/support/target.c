@@ -113,7 +113,7 @@ void target_start(struct target *target, const char *name)
 	}
 	close(ends[1]);
 
-	/* It has said why it failed, or that it skips. */
+	/* It has printed why it failed or skips. */
 	if (!receive_target(ends[0], target))
 		follow(child);
 	close(ends[0]);

@@ -16,7 +16,7 @@
 #include "pid.h"
 #include "thread_state.h"
 
-/* Without what is blocked: PTRACE_GETSIGMASK tells. */
+/* Without the blocked ones: those are read by PTRACE_GETSIGMASK. */
 static const char *const signal_keys[] = {
 	"SigPnd:", "ShdPnd:", "SigIgn:", "SigCgt:", NULL,
 };
@@ -50,7 +50,7 @@ static uint64_t read_sequence(pid_t pid)
 	return sequence;
 }
 
-/* Not told of a process that a signal has stopped. */
+/* 0 for a process that a signal has stopped. */
 static int read_stop(pid_t pid)
 {
 	siginfo_t stop;
@@ -124,7 +124,7 @@ char *state_fault(const struct state *before, const struct state *after)
 {
 	if (!same_bytes(before->vdso, before->vdso_size, after->vdso,
 			after->vdso_size))
-		return format_string("the vDSO is another");
+		return format_string("the vDSO has changed");
 	if (strcmp(before->signals, after->signals) != 0)
 		return format_string("signals were %s, are %s",
 				     before->signals, after->signals);
@@ -141,12 +141,12 @@ static char *vector_fault(const struct state *before,
 	return same_bytes(before->vectors, before->vectors_size,
 			  after->vectors, after->vectors_size)
 		       ? NULL
-		       : format_string("its vector registers are others");
+		       : format_string("its vector registers have changed");
 }
 
 /*
- * On aarch64 a nap goes on when it is given back, and is interrupted again: then it
- * has another number. Or it is over.
+ * On aarch64 a nap continues when the thread is given back, and is interrupted
+ * again: it has another number then, or is over.
  */
 static bool same_registers(const struct state *before,
 			   const struct state *after)
@@ -177,11 +177,11 @@ char *stopped_fault(const struct state *before,
 	char *fault = state_fault(before, after);
 
 	if (!fault && !same_registers(before, after))
-		fault = format_string("its registers are others");
+		fault = format_string("its registers have changed");
 	if (!fault)
 		fault = vector_fault(before, after);
 	if (!fault && before->stop != after->stop)
-		fault = format_string("what has stopped it was %x, is %x",
+		fault = format_string("the stop event was %x, is %x",
 				      before->stop, after->stop);
 	if (!fault && before->sequence != after->sequence)
 		fault = format_string("the sequence was %" PRIx64
@@ -207,7 +207,7 @@ char *loop_fault(const struct state *before, const struct state *after,
 	first.rip = second.rip;
 	first.eflags = second.eflags;
 	if (memcmp(&first, &second, sizeof(first)) != 0)
-		return format_string("its registers are others");
+		return format_string("its registers have changed");
 	return vector_fault(before, after);
 #else
 	(void)before;

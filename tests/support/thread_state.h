@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a stopped process is like: registers, signals, mappings, its vDSO.
+ * The state of a stopped process: registers, signals, mappings, vDSO.
  */
 #ifndef GUARDMAPS_TEST_THREAD_STATE_H
 #define GUARDMAPS_TEST_THREAD_STATE_H
@@ -28,13 +28,13 @@ void state_free(struct state *state);
 
 /* How it differs; NULL if it does not. The caller frees it. */
 
-/** A thread that may have gone on meanwhile. */
+/** A thread that may have run meanwhile. */
 char *state_fault(const struct state *before, const struct state *after);
 
-/** A thread that did not get to go on. */
+/** A thread that has not run meanwhile. */
 char *stopped_fault(const struct state *before, const struct state *after);
 
-/** A thread that went on in count_in_loop(), and had counted to @count. */
+/** A thread that ran on in count_in_loop(), and had counted to @count. */
 char *loop_fault(const struct state *before, const struct state *after,
 		 uint64_t count);
 

@@ -59,7 +59,7 @@ void tracee_end(struct tracee *tracee)
 void tracee_act(struct tracee *tracee)
 {
 	tracee_let_go(tracee);
-	tell(tracee->child.line);
+	notify(tracee->child.line);
 	await(tracee->child.line);
 	await(tracee->child.line);
 	tracee_hold(tracee);
@@ -107,7 +107,7 @@ char *change_fault(struct tracee *tracee,
 void is_as_wanted(struct tracee *tracee, const char *what)
 {
 	check_no_fault(change_fault(tracee, tracee->wanted),
-		       "%s: guards, mappings, locks and contents are as they were",
+		       "%s: guards, mappings, locks and contents are unchanged",
 		       what);
 }
 
@@ -172,9 +172,9 @@ void reinstates(struct tracee *tracee, unsigned int flags, size_t gaps,
 	if (!check_success(try_to_reinstate(tracee, flags, &done),
 			   "%s: it can be reinstated", what))
 		return;
-	check_number(done.gaps, gaps, "%s: it is told how many were missing",
+	check_number(done.gaps, gaps, "%s: the number of missing guards is reported",
 		     what);
 	check_number(done.locks, locks,
-		     "%s: it is told how many ranges were locked otherwise",
+		     "%s: the number of ranges with other locks is reported",
 		     what);
 }

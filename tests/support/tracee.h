@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A subject that is held, and what it was like at first. Guards are taken out of
- * it and put back in.
+ * A subject that is held, and its first state. Guards are taken out of it and
+ * put back in.
  */
 #ifndef GUARDMAPS_TEST_TRACEE_H
 #define GUARDMAPS_TEST_TRACEE_H
@@ -23,7 +23,7 @@ struct tracee {
 	struct seized_process *seized;
 	struct guardmaps_map *wanted;
 	uint8_t *contents;
-	/** As each call of the library is to be given. */
+	/** Passed to the library with each call; may be NULL. */
 	struct remote_journal *journal;
 };
 
@@ -32,7 +32,7 @@ void tracee_begin(struct tracee *tracee,
 		  size_t number, void (*act)(struct subject *));
 void tracee_end(struct tracee *tracee);
 
-/** Let it do what it is to do, and hold it again. */
+/** Let it act, and hold it again. */
 void tracee_act(struct tracee *tracee);
 
 /** Its guard map, with owners, as it is now. */
@@ -40,7 +40,7 @@ struct guardmaps_map *tracee_scan(struct tracee *tracee);
 
 struct remote_task *tracee_take_over(struct tracee *tracee);
 
-/** Have it make a system call; what that returned. */
+/** Have it make a system call; returns the result. */
 int64_t tracee_call(struct tracee *tracee, long number,
 		    const uint64_t arguments[6]);
 
@@ -59,11 +59,11 @@ char *change_fault(struct tracee *tracee, const struct guardmaps_map *before);
 struct guards_taken take_guards(struct tracee *tracee, uint8_t locks,
 				const char *what);
 
-/** They can be put in, and it is told what was done. */
+/** They can be put back, and what was done is reported. */
 void reinstates(struct tracee *tracee, unsigned int flags, size_t gaps,
 		size_t locks, const char *what);
 
-/** It is as it was at first. */
+/** Its state is the first one again. */
 void is_as_wanted(struct tracee *tracee, const char *what);
 
 #endif /* GUARDMAPS_TEST_TRACEE_H */

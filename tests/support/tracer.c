@@ -20,7 +20,7 @@
 
 void wait_for_death(const struct tracing *tracing)
 {
-	tell(tracing->line);
+	notify(tracing->line);
 	for (;;)
 		pause();
 }
@@ -37,7 +37,7 @@ static void trace(int line, void *argument)
 		tracing->body(tracing, &hold);
 		moments_left = 0;
 	}
-	/* It has let go of the task, not of the process. */
+	/* It has given the task back, but still holds the process. */
 	if (!tracing->has_failed)
 		wait_for_death(tracing);
 }
@@ -98,7 +98,7 @@ void tracer_run(struct tracing *tracing,
 
 	tracing->body = body;
 	tracer_start(&tracer, tracing);
-	check_setup(tells_in_time(&tracer));
+	check_setup(notifies_in_time(&tracer));
 	child_stop(&tracer);
 }
 
@@ -117,7 +117,7 @@ char *each_moment_fault(struct tracing *tracing,
 	while (!fault && !has_ended) {
 		tracing->moment = ++moment;
 		tracer_start(&tracer, tracing);
-		has_ended = tells_in_time(&tracer);
+		has_ended = notifies_in_time(&tracer);
 		child_stop(&tracer);
 		check_setup(!tracing->has_failed);
 		fault = see(tracing);
@@ -128,7 +128,7 @@ char *each_moment_fault(struct tracing *tracing,
 	return fault;
 }
 
-/* Nanoseconds on a processor; 0 if this kernel does not tell. */
+/* Nanoseconds on a processor; 0 if this kernel does not count them. */
 static uint64_t run_time(pid_t pid)
 {
 	char *text = pid_read(pid, "schedstat");
@@ -138,7 +138,7 @@ static uint64_t run_time(pid_t pid)
 	return time;
 }
 
-/* Where it goes from here, without its tracer, it is to have gone. */
+/* Give it time to run without its tracer, into whatever the tracer left. */
 static void let_it_run(const struct actor *actor)
 {
 	double end = now_seconds() + 1;
@@ -147,7 +147,7 @@ static void let_it_run(const struct actor *actor)
 
 	if (actor->activity->manner != SPINS)
 		return;
-	/* A stopped one goes nowhere. */
+	/* A stopped one does not run. */
 	while (before && run_time(pid) == before && now_seconds() < end &&
 	       pid_state(pid) != 'T')
 		sched_yield();
@@ -166,11 +166,11 @@ char *recover(struct actor *actor, struct state *ret, uint64_t *ret_count)
 	if (!error && remote_journal_thread(actor->journal))
 		error = remote_recover(hold.process, actor->journal);
 	if (error)
-		fault = error_fault(error, "cannot recover it");
+		fault = error_fault(error, "cannot recover the process");
 	else
 		state_read(hold.pid, ret);
 	if (!fault && remote_journal_thread(actor->journal))
-		fault = format_string("the journal tells of a thread");
+		fault = format_string("the journal names a thread");
 	hold_end(&hold);
 	return fault;
 }

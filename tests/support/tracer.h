@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tracers that are killed while they hold an actor, at every moment of their
- * work, and what another one then finds and puts right.
+ * work, and the recovery by another tracer.
  */
 #ifndef GUARDMAPS_TEST_TRACER_H
 #define GUARDMAPS_TEST_TRACER_H
@@ -12,21 +12,21 @@
 #include "hold.h"
 #include "thread_state.h"
 
-/** What a tracer is to do, shared with it. */
+/** The work of a tracer, shared with it. */
 struct tracing {
 	struct actor *actor;
 	pid_t pid;
 	/** What it does to the process while it holds it. */
 	void (*body)(struct tracing *tracing, const struct hold *hold);
-	/** It dies at the so-many-th moment of its work; 0: it does not. */
+	/** The moment of its work at which it dies; 0: never. */
 	unsigned int moment;
-	/** Of the tracer, to tell that it has done what it is to be killed after. */
+	/** The tracer's end of the line to the test. */
 	int line;
 	volatile bool has_failed;
-	/** What it sends, and that it has. */
+	/** The signal that it sends, and whether it has. */
 	int signal;
 	volatile bool has_sent;
-	/** The process as it was, and is to be. */
+	/** The process as it was, and has to be afterwards. */
 	struct state before;
 	struct guardmaps_map *wanted;
 };
@@ -39,7 +39,7 @@ void tracing_destroy(struct tracing *tracing);
 /** Note that something failed; false if it did not. */
 bool fails(struct tracing *tracing, struct guardmaps_error *error);
 
-/** Tell that all is done, and wait to be killed. */
+/** Notify the test, and wait to be killed. */
 void wait_for_death(const struct tracing *tracing);
 
 /** A body: take over, make calls, give back. */
@@ -64,12 +64,12 @@ char *each_moment_fault(struct tracing *tracing,
 			unsigned int *ret_moments);
 
 /**
- * Put right what a tracer left, if anything. Returns why it cannot be; the state
- * of the actor, to be freed, and its count are those of that time.
+ * Recover the actor from what a tracer left, if anything. Returns the fault;
+ * gives the state then, which the caller frees, and the count of the actor.
  */
 char *recover(struct actor *actor, struct state *ret, uint64_t *ret_count);
 
-/** The same, and what differs afterwards from what the actor was and did. */
+/** The same, and also how the actor then differs from what it was and did. */
 char *recovery_fault(struct tracing *tracing);
 
 #endif /* GUARDMAPS_TEST_TRACER_H */

@@ -31,7 +31,7 @@ void trial_start(struct trial *trial)
 	subject_start(trial->subject, &trial->child);
 	check_setup(!scan_pid(trial->child.pid, GUARDMAPS_SOURCE_AUTO,
 			      &trial->wanted));
-	tell(trial->child.line);
+	notify(trial->child.line);
 	await(trial->child.line);
 }
 
@@ -85,7 +85,7 @@ bool puts_back(struct trial *trial, const char *what)
 		return false;
 	return check_number(missing, trial->subject->guard_count -
 				     trial->subject->kept,
-			    "%s: it is told how many were put back", what);
+			    "%s: the number put back is reported", what);
 }
 
 void guards_are(struct trial *trial, const struct range *guards,
@@ -129,13 +129,13 @@ void contents_are(const struct trial *trial, uint8_t *before, const char *what)
 	uint8_t *after = subject_contents(subject, trial->child.pid);
 
 	check(memcmp(before, after, subject->written_count * page_size()) == 0,
-	      "%s: %zu pages between them hold what they held", what,
+	      "%s: the contents of %zu pages between them are unchanged", what,
 	      subject->written_count);
 	free(after);
 	free(before);
 }
 
-/* Ends by the signal that it should end by? */
+/* The signal that an access raises, or 0. */
 static int signal_of_access(uint64_t address)
 {
 	pid_t pid = fork();
@@ -163,8 +163,8 @@ void try_guards(struct subject *subject)
 
 void guards_fault(struct trial *trial, int after, const char *what)
 {
-	tell(trial->child.line);
-	if (!check(tells_in_time(&trial->child), "%s: the process goes on",
+	notify(trial->child.line);
+	if (!check(notifies_in_time(&trial->child), "%s: the process continues",
 		   what))
 		return;
 	check_number(trial->subject->counts[0], SIGSEGV,
@@ -172,7 +172,7 @@ void guards_fault(struct trial *trial, int after, const char *what)
 	check_number(trial->subject->counts[1], SIGSEGV,
 		     "%s: the last guard is a fault", what);
 	check_number(trial->subject->counts[2], after,
-		     "%s: the page after it is what it was", what);
+		     "%s: the page after it is unchanged", what);
 }
 
 void await_removal(struct subject *subject)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guards that are put back: a subject that has taken its guards out, the guard
- * map of the time when it had them, and what is to hold of it afterwards.
+ * Guards that are put back: a subject that has taken its guards out, and its
+ * guard map from before.
  */
 #ifndef GUARDMAPS_TEST_TRIAL_H
 #define GUARDMAPS_TEST_TRIAL_H
@@ -14,7 +14,7 @@
 
 #include "subject.h"
 
-/** A count that the library is not to touch. */
+/** A count that the library must not change. */
 enum { UNTOUCHED_COUNT = 4242 };
 
 struct trial {
@@ -39,7 +39,7 @@ void trial_end(struct trial *trial);
 struct guardmaps_error *install_map(pid_t pid, const struct guardmaps_map *map,
 				    bool only_check, size_t *ret);
 
-/** Put the guards back; false, with a note, if not all that were out were. */
+/** Put the guards back; false, with a note, if that fails. */
 bool puts_all_back(struct trial *trial);
 
 /* Statements, about @what. */
@@ -53,26 +53,26 @@ void guards_are_still_out(struct trial *trial, const char *what);
 /** Traced by nobody, and not stopped by us. */
 void is_released(const struct trial *trial, const char *what);
 
-/** The pages that were written hold what they held; frees @before. */
+/** The pages that were written are unchanged; frees @before. */
 void contents_are(const struct trial *trial, uint8_t *before, const char *what);
 
-/** What a subject does for guards_fault(). */
+/** The act of a subject for guards_fault(). */
 void try_guards(struct subject *subject);
 
 /**
- * Its guards are faults, and the page after the last one is what it is without
- * guards: the signal of an access, or 0. The subject does try_guards().
+ * An access to its guards faults, and one to the page after the last guard
+ * raises the signal @after, or none if that is 0. The act must be try_guards().
  */
 void guards_fault(struct trial *trial, int after, const char *what);
 
-/** Have a subject that looks at @result take its guards out once more. */
+/** Have a subject that calls remove_when_asked() take its guards out again. */
 void await_removal(struct subject *subject);
-/** In the child: do it where it is asked for. */
+/** In the child: take the guards out if the test asks for it. */
 void remove_when_asked(struct subject *subject);
 
 /**
- * What a subject does: handle SIGALRM all the time, count it in @count, and take
- * its guards out where that is asked for.
+ * An act: handle SIGALRM all the time, count it in @count, and take the guards
+ * out whenever the test asks for it.
  */
 void live_with_alarms(struct subject *subject);
 

@@ -15,7 +15,8 @@ bool view_open(struct view *view, pid_t pid, const char *what)
 	return check_success(guardmaps_process_open(pid, NULL, &view->process),
 			     "%s: can be opened", what) &&
 	       check_success(guardmaps_map_read(view->process,
-						GUARDMAPS_SOURCE_AUTO, &view->map),
+						GUARDMAPS_SOURCE_AUTO,
+						&view->map),
 			     "%s: can be scanned", what) &&
 	       check_success(guardmaps_threads_create(view->process, view->map,
 						      &view->threads),

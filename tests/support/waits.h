@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What subjects do that sleep in one system call: once, for @wait_time where
- * there is a timeout.
+ * Acts that sleep in one system call, for @wait_time if it has a timeout.
  *
- * They note the time that it took in @elapsed, and in @result that it ended as
- * it should: 0, or else -1 and what errno was in @error.
+ * They note the time that it took in @elapsed, and its result in @result: 0 if
+ * it ended as usual, or else -1 with errno in @error.
  */
 #ifndef GUARDMAPS_TEST_WAITS_H
 #define GUARDMAPS_TEST_WAITS_H
