@@ -187,7 +187,7 @@ static void own(int line, void *argument)
 	check_setup(!seize(tracee->process, &seized));
 	check_setup(!checkpoint_take_out(record(tracee), false, &regions,
 					 &protected));
-	tell(line);
+	notify(line);
 	await(line);
 }
 
