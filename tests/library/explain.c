@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Each verdict, on real addresses of a real process where that can be had. */
+/* Verdicts on addresses of a live process. */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -15,8 +14,8 @@
 #include "kernel_abi.h"
 #include "layout.h"
 #include "needs.h"
-#include "recorded.h"
 #include "userfaultfd.h"
+#include "verdicts.h"
 
 /* The memory of the process under test: pages from one address on. */
 enum {
@@ -46,8 +45,6 @@ static uint64_t page_address(int page)
 {
 	return scene->start + page * page_size();
 }
-
-/* ---- The process under test --------------------------------------------- */
 
 static void *page_pointer(int page)
 {
@@ -132,64 +129,6 @@ static void set_scene(int line, void *argument)
 	await(line);
 }
 
-/* ---- What is expected --------------------------------------------------- */
-
-/* x86's [vsyscall] lies so high that it is no neighbour of anything. */
-static bool may_be_above(const struct guardmaps_mapping *mapping)
-{
-	return strcmp(mapping->name, "[vsyscall]") != 0;
-}
-
-/* Where an address lies, looked for from the first mapping to the last. */
-static char *place_fault(const struct guardmaps_map *map,
-			 const struct guardmaps_explanation *got)
-{
-	uint32_t mapping = GUARDMAPS_NONE, region = GUARDMAPS_NONE;
-	uint32_t below = GUARDMAPS_NONE, above = GUARDMAPS_NONE;
-
-	for (size_t i = guardmaps_map_mapping_count(map); i-- > 0;) {
-		const struct guardmaps_mapping *other =
-			guardmaps_map_mapping(map, i);
-
-		if (other->start > got->address)
-			above = may_be_above(other) ? i : above;
-		else if (other->end > got->address)
-			mapping = i;
-		else if (below == GUARDMAPS_NONE)
-			below = i;
-	}
-	for (size_t i = 0; i < guardmaps_map_region_count(map); i++)
-		if (guardmaps_map_region(map, i)->start <= got->address &&
-		    guardmaps_map_region(map, i)->end > got->address)
-			region = i;
-	if (got->mapping != mapping || got->region != region ||
-	    got->mapping_below != below || got->mapping_above != above)
-		return format_string("mapping %d, region %d, below %d, above %d"
-				     " instead of %d, %d, %d, %d",
-				     (int)got->mapping, (int)got->region,
-				     (int)got->mapping_below,
-				     (int)got->mapping_above, (int)mapping,
-				     (int)region, (int)below, (int)above);
-	return NULL;
-}
-
-static void verdict_is(const struct guardmaps_map *map, uint64_t address,
-		       enum guardmaps_marker marker,
-		       enum guardmaps_verdict verdict, const char *what)
-{
-	struct guardmaps_explanation explanation;
-
-	memset(&explanation, 0x55, sizeof(explanation));
-	guardmaps_explain(map, address, marker, &explanation);
-	check_string(guardmaps_verdict_name(explanation.verdict),
-		     guardmaps_verdict_name(verdict), "%s: %s", what,
-		     guardmaps_verdict_name(verdict));
-	check_number(explanation.address, address, "%s: the address is reported",
-		     what);
-	check_no_fault(place_fault(map, &explanation),
-		       "%s: the mappings at, below and above are reported", what);
-}
-
 /* The first, some middle and the last byte of a page. */
 static void page_is(const struct guardmaps_map *map, int page,
 		    enum guardmaps_marker marker,
@@ -207,8 +146,6 @@ static void plain_page_is(const struct guardmaps_map *map, int page,
 {
 	page_is(map, page, GUARDMAPS_MARKER_NONE, verdict, what);
 }
-
-/* ---- Verdicts on a real process ----------------------------------------- */
 
 static void mapped_pages_are_reported(const struct guardmaps_map *map)
 {
@@ -274,8 +211,6 @@ static void every_boundary_is_reported(const struct guardmaps_map *map)
 	check_no_fault(fault, "both ends of each of %zu mappings are explained",
 		       count);
 }
-
-/* ---- Markers ------------------------------------------------------------ */
 
 static void marker_is(struct guardmaps_process *process,
 		      const struct guardmaps_map *map, int page,
@@ -364,66 +299,11 @@ static void live_process_is_explained(void)
 	child_stop(&child);
 }
 
-/* ---- Verdicts on recorded trees ----------------------------------------- */
-
-static void recorded_markers_are_explained(void)
-{
-	struct guardmaps_process *process;
-	struct guardmaps_map *map;
-	struct recorded tree;
-
-	recorded_create(&tree, 4242, "recorded");
-	recorded_write(&tree, "maps",
-		       "01000000-01010000 rw-p 00000000 00:00 0 \n"
-		       "01010000-01020000 ---p 00000000 00:00 0 \n");
-	recorded_pagemap_end(&tree, 0x1020000);
-	recorded_pagemap(&tree, 0x1001000, 0x1002000, PAGEMAP_UFFD_WP);
-	recorded_pagemap(&tree, 0x1002000, 0x1003000, PAGEMAP_POISON);
-	recorded_pagemap(&tree, 0x1004000, 0x1005000, PAGEMAP_GUARD);
-	recorded_pagemap(&tree, 0x1010000, 0x1011000, PAGEMAP_POISON);
-	check_setup(!guardmaps_process_open(4242, tree.root, &process));
-	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_MARKERS,
-					&map));
-	verdict_is(map, 0x1001234, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_UFFD_WP, "a recorded uffd-wp marker");
-	verdict_is(map, 0x1002fff, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_POISON, "a recorded poison marker");
-	verdict_is(map, 0x1003000, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_ACCESSIBLE, "a page between markers");
-	verdict_is(map, 0x1004000, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_GUARD, "a recorded guard");
-	/* The kernel looks at permissions before it looks at markers. */
-	verdict_is(map, 0x1010000, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_PROT_NONE,
-		   "poison in a PROT_NONE mapping");
-	guardmaps_map_destroy(map);
-	guardmaps_process_close(process);
-	recorded_destroy(&tree);
-}
-
-static void empty_map_is_explained(void)
-{
-	struct guardmaps_map *map = recorded_map("", "");
-
-	verdict_is(map, 0x1000000, GUARDMAPS_MARKER_NONE,
-		   GUARDMAPS_VERDICT_UNMAPPED,
-		   "an address where nothing at all is mapped");
-	verdict_is(map, 8, GUARDMAPS_MARKER_NONE, GUARDMAPS_VERDICT_NULL_PAGE,
-		   "a null pointer where nothing at all is mapped");
-	guardmaps_map_destroy(map);
-}
-
 int main(void)
 {
 	check_begin();
+	needs_source();
 	scene = shared_memory(sizeof(*scene));
-	if (sysconf(_SC_PAGESIZE) == 4096)
-		recorded_markers_are_explained();
-	empty_map_is_explained();
-	if (source_missing(GUARDMAPS_SOURCE_AUTO))
-		check_skip(source_missing(GUARDMAPS_SOURCE_AUTO),
-			   "a live process is explained");
-	else
-		live_process_is_explained();
+	live_process_is_explained();
 	return check_finish();
 }

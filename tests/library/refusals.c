@@ -1,45 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What cannot be read is refused with the right code and a message that names
- * the process or the file, never answered with an empty guard map.
+ * Processes that do not exist, have ended or have no memory are refused with
+ * the right code and a message that names them, never read as an empty guard
+ * map.
  */
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "child.h"
 #include "files.h"
-#include "guard_maps.h"
-#include "kernel_abi.h"
 #include "layout.h"
 #include "needs.h"
-#include "recorded.h"
 
-enum { CAPABILITY_SETUID = 7, KTHREADD = 2 };
-
-/* An error that a child reports in shared memory. */
-struct outcome {
-	bool failed;
-	enum guardmaps_error_code code;
-	char message[512];
-};
-
-static void note_outcome(struct outcome *outcome, struct guardmaps_error *error)
-{
-	outcome->failed = error != NULL;
-	if (!error)
-		return;
-	outcome->code = guardmaps_error_code(error);
-	snprintf(outcome->message, sizeof(outcome->message), "%s",
-		 guardmaps_error_message(error));
-	guardmaps_error_destroy(error);
-}
+enum { KTHREADD = 2 };
 
 static char *pid_string(pid_t pid)
 {
@@ -57,8 +35,6 @@ static void stay(int line, void *argument)
 	for (;;)
 		pause();
 }
-
-/* ---- Nobody there ------------------------------------------------------- */
 
 static void leave(int line, void *argument)
 {
@@ -91,8 +67,6 @@ static void nobody_is_there(void)
 	no_process(0, "pid 0");
 	no_process(-1, "a negative pid");
 }
-
-/* ---- No memory ---------------------------------------------------------- */
 
 static void has_no_memory(pid_t pid, const char *what)
 {
@@ -160,8 +134,6 @@ static void zombie_has_no_memory(void)
 	has_no_memory(child.pid, "a zombie");
 	child_stop(&child);
 }
-
-/* ---- Gone --------------------------------------------------------------- */
 
 static void everything_says_ended(struct guardmaps_process *process,
 				  struct guardmaps_map *map, const char *name)
@@ -235,237 +207,6 @@ static void zombie_in_between(void)
 	free(name);
 }
 
-/* ---- Not permitted ------------------------------------------------------ */
-
-static void scan_parent(int line, void *argument)
-{
-	struct outcome *outcome = argument;
-	struct guardmaps_map *map = NULL;
-
-	(void)line;
-	become_nobody();
-	note_outcome(outcome, scan_pid(getppid(), GUARDMAPS_SOURCE_AUTO, &map));
-	guardmaps_map_destroy(map);
-}
-
-static void other_users_process(void)
-{
-	const char *sentence = "another user's process is refused";
-	struct outcome *outcome = shared_memory(sizeof(*outcome));
-	char *name = pid_string(getpid());
-
-	if (!has_capability(CAPABILITY_SETUID)) {
-		check_skip("needs CAP_SETUID", "%s", sentence);
-	} else {
-		child_run(scan_parent, outcome);
-		check_note("%s", outcome->message);
-		check(outcome->failed, "%s", sentence);
-		check_string(error_code_name(outcome->code), "PERMISSION",
-			     "it is refused because of missing permission");
-		check(strstr(outcome->message, name) != NULL,
-		      "the message names the process");
-		check(strstr(outcome->message, "CAP_SYS_PTRACE") != NULL,
-		      "the message says what would help");
-	}
-	free(name);
-	munmap(outcome, sizeof(*outcome));
-}
-
-/* What the sources report about the process that reads itself. */
-struct own_outcomes {
-	struct outcome scan;
-	struct outcome pagemap;
-	struct outcome markers;
-	struct outcome read_marker;
-	uint64_t regions_by_scan;
-	uint64_t regions_by_pagemap;
-};
-
-static uint64_t count_regions(struct outcome *outcome,
-			      enum guardmaps_source source)
-{
-	struct guardmaps_map *map = NULL;
-	uint64_t count = 0;
-
-	note_outcome(outcome, scan_pid(getpid(), source, &map));
-	if (map)
-		count = guardmaps_map_region_count(map);
-	guardmaps_map_destroy(map);
-	return count;
-}
-
-static void read_own_marker(struct own_outcomes *outcomes, void *address)
-{
-	struct guardmaps_process *process;
-	enum guardmaps_marker marker;
-
-	check_setup(!guardmaps_process_open(getpid(), NULL, &process));
-	note_outcome(&outcomes->read_marker,
-		     guardmaps_read_marker(process, (uintptr_t)address,
-					   &marker));
-	guardmaps_process_close(process);
-}
-
-static void scan_oneself(int line, void *argument)
-{
-	struct own_outcomes *outcomes = argument;
-	struct layout layout;
-
-	(void)line;
-	if (getuid() == 0)
-		become_nobody();
-	layout_build("alternate:7", &layout);
-	outcomes->regions_by_scan = count_regions(&outcomes->scan,
-						  GUARDMAPS_SOURCE_SCAN);
-	outcomes->regions_by_pagemap = count_regions(&outcomes->pagemap,
-						     GUARDMAPS_SOURCE_PAGEMAP);
-	count_regions(&outcomes->markers, GUARDMAPS_SOURCE_MARKERS);
-	read_own_marker(outcomes, (void *)layout.guards[0].start);
-	free(layout.guards);
-}
-
-static void is_for_want_of_sys_admin(const struct outcome *outcome,
-				     const char *what)
-{
-	check_note("%s", outcome->message);
-	check(outcome->failed && (outcome->code == GUARDMAPS_ERROR_PERMISSION ||
-				  outcome->code == GUARDMAPS_ERROR_UNSUPPORTED),
-	      "%s needs a privilege", what);
-	check(strstr(outcome->message, "CAP_SYS_ADMIN") != NULL,
-	      "%s says that it needs CAP_SYS_ADMIN", what);
-}
-
-static void without_privileges(void)
-{
-	struct own_outcomes *outcomes = shared_memory(sizeof(*outcomes));
-
-	child_run(scan_oneself, outcomes);
-	is_for_want_of_sys_admin(&outcomes->markers, "markers");
-	is_for_want_of_sys_admin(&outcomes->read_marker, "reading one marker");
-	if (!source_missing(GUARDMAPS_SOURCE_SCAN))
-		check_number(outcomes->regions_by_scan, 7,
-			     "scan shows a process its own guards");
-	if (!source_missing(GUARDMAPS_SOURCE_PAGEMAP))
-		check_number(outcomes->regions_by_pagemap, 7,
-			     "pagemap shows a process its own guards");
-	munmap(outcomes, sizeof(*outcomes));
-}
-
-/* ---- Sources that cannot answer ----------------------------------------- */
-
-static void no_guards_file(void)
-{
-	struct guardmaps_map *map = UNTOUCHED;
-	struct child child;
-
-	if (!source_missing(GUARDMAPS_SOURCE_GUARDS)) {
-		check_skip("this kernel has /proc/PID/guards",
-			   "a kernel without /proc/PID/guards is reported");
-		return;
-	}
-	child_start(&child, stay, NULL);
-	await(child.line);
-	check_error(scan_pid(child.pid, GUARDMAPS_SOURCE_GUARDS, &map),
-		    GUARDMAPS_ERROR_UNSUPPORTED, "guards",
-		    "guards is unsupported on a kernel without that file");
-	check(map == UNTOUCHED, "and there is no guard map");
-	child_stop(&child);
-}
-
-static void no_such_source(void)
-{
-	struct guardmaps_map *map = UNTOUCHED;
-	struct guardmaps_error *error =
-		scan_pid(getpid(), (enum guardmaps_source)77, &map);
-
-	check_error(error, GUARDMAPS_ERROR_INVALID, NULL,
-		    "a source that does not exist is refused");
-	check(map == UNTOUCHED, "and there is no guard map");
-}
-
-static const char simple_maps[] =
-	"10000000-10010000 rw-p 00000000 00:00 0 \n"
-	"7ff000000000-7ff000021000 rw-p 00000000 00:00 0    [stack]\n";
-
-/* A recorded process with maps but nothing that shows guards. */
-static void create_bare_tree(struct recorded *tree,
-			     struct guardmaps_process **ret)
-{
-	recorded_create(tree, 4242, "recorded");
-	recorded_write(tree, "maps", simple_maps);
-	check_setup(!guardmaps_process_open(4242, tree->root, ret));
-}
-
-static void recorded_refusal(const struct recorded *tree,
-			     struct guardmaps_process *process,
-			     enum guardmaps_source source, const char *fragment)
-{
-	struct guardmaps_map *map = UNTOUCHED;
-	const char *name = guardmaps_source_name(source);
-
-	check_error(guardmaps_map_read(process, source, &map),
-		    GUARDMAPS_ERROR_UNSUPPORTED, fragment,
-		    "%s cannot answer for this recorded tree, and names %s",
-		    name, fragment);
-	check(map == UNTOUCHED, "%s: no guard map", name);
-	check_error(guardmaps_probe(process, source),
-		    GUARDMAPS_ERROR_UNSUPPORTED, tree->directory,
-		    "probing %s says the same", name);
-}
-
-static void recorded_without_guards(void)
-{
-	struct guardmaps_process *process;
-	struct recorded tree;
-
-	create_bare_tree(&tree, &process);
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_AUTO, "pagemap");
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_SCAN,
-			 tree.directory);
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_GUARDS,
-			 tree.directory);
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_PAGEMAP,
-			 tree.directory);
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_MARKERS,
-			 tree.directory);
-	guardmaps_process_close(process);
-	recorded_destroy(&tree);
-}
-
-static void recorded_with_pagemap(void)
-{
-	struct guardmaps_process *process;
-	struct recorded tree;
-
-	create_bare_tree(&tree, &process);
-	recorded_pagemap(&tree, 0x10001000, 0x10002000, PAGEMAP_GUARD);
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_SCAN,
-			 tree.directory);
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_AUTO, "pagemap");
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_AUTO, "markers");
-	guardmaps_process_close(process);
-	recorded_destroy(&tree);
-}
-
-static void recorded_process_is_missing(void)
-{
-	struct guardmaps_process *process = UNTOUCHED;
-	struct recorded tree;
-
-	recorded_create(&tree, 4242, "recorded");
-	check_error(guardmaps_process_open(4243, tree.root, &process),
-		    GUARDMAPS_ERROR_NO_PROCESS, tree.root,
-		    "a process that is not in the tree is refused");
-	check_error(guardmaps_process_open(getpid(), tree.root, &process),
-		    GUARDMAPS_ERROR_NO_PROCESS, tree.root,
-		    "a live process is not found in a recorded tree");
-	check_error(guardmaps_process_open(4242, "/nonexistent", &process),
-		    GUARDMAPS_ERROR_NO_PROCESS, "/nonexistent",
-		    "a missing tree is refused");
-	check(process == UNTOUCHED, "and no process is returned");
-	recorded_destroy(&tree);
-}
-
 int main(void)
 {
 	check_begin();
@@ -475,12 +216,5 @@ int main(void)
 	zombie_has_no_memory();
 	ended_in_between();
 	zombie_in_between();
-	other_users_process();
-	without_privileges();
-	no_guards_file();
-	no_such_source();
-	recorded_without_guards();
-	recorded_with_pagemap();
-	recorded_process_is_missing();
 	return check_finish();
 }
