@@ -93,7 +93,9 @@ static void check_capability(struct check *check, cap_value_t capability,
 static void check_capabilities(struct check *check)
 {
 	check_capability(check, CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
-			 "processes of other users");
+			 "processes of other users; alone, by source guards only");
+	check_capability(check, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
+			 "with CAP_SYS_PTRACE: processes of other users by any source");
 	check_capability(check, CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
 			 "source markers; uffd-wp and poison in explain");
 }
@@ -179,10 +181,20 @@ static const char *version_of(const struct criu *criu)
 	return *criu->version ? criu->version : "of unknown version";
 }
 
+/* criu 3 has fewer hooks, refuses the plugin, and with it every dump. */
+static bool is_too_old(const struct criu *criu)
+{
+	return *criu->version && strtol(criu->version, NULL, 10) < 4;
+}
+
 static void check_criu(struct check *check, const struct criu *criu)
 {
 	if (!*criu->path)
 		add(check, "criu", "no", "not installed");
+	else if (is_too_old(criu))
+		add(check, "criu", "no",
+		    "%s %s does not know guards, and does not load the plugin: needs criu 4.1",
+		    criu->path, criu->version);
 	else if (!criu->knows_guards)
 		add(check, "criu", "no",
 		    "%s %s does not know guards: a process that has some needs the plugin",
@@ -207,35 +219,46 @@ static const char *work_of_plugin(const struct check *check,
 	return "keeps all guards";
 }
 
-/* criu 3 has fewer hooks, refuses the plugin, and with it every dump. */
-static bool is_too_old(const struct criu *criu)
+static const char plugin_item[] = "criu plugin";
+
+/* Where it is not installed, and whether it should be. */
+static void check_absent_plugin(struct check *check, const struct criu *criu,
+				const struct plugin *plugin)
 {
-	return *criu->version && strtol(criu->version, NULL, 10) < 4;
+	if (!*criu->path)
+		add(check, plugin_item, "no",
+		    "not installed; there is no criu to load it");
+	else if (is_too_old(criu))
+		add(check, plugin_item, "no",
+		    "not installed; do not install it for criu %s, which would refuse it and fail: needs criu 4.1",
+		    criu->version);
+	else if (!plugin->has_directory)
+		add(check, plugin_item, "no",
+		    "no directory %s: without one, and without -L, a restore will not notice that the plugin is missing, and guards are lost",
+		    plugin->directory);
+	else
+		add(check, plugin_item, "no", "no guardmaps.so in %s",
+		    plugin->directory);
 }
 
 static void check_plugin(struct check *check, const struct criu *criu)
 {
-	static const char item[] = "criu plugin";
 	struct plugin plugin;
 
 	plugin_find(&plugin);
-	if (!plugin.has_directory)
-		add(check, item, "no",
-		    "no directory %s: without one, and without -L, a restore does not tell that it needs the plugin, and loses guards",
-		    plugin.directory);
-	else if (!plugin.is_there)
-		add(check, item, "no", "no guardmaps.so in %s",
-		    plugin.directory);
+	if (!plugin.is_there)
+		check_absent_plugin(check, criu, &plugin);
 	else if (*plugin.problem)
-		add(check, item, "no", "%s/guardmaps.so: cannot be loaded: %s",
-		    plugin.directory, plugin.problem);
+		add(check, plugin_item, "no",
+		    "%s/guardmaps.so: cannot be loaded: %s", plugin.directory,
+		    plugin.problem);
 	else if (is_too_old(criu))
-		add(check, item, "no",
+		add(check, plugin_item, "no",
 		    "%s/guardmaps.so: criu %s does not load it, and fails: needs criu 4.1",
 		    plugin.directory, criu->version);
 	else
-		add(check, item, "yes", "%s/guardmaps.so: %s", plugin.directory,
-		    work_of_plugin(check, criu));
+		add(check, plugin_item, "yes", "%s/guardmaps.so: %s",
+		    plugin.directory, work_of_plugin(check, criu));
 	if (*plugin.others)
 		add(check, "other plugins", plugin.is_there ? "yes" : "partly",
 		    "%s; %s", plugin.others,

@@ -36,6 +36,7 @@ source\\x20scan
 source\\x20pagemap
 source\\x20markers
 CAP_SYS_PTRACE
+CAP_DAC_READ_SEARCH
 CAP_SYS_ADMIN
 thread\\x20stacks
 criu
@@ -113,15 +114,42 @@ criu\\x20plugin"
 @test "root has the capabilities" {
 	needs_root
 	try guardmaps check -J
-	same "$(item CAP_SYS_PTRACE)" "yes: processes of other users"
+	matches "$(item CAP_SYS_PTRACE)" "yes: processes of other users.*"
+	matches "$(item CAP_DAC_READ_SEARCH)" "yes: .*"
 	matches "$(item CAP_SYS_ADMIN)" "yes: .*"
 }
 
 @test "a user is told which capabilities he lacks, and what for" {
 	needs_two_users
 	try as_nobody guardmaps check -J
-	same "$(item CAP_SYS_PTRACE)" "no: processes of other users"
+	matches "$(item CAP_SYS_PTRACE)" "no: processes of other users.*"
+	matches "$(item CAP_DAC_READ_SEARCH)" "no: .*"
 	matches "$(item CAP_SYS_ADMIN)" "no: source markers; .*"
+}
+
+# reads_others CAPABILITIES: whether they are enough to list a process of root.
+reads_others() {
+	try setpriv --reuid="$nobody" --regid="$nobody" --clear-groups \
+		--inh-caps="-all,$1" --ambient-caps="-all,$1" \
+		guardmaps "$TARGET_PID"
+	[ "$status" -eq 0 ]
+}
+
+@test "the capabilities that check says other users' processes need are enough" {
+	needs_two_users
+	start_target run:1
+	try guardmaps check -J
+	same "$(item CAP_SYS_PTRACE)" \
+		"yes: processes of other users; alone, by source guards only"
+	same "$(item CAP_DAC_READ_SEARCH)" \
+		"yes: with CAP_SYS_PTRACE: processes of other users by any source"
+	reads_others +sys_ptrace,+dac_read_search
+	! reads_others +dac_read_search
+	if known_sources | grep -qx guards; then
+		reads_others +sys_ptrace
+	else
+		! reads_others +sys_ptrace
+	fi
 }
 
 @test "without CAP_SYS_ADMIN the source markers says why not" {
@@ -151,7 +179,10 @@ criu\\x20plugin"
 	printf '#!/bin/sh\necho Version: 3.17.1\n' >bin/criu
 	chmod +x bin/criu
 	try_check "$PWD/first:$PWD/missing::$PWD/bin"
-	same "$(item criu)" "no: $PWD/bin/criu 3.17.1 does not know guards: a process that has some needs the plugin"
+	same "$(item criu)" "no: $PWD/bin/criu 3.17.1 does not know guards, and does not load the plugin: needs criu 4.1"
+	printf '#!/bin/sh\necho Version: 4.1.1\n' >bin/criu
+	try_check "$PWD/bin"
+	same "$(item criu)" "no: $PWD/bin/criu 4.1.1 does not know guards: a process that has some needs the plugin"
 }
 
 @test "a criu whose version cannot be read is told all the same" {
@@ -186,6 +217,14 @@ criu\\x20plugin"
 
 # ---- The plugin ------------------------------------------------------------
 
+# install_criu VERSION: the only one.
+install_criu() {
+	hide_criu
+	printf '#!/bin/sh\necho Version: %s\n' "$1" >bin/criu
+	chmod +x bin/criu
+	PATH=$PWD/bin:$PATH
+}
+
 # use_plugins: criu would look into the folder plugins.
 use_plugins() {
 	[ ! -e /etc/criu/default.conf ] || skip "criu is configured here"
@@ -195,13 +234,33 @@ use_plugins() {
 
 @test "check says that there is no folder of plugins, and what that costs" {
 	use_plugins
+	install_criu 4.1.1
 	rmdir plugins
 	try guardmaps check -J
-	matches "$(item "criu plugin")" "no: no directory $PWD/plugins: .*loses guards"
+	matches "$(item "criu plugin")" "no: no directory $PWD/plugins: .*guards are lost"
+}
+
+@test "check does not invite to install the plugin where no criu can load it" {
+	use_plugins
+	hide_criu
+	rmdir plugins
+	for folder in "" plugins; do
+		[ -z "$folder" ] || mkdir plugins
+		rm -f bin/criu
+		try guardmaps check -J
+		same "$(item "criu plugin")" \
+			"no: not installed; there is no criu to load it"
+		printf '#!/bin/sh\necho Version: 3.17.1\n' >bin/criu
+		chmod +x bin/criu
+		PATH=$PWD/bin:$PATH try guardmaps check -J
+		same "$(item "criu plugin")" \
+			"no: not installed; do not install it for criu 3.17.1, which would refuse it and fail: needs criu 4.1"
+	done
 }
 
 @test "check says that the plugin is not in its folder, and which others are" {
 	use_plugins
+	install_criu 4.1.1
 	touch plugins/a.so plugins/b.so.1 plugins/text
 	try guardmaps check -J
 	same "$(item "criu plugin")" "no: no guardmaps.so in $PWD/plugins"
