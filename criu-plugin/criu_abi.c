@@ -7,7 +7,7 @@
 #if __has_include(<criu/criu-plugin.h>)
 #include <criu/criu-plugin.h>
 
-#define SAME(a, b) _Static_assert((a) == (b), #a " is not " #b)
+#define SAME(a, b) _Static_assert((int)(a) == (int)(b), #a " is not " #b)
 
 SAME(HOOK_RESUME_DEVICES_LATE, CR_PLUGIN_HOOK__RESUME_DEVICES_LATE);
 SAME(HOOK_PAUSE_DEVICES, CR_PLUGIN_HOOK__PAUSE_DEVICES);
