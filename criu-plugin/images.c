@@ -10,7 +10,8 @@
 #include "images.h"
 #include "log.h"
 
-static int count(bool delete_them)
+/* Returns their number, or a negative errno. */
+static int walk(bool delete_them)
 {
 	int count = 0;
 
@@ -38,12 +39,12 @@ static int count(bool delete_them)
 
 int images_count(void)
 {
-	return count(false);
+	return walk(false);
 }
 
 int images_delete(void)
 {
-	int deleted = count(true);
+	int deleted = walk(true);
 
 	if (deleted >= 0)
 		return 0;
