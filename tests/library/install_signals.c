@@ -53,30 +53,36 @@ static void wait_with_pending(struct subject *subject)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
-static void pending_signals_stay(void)
+static void keeps_signals(struct trial *trial, const char *what)
 {
-	const char *what = "a process with pending signals";
 	char *before, *after;
-	struct trial trial;
 
-	trial_begin(&trial, build_anonymous, 5, wait_with_pending);
-	check_setup(becomes_set(&trial.subject->go));
-	check_setup(pid_reaches(trial.child.pid, 'S'));
-	before = pid_status_lines(trial.child.pid, signal_keys);
-	puts_back(&trial, what);
-	guards_are_back(&trial, what);
-	after = pid_status_lines(trial.child.pid, signal_keys);
+	check_setup(becomes_set(&trial->subject->go));
+	check_setup(pid_reaches(trial->child.pid, 'S'));
+	before = pid_status_lines(trial->child.pid, signal_keys);
+	puts_back(trial, what);
+	guards_are_back(trial, what);
+	after = pid_status_lines(trial->child.pid, signal_keys);
 	check_string(after, before,
 		     "%s: pending, blocked and handled signals are unchanged",
 		     what);
+	free(after);
+	free(before);
+}
+
+static void pending_signals_stay(void)
+{
+	const char *what = "a process with pending signals";
+	struct trial trial;
+
+	trial_begin(&trial, build_anonymous, 5, wait_with_pending);
+	keeps_signals(&trial, what);
 	notify(trial.child.line);
 	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	check_number(trial.subject->counts[0], 1, "%s: each is delivered once",
 		     what);
 	check_number(trial.subject->counts[2], 3,
 		     "%s: each queued signal is delivered", what);
-	free(after);
-	free(before);
 	trial_end(&trial);
 }
 
@@ -106,22 +112,12 @@ static void wait_with_trap(struct subject *subject)
  */
 static void trap_is_kept(enum kind_of_trap kind)
 {
-	const char *what = trap_names[kind];
-	char *before, *after;
 	struct trial trial;
 
 	trial_create(&trial, build_anonymous, 5, wait_with_trap);
 	trial.subject->counts[3] = kind;
 	trial_start(&trial);
-	check_setup(becomes_set(&trial.subject->go));
-	check_setup(pid_reaches(trial.child.pid, 'S'));
-	before = pid_status_lines(trial.child.pid, signal_keys);
-	puts_back(&trial, what);
-	guards_are_back(&trial, what);
-	after = pid_status_lines(trial.child.pid, signal_keys);
-	check_string(after, before, "%s: its signals are unchanged", what);
-	free(after);
-	free(before);
+	keeps_signals(&trial, trap_names[kind]);
 	trial_end(&trial);
 }
 

@@ -63,17 +63,6 @@ static bool death_after_end(struct tracing *tracing, const char *what)
 			      what);
 }
 
-static bool death_at_each_moment(struct tracing *tracing, const char *what)
-{
-	unsigned int moments;
-	char *fault = each_moment_fault(tracing, make_calls, recovery_fault,
-					&moments);
-
-	return check_no_fault(fault,
-			      "%s: it survives tracers killed at moments 1 to %u",
-			      what, moments);
-}
-
 static bool death_at_some_time(struct tracing *tracing, size_t count,
 			       const char *what)
 {
@@ -107,7 +96,7 @@ static void survives_deaths(const struct activity *activity)
 	/* After a fault it has died, or is stuck. */
 	if (death_after_begin(tracing, what) &&
 	    death_after_end(tracing, what) &&
-	    death_at_each_moment(tracing, what) &&
+	    survives_each_moment(tracing, make_calls, recovery_fault, what) &&
 	    death_at_some_time(tracing, RANDOM_DEATHS, what))
 		goes_on(&actor, what);
 	tracing_destroy(tracing);

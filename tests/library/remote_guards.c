@@ -141,17 +141,13 @@ static void guards_outlive_tracer(void)
 {
 	const char *what = "guards that are taken out and put back";
 	struct tracing *tracing;
-	unsigned int moments;
 	struct actor actor;
-	char *fault;
 
 	actor_begin(&actor, &guarded_activity);
 	tracing = tracing_create(&actor);
 	check_setup(tracing->wanted->region_count == 6);
-	fault = each_moment_fault(tracing, take_and_reinstate, finish_fault,
-				&moments);
-	if (check_no_fault(fault, "%s survive tracers killed at moments 1 to %u",
-			   what, moments))
+	if (survives_each_moment(tracing, take_and_reinstate, finish_fault,
+				 what))
 		goes_on(&actor, what);
 	tracing_destroy(tracing);
 	actor_end(&actor);

@@ -84,17 +84,12 @@ static void signal_outlives_tracer(int number, const char *what,
 				   char *(*see)(struct tracing *tracing))
 {
 	struct tracing *tracing;
-	unsigned int moments;
 	struct actor actor;
-	char *fault;
 
 	actor_begin(&actor, &activities[0]);
 	tracing = tracing_create(&actor);
 	tracing->signal = number;
-	fault = each_moment_fault(tracing, make_calls_and_signal, see,
-				  &moments);
-	if (check_no_fault(fault, "%s survives tracers killed at moments 1 to %u",
-			   what, moments))
+	if (survives_each_moment(tracing, make_calls_and_signal, see, what))
 		goes_on(&actor, what);
 	tracing_destroy(tracing);
 	actor_end(&actor);

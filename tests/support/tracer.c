@@ -102,11 +102,10 @@ void tracer_run(struct tracing *tracing,
 	child_stop(&tracer);
 }
 
-char *each_moment_fault(struct tracing *tracing,
-			void (*body)(struct tracing *,
-				     const struct hold *),
-			char *(*see)(struct tracing *tracing),
-			unsigned int *ret_moments)
+bool survives_each_moment(struct tracing *tracing,
+			  void (*body)(struct tracing *, const struct hold *),
+			  char *(*see)(struct tracing *tracing),
+			  const char *what)
 {
 	unsigned int moment = 0;
 	bool has_ended = false;
@@ -124,8 +123,9 @@ char *each_moment_fault(struct tracing *tracing,
 	}
 	tracing->moment = 0;
 	check_setup(fault || moment > 30);
-	*ret_moments = moment;
-	return fault;
+	return check_no_fault(fault,
+			      "%s: it survives tracers killed at moments 1 to %u",
+			      what, moment);
 }
 
 /* Nanoseconds on a processor; 0 if this kernel does not count them. */

@@ -54,14 +54,15 @@ void tracer_run(struct tracing *tracing,
 		void (*body)(struct tracing *, const struct hold *));
 
 /**
- * Kill tracers at each moment of their work, the last one when it has done all.
+ * A statement: the actor survives tracers that are killed at each moment of
+ * their work, the last one after it has done all.
  *
  * @see: what is wrong with the process after such a death.
  */
-char *each_moment_fault(struct tracing *tracing,
-			void (*body)(struct tracing *, const struct hold *),
-			char *(*see)(struct tracing *tracing),
-			unsigned int *ret_moments);
+bool survives_each_moment(struct tracing *tracing,
+			  void (*body)(struct tracing *, const struct hold *),
+			  char *(*see)(struct tracing *tracing),
+			  const char *what);
 
 /**
  * Recover the actor from what a tracer left, if anything. Returns the fault;
