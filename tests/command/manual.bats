@@ -7,10 +7,12 @@ load helpers
 verbs=$(guardmaps --help | sed -n '/^Commands/,/^$/s/^ \([a-z]*\) .*/\1/p')
 
 setup() {
-	[ -e "$build/man/guardmaps.1" ] || skip "the manual page was not built"
+	# The sanitizers have no pages of their own.
+	local page=${build%/sanitizers}/man/guardmaps.1
+	[ -e "$page" ] || skip "the manual page was not built"
 	# As it was typed, without the escapes, fonts and paragraphs of roff.
 	sed '/^\.\(P\|RE\)$/d; s/\\f.//g; s/\\&//g; s/\\-/-/g; s/\\e/\\/g' \
-		"$build/man/guardmaps.1" >"$BATS_TEST_TMPDIR/page"
+		"$page" >"$BATS_TEST_TMPDIR/page"
 }
 
 # All lines of standard input as one, with single blanks.
