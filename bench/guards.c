@@ -2,7 +2,7 @@
 /*
  * `guards PID REGIONS`: reads the guard regions of a process from
  * /proc/PID/guards, by PAGEMAP_SCAN, and by libguardmaps; and the files that
- * the library reads, which tell whose they are, by themselves. Prints the best
+ * the library reads, which name their owners, by themselves. Prints the best
  * times of each, in milliseconds.
  */
 #include <errno.h>

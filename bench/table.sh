@@ -91,7 +91,7 @@ compare() {
 	print_row "$work" "$first" "$against" "$second" "$ratio" "$allowed"
 }
 
-# divide A B: with three digits behind the point
+# divide A B: with three digits after the decimal point
 divide() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'
 }

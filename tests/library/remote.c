@@ -49,7 +49,7 @@ static char *call_fault(struct remote_task *task, pid_t pid)
 	return NULL;
 }
 
-/* The room behind a vDSO, that journals need, is there and is zeros. */
+/* The space after a vDSO, which journals need, exists and is zero. */
 static bool has_room(const struct state *state)
 {
 	static const unsigned char zeros[64];
