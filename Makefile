@@ -150,7 +150,7 @@ $(B)/man/guardmaps.1: $(B)/guardmaps.1.scd
 $(B)/guardmaps.1.scd: man/guardmaps.1.scd scripts/manual.awk \
 		$(wildcard src/guardmaps/*.c)
 	@mkdir -p $(@D)
-	awk -f scripts/manual.awk $(filter %.c,$^) $< > $@
+	LC_ALL=C awk -f scripts/manual.awk $(filter %.c,$^) $< > $@
 
 install: all
 	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(libdir)/pkgconfig" \

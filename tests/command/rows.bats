@@ -10,7 +10,7 @@ source=$BATS_TEST_DIRNAME/../..
 compiles() {
 	printf '#include "output.h"\n%s\nconst struct column columns[] = { %s };\n' \
 		'void fill(const struct row *row, struct cell *ret);' "$1" |
-		cc -std=gnu11 -fsyntax-only -I"$source/src/libguardmaps/include" \
+		LC_ALL=C cc -std=gnu11 -fsyntax-only -I"$source/src/libguardmaps/include" \
 			-I"$source/src/guardmaps" -x c -
 }
 
