@@ -15,9 +15,12 @@ SAME(HOOK_CHECKPOINT_DEVICES, CR_PLUGIN_HOOK__CHECKPOINT_DEVICES);
 SAME(STAGE_DUMP, CR_PLUGIN_STAGE__DUMP);
 SAME(STAGE_PRE_DUMP, CR_PLUGIN_STAGE__PRE_DUMP);
 SAME(STAGE_RESTORE, CR_PLUGIN_STAGE__RESTORE);
-SAME(offsetof(struct plugin_descriptor, name), offsetof(cr_plugin_desc_t, name));
-SAME(offsetof(struct plugin_descriptor, init), offsetof(cr_plugin_desc_t, init));
-SAME(offsetof(struct plugin_descriptor, exit), offsetof(cr_plugin_desc_t, exit));
+SAME(offsetof(struct plugin_descriptor, name),
+     offsetof(cr_plugin_desc_t, name));
+SAME(offsetof(struct plugin_descriptor, init),
+     offsetof(cr_plugin_desc_t, init));
+SAME(offsetof(struct plugin_descriptor, exit),
+     offsetof(cr_plugin_desc_t, exit));
 SAME(offsetof(struct plugin_descriptor, version),
      offsetof(cr_plugin_desc_t, version));
 SAME(offsetof(struct plugin_descriptor, max_hooks),

@@ -8,7 +8,9 @@
 #include "log.h"
 
 /* What a user can do about most failures. */
-#define ADVICE "dump aborted: guard regions would be lost (GUARDMAPS_CRIU=off dumps without " NAME ")"
+#define ADVICE                                                                              \
+	"dump aborted: guard regions would be lost (GUARDMAPS_CRIU=off dumps without " NAME \
+	")"
 
 /* ---- Recording ---------------------------------------------------------- */
 
@@ -26,10 +28,13 @@ static int check_markers(const struct session *session,
 	if (error)
 		return log_failure(error, "strict");
 	if (guardmaps_map_marker_run_count(map) > 0) {
-		log_task_error(task, "has %zu runs of %s markers, which neither criu nor " NAME " preserves (strict)",
-			   guardmaps_map_marker_run_count(map),
-			   guardmaps_marker_name(
-				   guardmaps_map_marker_run(map, 0)->marker));
+		log_task_error(
+			task,
+			"has %zu runs of %s markers, which neither criu nor " NAME
+			" preserves (strict)",
+			guardmaps_map_marker_run_count(map),
+			guardmaps_marker_name(
+				guardmaps_map_marker_run(map, 0)->marker));
 		ret = -1;
 	}
 	guardmaps_map_destroy(map);
@@ -58,7 +63,9 @@ static int add_task(struct dump *dump, int pid, struct checkpoint **ret)
 	if (error)
 		return log_failure(error, ADVICE);
 	if (!is_nameable(dump, task))
-		log_task_error(task, "cannot name its image: its innermost pid is unknown, or another task has the same one");
+		log_task_error(
+			task,
+			"cannot name its image: its innermost pid is unknown, or another task has the same one");
 	else if (!array_append(dump->tasks, dump->count, dump->capacity, task))
 		log_task_error(task, "out of memory; " ADVICE);
 	else {
@@ -112,11 +119,14 @@ static void leave_to_criu(const struct session *session,
 	size_t count = checkpoint_region_count(task, false);
 
 	if (session->is_streaming)
-		log_task_warning(task, "%zu guard regions left to criu and not recorded: --stream does not support images of plugins",
-			     count);
+		log_task_warning(
+			task,
+			"%zu guard regions left to criu and not recorded: --stream does not support images of plugins",
+			count);
 	else
-		log_task_info(task, "%zu guard regions recorded, all left to criu",
-			  count);
+		log_task_info(task,
+			      "%zu guard regions recorded, all left to criu",
+			      count);
 }
 
 static int take_out(struct checkpoint *task, bool only_locked)
@@ -127,9 +137,11 @@ static int take_out(struct checkpoint *task, bool only_locked)
 		checkpoint_take_out(task, only_locked, &regions, &protected);
 	if (error)
 		return log_failure(error, ADVICE);
-	log_task_info(task, "%zu guard regions taken out (%zu of them PROT_NONE meanwhile), %zu left to criu",
-		  regions, protected,
-		  checkpoint_region_count(task, false) - regions);
+	log_task_info(
+		task,
+		"%zu guard regions taken out (%zu of them PROT_NONE meanwhile), %zu left to criu",
+		regions, protected,
+		checkpoint_region_count(task, false) - regions);
 	return 0;
 }
 
@@ -150,7 +162,8 @@ static int keep_guards(const struct session *session, struct dump *dump,
 int dump_begin(const struct session *session, struct dump *dump)
 {
 	if (!session->is_first && session->options.strict) {
-		log_error("unknown version of criu: cannot rule out that another plugin hides this one (strict)");
+		log_error(
+			"unknown version of criu: cannot rule out that another plugin hides this one (strict)");
 		return -1;
 	}
 	/* So that at least the restore fails if another plugin hides us. */
@@ -179,12 +192,15 @@ static void put_back(struct checkpoint *task)
 
 	struct guardmaps_error *error = checkpoint_put_back(task, false, &done);
 	if (error)
-		log_failure(error, "guard regions will be put back after criu exits");
+		log_failure(error,
+			    "guard regions will be put back after criu exits");
 	else if (done.has_ended)
 		log_task_info(task, "has ended");
 	else
-		log_task_info(task, "%zu guard regions put back, %.1f ms after the first was taken out",
-			  done.regions, done.milliseconds);
+		log_task_info(
+			task,
+			"%zu guard regions put back, %.1f ms after the first was taken out",
+			done.regions, done.milliseconds);
 }
 
 void dump_end(struct dump *dump)

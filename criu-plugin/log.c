@@ -45,8 +45,8 @@ void log_error(const char *format, ...)
 
 int log_failure(struct guardmaps_error *error, const char *advice)
 {
-	log_error("%s%s%s", guardmaps_error_message(error),
-		  *advice ? "; " : "", advice);
+	log_error("%s%s%s", guardmaps_error_message(error), *advice ? "; " : "",
+		  advice);
 	guardmaps_error_destroy(error);
 	return -1;
 }

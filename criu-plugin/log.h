@@ -13,12 +13,13 @@ void log_error(const char *format, ...) LOG_FORMAT;
 
 /** The same about a task: "PID (NAME): " comes first. */
 #define log_task_info(task, ...) log_about_task(log_info, task, __VA_ARGS__)
-#define log_task_warning(task, ...) log_about_task(log_warning, task, __VA_ARGS__)
+#define log_task_warning(task, ...) \
+	log_about_task(log_warning, task, __VA_ARGS__)
 #define log_task_error(task, ...) log_about_task(log_error, task, __VA_ARGS__)
 
-#define log_about_task(log, task, format, ...)                                \
-	log("%d (%s): " format,                                               \
-	    guardmaps_process_pid(checkpoint_process(task)),                  \
+#define log_about_task(log, task, format, ...)               \
+	log("%d (%s): " format,                              \
+	    guardmaps_process_pid(checkpoint_process(task)), \
 	    guardmaps_process_name(checkpoint_process(task)), ##__VA_ARGS__)
 
 /** Log an error, with advice unless that is "", and free it. Returns -1. */

@@ -12,8 +12,10 @@ bool dump_refuses_stream(const struct session *session,
 	if (checkpoint_region_count(task, only_locked) == 0 &&
 	    !session->options.strict)
 		return false;
-	log_task_error(task, "cannot keep its %zu guard regions with --stream, which does not support images of plugins; dump without --stream",
-		   checkpoint_region_count(task, false));
+	log_task_error(
+		task,
+		"cannot keep its %zu guard regions with --stream, which does not support images of plugins; dump without --stream",
+		checkpoint_region_count(task, false));
 	return true;
 }
 
@@ -22,8 +24,10 @@ static bool refuses_pre_dump(const struct session *session,
 {
 	if (session_keeps_only_locked(session, task))
 		return false;
-	log_task_error(task, "cannot pre-dump its %zu guard regions, which needs criu 4.2 and Linux 6.16; use criu dump",
-		   checkpoint_region_count(task, false));
+	log_task_error(
+		task,
+		"cannot pre-dump its %zu guard regions, which needs criu 4.2 and Linux 6.16; use criu dump",
+		checkpoint_region_count(task, false));
 	return true;
 }
 

@@ -24,8 +24,9 @@ static bool take_word(const char *text, size_t length, const char *where,
 	else if (is_word(text, length, "prot-none"))
 		options->prot_none = true;
 	else {
-		log_error("%s: unknown option \"%.*s\" (known are off, strict, prot-none)",
-			  where, (int)length, text);
+		log_error(
+			"%s: unknown option \"%.*s\" (known are off, strict, prot-none)",
+			where, (int)length, text);
 		return false;
 	}
 	return true;

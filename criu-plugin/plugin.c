@@ -68,9 +68,8 @@ static int pause_devices(int pid)
 static int checkpoint_devices(int pid)
 {
 	chain_admit_others(&plugin.chain);
-	return admit_others(is_idle() ? 0
-				      : dump_task(&plugin.session, &plugin.dump,
-						  pid));
+	return admit_others(
+		is_idle() ? 0 : dump_task(&plugin.session, &plugin.dump, pid));
 }
 
 static int resume_devices_late(int pid)

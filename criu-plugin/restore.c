@@ -20,7 +20,8 @@ static bool is_required(void)
 static int begin_off(struct restore *restore, bool required)
 {
 	if (required) {
-		log_error("cannot restore with the option off: only " NAME " can put back the guard regions that it took out");
+		log_error("cannot restore with the option off: only " NAME
+			  " can put back the guard regions that it took out");
 		return -1;
 	}
 	if (restore->has_images)
@@ -42,12 +43,14 @@ int restore_begin(const struct session *session, struct restore *restore)
 		return 0;
 	}
 	if (count <= 0) {
-		log_error("the images of guard maps (guardmaps-PID.img) are missing: guard regions would be lost");
+		log_error(
+			"the images of guard maps (guardmaps-PID.img) are missing: guard regions would be lost");
 		return -1;
 	}
 	if (session->kernel_has_guards || session->options.prot_none)
 		return 0;
-	log_error("this kernel has no guard regions (Linux 6.13), but the tasks do: restore on a newer one, or with GUARDMAPS_CRIU=prot-none to have PROT_NONE mappings in place of those that were taken out");
+	log_error(
+		"this kernel has no guard regions (Linux 6.13), but the tasks do: restore on a newer one, or with GUARDMAPS_CRIU=prot-none to have PROT_NONE mappings in place of those that were taken out");
 	return -1;
 }
 
@@ -57,11 +60,13 @@ static void log_restored(const struct session *session,
 {
 	size_t count = checkpoint_region_count(task, false);
 
-	log_task_info(task, "%zu guard regions: %zu restored by criu, %zu put back as %s; %zu locks restored",
-		  count, count > done->regions ? count - done->regions : 0,
-		  done->regions,
-		  session->kernel_has_guards ? "guards" : "PROT_NONE",
-		  done->locks);
+	log_task_info(
+		task,
+		"%zu guard regions: %zu restored by criu, %zu put back as %s; %zu locks restored",
+		count, count > done->regions ? count - done->regions : 0,
+		done->regions,
+		session->kernel_has_guards ? "guards" : "PROT_NONE",
+		done->locks);
 }
 
 int restore_task(const struct session *session, const struct restore *restore,

@@ -49,10 +49,14 @@ sub expand {
 sub logged_lines {
 	my $source = join '', map { read_file($_) }
 		glob('criu-plugin/*.[ch] src/libguardmaps/remote/keeper.c');
+	# Lines are broken wherever they are long: it does not matter where.
+	$source =~ s/\\\n//g;
+	$source =~ s/\(\n\s+/(/g;
+	$source =~ s/,\n\s+/, /g;
 	my (%macros, %lines);
 	my $tokens = qr/(?:$string|[A-Z_]+|\s)*/;
 
-	$macros{$1} = $2 while $source =~ /^#define (\w+) ((?:$string|[A-Z_]+| )+)$/mg;
+	$macros{$1} = $2 while $source =~ /^#define (\w+)\s+((?:$string|[A-Z_]+|[ \t])+)$/mg;
 	my $advice = expand('ADVICE', \%macros);
 	while ($source =~ /(?:log_(?:task_)?(?:info|warning|error)|syslog)\(
 			(?:\w+,\s)?($string$tokens)/gx) {

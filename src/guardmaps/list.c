@@ -115,9 +115,11 @@ static const struct column columns[] = {
 	COLUMN("PID", NUMBER, OPTIONAL, "process id", fill_pid),
 	COLUMN("COMMAND", TEXT, OPTIONAL, "name of the process", fill_command),
 	COLUMN("START", TEXT, DEFAULT, "first guarded address", fill_start),
-	COLUMN("END", TEXT, DEFAULT, "first address after the region", fill_end),
+	COLUMN("END", TEXT, DEFAULT, "first address after the region",
+	       fill_end),
 	COLUMN("SIZE", NUMBER, DEFAULT, "size of the region", fill_size),
-	COLUMN("PAGES", NUMBER, OPTIONAL, "size of the region in pages", fill_pages),
+	COLUMN("PAGES", NUMBER, OPTIONAL, "size of the region in pages",
+	       fill_pages),
 	COLUMN("KIND", TEXT, DEFAULT,
 	       "what it protects: stack, main-stack, heap, anon, file, shmem, elf",
 	       fill_kind),
@@ -141,8 +143,7 @@ static const struct column columns[] = {
 	COLUMN("MAPEND", TEXT, OPTIONAL, "end of the mapping",
 	       fill_mapping_end),
 	COLUMN("MAPPING", TEXT, DEFAULT,
-	       "name of the mapping, as in /proc/PID/maps",
-	       fill_mapping_name),
+	       "name of the mapping, as in /proc/PID/maps", fill_mapping_name),
 };
 
 /* Where a row comes from: a region or marker run in one of the guard maps. */
@@ -238,7 +239,8 @@ static void merge_places(struct list *list, uint32_t map)
 			(run < runs &&
 			 guardmaps_map_marker_run(from, run)->start <
 				 guardmaps_map_region(from, region)->start);
-		*place++ = (struct place){ map, take_run ? run : region, take_run };
+		*place++ = (struct place){ map, take_run ? run : region,
+					   take_run };
 		if (take_run)
 			run++;
 		else

@@ -24,7 +24,9 @@ struct option_row {
 
 /* All options must be written like this: scripts/manual.awk reads them. */
 #define OPTION(letter, name, argument, help, does, take) \
-	{ letter, name, argument, help, does, take }
+	{                                                \
+		letter, name, argument, help, does, take \
+	}
 
 /* ---- What each option does -------------------------------------------- */
 
@@ -75,8 +77,8 @@ static void take_markers(struct command_line *line)
 
 static void take_source(struct command_line *line)
 {
-	struct guardmaps_error *error = guardmaps_source_from_name(
-		optarg, &line->command.read.source);
+	struct guardmaps_error *error =
+		guardmaps_source_from_name(optarg, &line->command.read.source);
 
 	if (error)
 		fail(error);
@@ -123,8 +125,8 @@ static const struct option_row rows[] = {
 	       "also list uffd-wp and poison (implies --source markers)",
 	       VERB_SHOWS_MARKERS, take_markers),
 	OPTION(0, "source", "NAME",
-	       "use guards, scan, pagemap, markers or auto (default)", VERB_READS,
-	       take_source),
+	       "use guards, scan, pagemap, markers or auto (default)",
+	       VERB_READS, take_source),
 	OPTION(0, "sysroot", "DIR", "read the recorded tree DIR/proc",
 	       VERB_READS, take_sysroot),
 	OPTION('h', "help", NULL, "display this help", 0, take_help),

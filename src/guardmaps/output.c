@@ -112,8 +112,7 @@ unknown_column(const struct table *table, const char *name, size_t length)
 static void show_named_column(struct output *output, const char *name,
 			      size_t length)
 {
-	const struct column *column =
-		find_column(output->table, name, length);
+	const struct column *column = find_column(output->table, name, length);
 
 	if (!column)
 		unknown_column(output->table, name, length);

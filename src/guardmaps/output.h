@@ -54,8 +54,10 @@ struct column {
  * All columns must be written like this: scripts/manual.awk reads them, and a
  * column without a function does not compile.
  */
-#define COLUMN(name, type, use, help, fill) \
-	{ name, COLUMN_##type, COLUMN_##use, help, fill }
+#define COLUMN(name, type, use, help, fill)                   \
+	{                                                     \
+		name, COLUMN_##type, COLUMN_##use, help, fill \
+	}
 
 struct table {
 	/** Name of the array in JSON. */

@@ -36,7 +36,8 @@ static struct libscols_table *make_table(const struct output *output)
 		fail_out_of_memory();
 	check(scols_table_set_name(table, output->table->name));
 	check(scols_table_enable_raw(table, options->format == OUTPUT_RAW));
-	check(scols_table_enable_export(table, options->format == OUTPUT_PAIRS));
+	check(scols_table_enable_export(table,
+					options->format == OUTPUT_PAIRS));
 	check(scols_table_enable_json(table, options->format == OUTPUT_JSON));
 	check(scols_table_enable_noheadings(table, options->no_headings));
 	for (size_t i = 0; i < output->shown_count; i++) {
@@ -46,16 +47,15 @@ static struct libscols_table *make_table(const struct output *output)
 			table, column->name, 0, is_number ? SCOLS_FL_RIGHT : 0);
 		if (!made)
 			fail_out_of_memory();
-		check(scols_column_set_json_type(made, is_number
-							       ? SCOLS_JSON_NUMBER
-							       : SCOLS_JSON_STRING));
+		check(scols_column_set_json_type(
+			made,
+			is_number ? SCOLS_JSON_NUMBER : SCOLS_JSON_STRING));
 	}
 	return table;
 }
 
-static const char *fill_cell(const struct output *output,
-			     const struct row *row, size_t shown,
-			     struct cell *cell)
+static const char *fill_cell(const struct output *output, const struct row *row,
+			     size_t shown, struct cell *cell)
 {
 	cell->text = NULL;
 	cell->sizes_in_bytes = output->options.sizes_in_bytes ||
@@ -133,8 +133,7 @@ static void print_empty(const struct output *output)
 	    output->options.no_headings)
 		return;
 	for (size_t i = 0; i < output->shown_count; i++)
-		printf("%s%s", i ? " " : "",
-		       output->shown[i]->name);
+		printf("%s%s", i ? " " : "", output->shown[i]->name);
 	putchar('\n');
 }
 
@@ -234,8 +233,8 @@ static void put_cell(const struct output *output, size_t shown,
 }
 
 /* Returns false and prints nothing if a cell is not plain. */
-static bool print_plain_row(const struct output *output,
-			    const struct row *row, const size_t *widths)
+static bool print_plain_row(const struct output *output, const struct row *row,
+			    const size_t *widths)
 {
 	struct cell cells[OUTPUT_MAXIMUM_COLUMNS];
 	const char *texts[OUTPUT_MAXIMUM_COLUMNS];

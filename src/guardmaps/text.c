@@ -98,7 +98,7 @@ void text_print_name(const char *name)
 static size_t utf8_length(const unsigned char *text)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = text[0] < 0x80	  ? 1
+	size_t length = text[0] < 0x80	 ? 1
 			: text[0] < 0xc0 ? 0
 			: text[0] < 0xe0 ? 2
 			: text[0] < 0xf0 ? 3

@@ -54,13 +54,13 @@ static void fill_source(const struct row *row, struct cell *ret)
 static const struct column columns[] = {
 	COLUMN("PID", NUMBER, DEFAULT, "process id", fill_pid),
 	COLUMN("COMMAND", TEXT, DEFAULT, "name of the process", fill_command),
-	COLUMN("REGIONS", NUMBER, DEFAULT, "number of guard regions", fill_regions),
+	COLUMN("REGIONS", NUMBER, DEFAULT, "number of guard regions",
+	       fill_regions),
 	COLUMN("SIZE", NUMBER, DEFAULT, "total size of the regions", fill_size),
-	COLUMN("MAPPINGS", NUMBER, DEFAULT, "number of mappings that contain them",
-	       fill_mappings),
+	COLUMN("MAPPINGS", NUMBER, DEFAULT,
+	       "number of mappings that contain them", fill_mappings),
 	COLUMN("SAVED", NUMBER, DEFAULT,
-	       "extra mappings that PROT_NONE guards would need",
-	       fill_saved),
+	       "extra mappings that PROT_NONE guards would need", fill_saved),
 	COLUMN("SOURCE", TEXT, OPTIONAL, "source that reported them",
 	       fill_source),
 };

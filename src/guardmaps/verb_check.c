@@ -30,8 +30,7 @@ struct check {
 };
 
 static void add(struct check *check, const char *item, const char *status,
-		const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 static void add(struct check *check, const char *item, const char *status,
 		const char *format, ...)
@@ -54,7 +53,8 @@ static void check_source(struct check *check, enum guardmaps_source source)
 {
 	char item[32];
 
-	snprintf(item, sizeof(item), "source %s", guardmaps_source_name(source));
+	snprintf(item, sizeof(item), "source %s",
+		 guardmaps_source_name(source));
 	struct guardmaps_error *error = guardmaps_probe(check->self, source);
 	if (error) {
 		add(check, item, "no", "%s", guardmaps_error_message(error));
@@ -92,10 +92,12 @@ static void check_capability(struct check *check, cap_value_t capability,
 
 static void check_capabilities(struct check *check)
 {
-	check_capability(check, CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
-			 "processes of other users; alone, by source guards only");
-	check_capability(check, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
-			 "with CAP_SYS_PTRACE: processes of other users by any source");
+	check_capability(
+		check, CAP_SYS_PTRACE, "CAP_SYS_PTRACE",
+		"processes of other users; alone, by source guards only");
+	check_capability(
+		check, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
+		"with CAP_SYS_PTRACE: processes of other users by any source");
 	check_capability(check, CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
 			 "source markers; uffd-wp and poison in explain");
 }

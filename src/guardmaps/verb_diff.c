@@ -49,13 +49,14 @@ static void fill_mapping(const struct row *row, struct cell *ret)
 
 static const struct column columns[] = {
 	COLUMN("CHANGE", TEXT, DEFAULT,
-	       "missing: guarded in A only; extra: guarded in B only", fill_change),
-	COLUMN("START", TEXT, DEFAULT, "first address of the range", fill_start),
+	       "missing: guarded in A only; extra: guarded in B only",
+	       fill_change),
+	COLUMN("START", TEXT, DEFAULT, "first address of the range",
+	       fill_start),
 	COLUMN("END", TEXT, DEFAULT, "first address after the range", fill_end),
 	COLUMN("SIZE", NUMBER, DEFAULT, "size of the range", fill_size),
 	COLUMN("KIND", TEXT, DEFAULT, "what the guard protects", fill_kind),
-	COLUMN("MAPPING", TEXT, DEFAULT, "name of the mapping",
-	       fill_mapping),
+	COLUMN("MAPPING", TEXT, DEFAULT, "name of the mapping", fill_mapping),
 };
 
 struct diff {
@@ -91,7 +92,8 @@ static struct guardmaps_map *read_side(const struct command *command,
 
 	struct guardmaps_error *error =
 		is_number(argument)
-			? read_process(&command->read, parse_pid(argument), &map)
+			? read_process(&command->read, parse_pid(argument),
+				       &map)
 			: guardmaps_image_read(AT_FDCWD, argument, &map);
 	if (error)
 		fail(error);
@@ -102,12 +104,12 @@ static enum exit_status run_diff(const struct command *command)
 {
 	struct diff diff = {};
 
-	diff.maps[GUARDMAPS_MISSING] = read_side(command, command->arguments[0]);
+	diff.maps[GUARDMAPS_MISSING] =
+		read_side(command, command->arguments[0]);
 	diff.maps[GUARDMAPS_EXTRA] = read_side(command, command->arguments[1]);
-	struct guardmaps_error *error =
-		guardmaps_diff(diff.maps[GUARDMAPS_MISSING],
-			       diff.maps[GUARDMAPS_EXTRA], &diff.differences,
-			       &diff.count);
+	struct guardmaps_error *error = guardmaps_diff(
+		diff.maps[GUARDMAPS_MISSING], diff.maps[GUARDMAPS_EXTRA],
+		&diff.differences, &diff.count);
 	if (error)
 		fail(error);
 	/* Like diff(1), print nothing if there is no difference. */

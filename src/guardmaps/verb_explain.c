@@ -138,8 +138,7 @@ static void print_neighbours(const struct row *row)
 	}
 	if (row->below) {
 		print_mapping("below", row->below);
-		print_distance(address - row->below->end,
-			       "below the address");
+		print_distance(address - row->below->end, "below the address");
 	}
 	if (row->above && strcmp(row->above->name, "[stack]") == 0)
 		puts("  The stack of the first thread grows down to here: if it has reached its limit, this is a stack overflow.");
@@ -159,7 +158,7 @@ static void print_guard(const struct row *row)
 	       region->start, region->end, size,
 	       guardmaps_source_name(guardmaps_map_source(row->map)));
 	printf("  kind     %s\n", guardmaps_kind_name(guardmaps_map_region_kind(
-					   row->map, row->explanation.region)));
+					  row->map, row->explanation.region)));
 	if (!row->owner)
 		return;
 	printf("  owner    thread ");
@@ -216,8 +215,7 @@ static uint64_t parse_address(const char *argument)
 		digits += 2;
 	if (!*digits ||
 	    digits[strspn(digits, "0123456789abcdefABCDEF")] != '\0')
-		errx(EXIT_TROUBLE, "not a hexadecimal address: '%s'",
-		     argument);
+		errx(EXIT_TROUBLE, "not a hexadecimal address: '%s'", argument);
 	errno = 0;
 	uint64_t address = strtoull(digits, NULL, 16);
 	if (errno)

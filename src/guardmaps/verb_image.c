@@ -25,8 +25,8 @@ static enum exit_status run_show(const struct command *command)
 {
 	struct guardmaps_map *map;
 
-	struct guardmaps_error *error = guardmaps_image_read(
-		AT_FDCWD, command->arguments[0], &map);
+	struct guardmaps_error *error =
+		guardmaps_image_read(AT_FDCWD, command->arguments[0], &map);
 	if (error)
 		fail(error);
 	list_print(&command->output, &map, 1, false);

@@ -20,8 +20,8 @@ static void say_count(const struct command *command,
  */
 static void block_signals(sigset_t *ret_before)
 {
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM,
-				       SIGPIPE, SIGALRM };
+	static const int signals[] = { SIGHUP,	SIGINT,	 SIGQUIT,
+				       SIGTERM, SIGPIPE, SIGALRM };
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
@@ -38,13 +38,14 @@ static enum exit_status run_install(const struct command *command)
 	sigset_t before;
 	size_t count;
 
-	struct guardmaps_error *error = guardmaps_image_read(
-		AT_FDCWD, command->arguments[0], &map);
+	struct guardmaps_error *error =
+		guardmaps_image_read(AT_FDCWD, command->arguments[0], &map);
 	if (!error)
 		error = guardmaps_process_open(pid, NULL, &process);
 	block_signals(&before);
 	if (!error)
-		error = guardmaps_install(process, map, command->dry_run, &count);
+		error = guardmaps_install(process, map, command->dry_run,
+					  &count);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		fail(error);

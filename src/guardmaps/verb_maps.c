@@ -73,8 +73,9 @@ static enum exit_status run_maps(const struct command *command)
 	struct guardmaps_map *map;
 	size_t region = 0;
 
-	struct guardmaps_error *error = open_process(
-		&command->read, parse_pid(command->arguments[0]), &process, &map);
+	struct guardmaps_error *error =
+		open_process(&command->read, parse_pid(command->arguments[0]),
+			     &process, &map);
 	if (error) {
 		report_outcome(error, &outcome);
 		return outcome_exit_status(&outcome);

@@ -22,8 +22,8 @@ static uint64_t stack_size(const struct guardmaps_thread *thread)
 
 static bool has_used(const struct guardmaps_thread *thread)
 {
-	return has_stack(thread) && thread->stack_pointer_state ==
-					    GUARDMAPS_STACK_POINTER_KNOWN;
+	return has_stack(thread) &&
+	       thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN;
 }
 
 static uint64_t used(const struct guardmaps_thread *thread)
@@ -69,8 +69,7 @@ static bool is_unguarded(const struct guardmaps_thread *thread)
 	return thread->guard == GUARDMAPS_STACK_GUARD_NONE;
 }
 
-static const char *
-stack_pointer_note(enum guardmaps_stack_pointer_state state)
+static const char *stack_pointer_note(enum guardmaps_stack_pointer_state state)
 {
 	switch (state) {
 	case GUARDMAPS_STACK_POINTER_RUNNING:
@@ -189,12 +188,13 @@ static const struct column columns[] = {
 	       fill_stack_end),
 	COLUMN("SIZE", NUMBER, DEFAULT, "size of the stack", fill_size),
 	COLUMN("SP", TEXT, OPTIONAL, "stack pointer", fill_stack_pointer),
-	COLUMN("USED", NUMBER, DEFAULT, "in use now, according to the stack pointer",
-	       fill_used),
+	COLUMN("USED", NUMBER, DEFAULT,
+	       "in use now, according to the stack pointer", fill_used),
 	COLUMN("PEAK", NUMBER, DEFAULT,
-	       "most ever used, according to the deepest page touched", fill_peak),
-	COLUMN("HEADROOM", NUMBER, DEFAULT, "never used so far: SIZE minus PEAK",
-	       fill_headroom),
+	       "most ever used, according to the deepest page touched",
+	       fill_peak),
+	COLUMN("HEADROOM", NUMBER, DEFAULT,
+	       "never used so far: SIZE minus PEAK", fill_headroom),
 	COLUMN("GUARD", TEXT, DEFAULT,
 	       "what stops an overflow: marker, PROT_NONE, gap, none, unknown",
 	       fill_guard),
@@ -263,8 +263,7 @@ static void add_rows(struct stacks *stacks, pid_t pid,
 			(struct row){ pid, guardmaps_threads_get(threads, i) };
 }
 
-static void print_stacks(const struct command *command,
-			 struct stacks *stacks)
+static void print_stacks(const struct command *command, struct stacks *stacks)
 {
 	struct output output = command->output;
 

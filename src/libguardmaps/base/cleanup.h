@@ -38,15 +38,15 @@ static inline void *array_reserve(void *array, size_t count, size_t *capacity,
 }
 
 /** Append a value to a growing array. False if there is no memory. */
-#define array_append(array, count, capacity, value)                          \
-	({                                                                   \
-		typeof(array) reserved = array_reserve(                      \
-			(array), (count), &(capacity), sizeof(*(array)));    \
-		if (reserved) {                                              \
-			(array) = reserved;                                  \
-			(array)[(count)++] = (value);                        \
-		}                                                            \
-		reserved != NULL;                                            \
+#define array_append(array, count, capacity, value)                       \
+	({                                                                \
+		typeof(array) reserved = array_reserve(                   \
+			(array), (count), &(capacity), sizeof(*(array))); \
+		if (reserved) {                                           \
+			(array) = reserved;                               \
+			(array)[(count)++] = (value);                     \
+		}                                                         \
+		reserved != NULL;                                         \
 	})
 
 #endif /* GUARDMAPS_CLEANUP_H */

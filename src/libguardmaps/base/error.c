@@ -59,9 +59,8 @@ static enum guardmaps_error_code code_of_errno(int errnum)
 	}
 }
 
-static struct guardmaps_error *error_from_errno(int errnum, const char *hint,
-						const char *format,
-						va_list args)
+static struct guardmaps_error *
+error_from_errno(int errnum, const char *hint, const char *format, va_list args)
 {
 	char *what, *message;
 

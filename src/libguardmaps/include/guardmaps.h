@@ -442,9 +442,10 @@ struct guardmaps_threads;
  * Needs PTRACE_MODE_READ access, and PTRACE_MODE_ATTACH access for the stack
  * pointers. Errors: ENDED, PERMISSION, OS, NO_MEMORY.
  */
-struct guardmaps_error *guardmaps_threads_create(
-	struct guardmaps_process *process, const struct guardmaps_map *map,
-	struct guardmaps_threads **ret);
+struct guardmaps_error *
+guardmaps_threads_create(struct guardmaps_process *process,
+			 const struct guardmaps_map *map,
+			 struct guardmaps_threads **ret);
 
 /** Free a list of threads. NULL is allowed. */
 void guardmaps_threads_destroy(struct guardmaps_threads *threads);

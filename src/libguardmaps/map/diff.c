@@ -22,14 +22,16 @@ static bool subtract_region(const struct guardmaps_map *map, size_t i,
 	while (start < end) {
 		const struct guardmaps_region *region =
 			*position < other->region_count
-				? &other->regions[*position] : NULL;
+				? &other->regions[*position]
+				: NULL;
 		if (region && region->end <= start) {
 			++*position;
 			continue;
 		}
 		uint64_t part_end =
 			region && region->start < end ? region->start : end;
-		struct guardmaps_difference part = { start, part_end, i, change };
+		struct guardmaps_difference part = { start, part_end, i,
+						     change };
 		if (start < part_end &&
 		    !array_append(ret->differences, ret->count, ret->capacity,
 				  part))
@@ -66,9 +68,11 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
 	struct difference_list list = {};
 
 	if (first->page_size != second->page_size)
-		return error_create(GUARDMAPS_ERROR_INVALID,
-				    "cannot compare guard maps with page sizes of %" PRIu64 " and %" PRIu64 " bytes",
-				    first->page_size, second->page_size);
+		return error_create(
+			GUARDMAPS_ERROR_INVALID,
+			"cannot compare guard maps with page sizes of %" PRIu64
+			" and %" PRIu64 " bytes",
+			first->page_size, second->page_size);
 	if (!subtract(first, second, GUARDMAPS_MISSING, &list) ||
 	    !subtract(second, first, GUARDMAPS_EXTRA, &list)) {
 		free(list.differences);

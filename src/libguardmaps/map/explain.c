@@ -29,9 +29,10 @@ static enum guardmaps_verdict verdict_by_permissions(uint32_t permissions)
  * make no difference in a PROT_NONE mapping. A guard in one is still reported
  * as a guard, because that is what the user does not expect.
  */
-static enum guardmaps_verdict verdict_on_mapped(const struct guardmaps_map *map,
-						const struct guardmaps_explanation *where,
-						enum guardmaps_marker marker)
+static enum guardmaps_verdict
+verdict_on_mapped(const struct guardmaps_map *map,
+		  const struct guardmaps_explanation *where,
+		  enum guardmaps_marker marker)
 {
 	enum guardmaps_verdict verdict = verdict_by_permissions(
 		map->mappings[where->mapping].permissions);

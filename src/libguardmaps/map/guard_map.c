@@ -152,7 +152,8 @@ bool guard_map_add_mapping(struct guardmaps_map *map,
 	struct guardmaps_mapping added = *mapping;
 
 	if (map->mapping_count > 0)
-		cut_off_below(&added, map->mappings[map->mapping_count - 1].end);
+		cut_off_below(&added,
+			      map->mappings[map->mapping_count - 1].end);
 	if (added.start >= added.end)
 		return true;
 	added.name = share_name(map, mapping->name);
@@ -183,7 +184,8 @@ static bool add_marker_run(struct guardmaps_map *map, uint64_t start,
 {
 	struct guardmaps_marker_run *last =
 		map->marker_run_count
-			? &map->marker_runs[map->marker_run_count - 1] : NULL;
+			? &map->marker_runs[map->marker_run_count - 1]
+			: NULL;
 
 	if (last && last->end == start && last->mapping == map->join_mapping &&
 	    last->marker == marker) {
@@ -336,8 +338,9 @@ static uint32_t find_last_start(const void *array, size_t count,
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const uint64_t *start = (const uint64_t *)((const char *)array +
-							   middle * element_size);
+		const uint64_t *start =
+			(const uint64_t *)((const char *)array +
+					   middle * element_size);
 		if (*start <= address)
 			low = middle + 1;
 		else
@@ -366,7 +369,8 @@ uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
 	uint32_t i = guard_map_mapping_at_or_below(map, address);
 
 	return i != GUARDMAPS_NONE && address < map->mappings[i].end
-		       ? i : GUARDMAPS_NONE;
+		       ? i
+		       : GUARDMAPS_NONE;
 }
 
 uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
@@ -375,7 +379,8 @@ uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
 	uint32_t i = guard_map_region_at_or_below(map, address);
 
 	return i != GUARDMAPS_NONE && address < map->regions[i].end
-		       ? i : GUARDMAPS_NONE;
+		       ? i
+		       : GUARDMAPS_NONE;
 }
 
 static bool has_prefix(const char *string, const char *prefix)
@@ -387,7 +392,10 @@ static bool has_prefix(const char *string, const char *prefix)
 static bool is_shmem(const struct guardmaps_mapping *mapping)
 {
 	static const char *const prefixes[] = {
-		"/dev/zero (deleted)", "/memfd:", "/SYSV", "[anon_shmem:",
+		"/dev/zero (deleted)",
+		"/memfd:",
+		"/SYSV",
+		"[anon_shmem:",
 	};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)

@@ -17,11 +17,11 @@
 /* Returns AUTO, which is never the source of a guard map, if it is unknown. */
 static enum guardmaps_source source_of_number(Guardmaps__Source number)
 {
-#define ROW(name, ID, ...)                                                   \
-	case GUARDMAPS__SOURCE__SOURCE_##ID:                                 \
+#define ROW(name, ID, ...)                   \
+	case GUARDMAPS__SOURCE__SOURCE_##ID: \
 		return GUARDMAPS_SOURCE_##ID;
 	switch ((int)number) {
-	GUARD_SOURCES(ROW)
+		GUARD_SOURCES(ROW)
 	}
 #undef ROW
 	return GUARDMAPS_SOURCE_AUTO;
@@ -70,9 +70,11 @@ static struct guardmaps_error *check_frame(const struct decoder *decoder,
 		return refuse(decoder, "truncated");
 	uint32_t version = read_u32(bytes + IMAGE_MAGIC_SIZE);
 	if (version != IMAGE_VERSION)
-		return error_create(GUARDMAPS_ERROR_FORMAT,
-				    "cannot read %s: unsupported format version %" PRIu32 " (only version %d is supported)",
-				    decoder->path, version, IMAGE_VERSION);
+		return error_create(
+			GUARDMAPS_ERROR_FORMAT,
+			"cannot read %s: unsupported format version %" PRIu32
+			" (only version %d is supported)",
+			decoder->path, version, IMAGE_VERSION);
 	if (read_u32(bytes + size - 4) != crc32_z(0, bytes, size - 4))
 		return refuse(decoder,
 			      "checksum mismatch (damaged or truncated)");
@@ -139,9 +141,9 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 					      const Guardmaps__Mapping *message)
 {
 	struct guardmaps_map *map = decoder->map;
-	uint64_t last_end =
-		map->mapping_count ? map->mappings[map->mapping_count - 1].end
-				   : 0;
+	uint64_t last_end = map->mapping_count
+				    ? map->mappings[map->mapping_count - 1].end
+				    : 0;
 	struct guardmaps_mapping mapping = {
 		.offset = message->offset,
 		.inode = message->inode,
@@ -166,12 +168,11 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 	if (error)
 		return error;
 	mapping.name = name;
-	return guard_map_add_mapping(map, &mapping) ? NULL
-						    : &error_no_memory;
+	return guard_map_add_mapping(map, &mapping) ? NULL : &error_no_memory;
 }
 
-static struct guardmaps_error *decode_mappings(struct decoder *decoder,
-					       const Guardmaps__Mappings *message)
+static struct guardmaps_error *
+decode_mappings(struct decoder *decoder, const Guardmaps__Mappings *message)
 {
 	struct guardmaps_error *error = NULL;
 
@@ -233,8 +234,7 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 	if (error)
 		return error;
 	if (message->region >= map->region_count)
-		return refuse(decoder,
-			      "owner of a nonexistent region");
+		return refuse(decoder, "owner of a nonexistent region");
 	if (map->regions[message->region].owner != GUARDMAPS_NONE)
 		return refuse(decoder, "region with two owners");
 	if (message->tid > INT32_MAX)
@@ -282,8 +282,7 @@ static struct guardmaps_error *decode_record(struct decoder *decoder,
 
 	*ret_last = size == 0;
 	if (size == 0)
-		return left == 0 ? NULL
-				 : refuse(decoder, "trailing data");
+		return left == 0 ? NULL : refuse(decoder, "trailing data");
 	if (size > MAXIMUM_RECORD_SIZE || left < 4 || size > left - 4)
 		return refuse(decoder, "record too long");
 	Guardmaps__Record *record = guardmaps__record__unpack(
@@ -310,8 +309,9 @@ static struct guardmaps_error *decode_records(struct decoder *decoder)
 		return refuse(decoder, "no header at the start");
 	if (decoder->map->mapping_count != decoder->mapping_count ||
 	    decoder->map->region_count != decoder->region_count)
-		return refuse(decoder,
-			      "counts of mappings and regions differ from the header");
+		return refuse(
+			decoder,
+			"counts of mappings and regions differ from the header");
 	return NULL;
 }
 

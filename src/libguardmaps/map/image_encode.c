@@ -24,11 +24,11 @@
 /* This does not compile if a source has no row in GUARD_SOURCES. */
 static Guardmaps__Source source_number(enum guardmaps_source source)
 {
-#define ROW(name, ID, ...)                                                   \
-	case GUARDMAPS_SOURCE_##ID:                                          \
+#define ROW(name, ID, ...)          \
+	case GUARDMAPS_SOURCE_##ID: \
 		return GUARDMAPS__SOURCE__SOURCE_##ID;
 	switch (source) {
-	GUARD_SOURCES(ROW)
+		GUARD_SOURCES(ROW)
 	case GUARDMAPS_SOURCE_AUTO:
 		break;
 	}
@@ -128,7 +128,8 @@ static bool encode_mappings(const struct guardmaps_map *map,
 	for (size_t i = 0; i < map->mapping_count;) {
 		size_t n = 0, names = 0;
 		for (; n < MAPPINGS_PER_RECORD && names < NAMES_PER_RECORD &&
-		       i < map->mapping_count; n++) {
+		       i < map->mapping_count;
+		     n++) {
 			fill_mapping(map, i++, &messages[n]);
 			pointers[n] = &messages[n];
 			names += messages[n].name.len;
@@ -146,7 +147,8 @@ static bool encode_regions(const struct guardmaps_map *map,
 	Guardmaps__Regions regions = GUARDMAPS__REGIONS__INIT;
 	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
 	size_t most = map->region_count < REGIONS_PER_RECORD
-			      ? map->region_count : REGIONS_PER_RECORD;
+			      ? map->region_count
+			      : REGIONS_PER_RECORD;
 	_cleanup_free_ uint64_t *numbers =
 		calloc(2 * most + 1, sizeof(*numbers));
 	uint64_t last_end = 0;
@@ -159,8 +161,10 @@ static bool encode_regions(const struct guardmaps_map *map,
 	for (size_t i = 0; i < map->region_count;) {
 		size_t n = 0;
 		while (n < 2 * most && i < map->region_count) {
-			const struct guardmaps_region *region = &map->regions[i++];
-			numbers[n++] = (region->start - last_end) / map->page_size;
+			const struct guardmaps_region *region =
+				&map->regions[i++];
+			numbers[n++] =
+				(region->start - last_end) / map->page_size;
 			numbers[n++] =
 				(region->end - region->start) / map->page_size;
 			last_end = region->end;
@@ -198,7 +202,8 @@ static bool encode_owners(const struct guardmaps_map *map,
 	for (size_t i = 0; i < map->region_count;) {
 		size_t n = 0, names = 0;
 		for (; n < OWNERS_PER_RECORD && names < NAMES_PER_RECORD &&
-		       i < map->region_count; i++) {
+		       i < map->region_count;
+		     i++) {
 			if (map->regions[i].owner == GUARDMAPS_NONE)
 				continue;
 			fill_owner(map, i, &messages[n]);

@@ -8,7 +8,7 @@
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
 /* Tables of names, indexed by the value of the enum. */
-#define NAME_OF(names, value)                                                \
+#define NAME_OF(names, value) \
 	((size_t)(value) < LENGTH(names) ? (names)[value] : "unknown")
 
 const char *guardmaps_kind_name(enum guardmaps_kind kind)
@@ -46,17 +46,22 @@ struct source_row {
 	const char *needs;
 };
 
-#define ROW(name, ID, description, needs)                                    \
+#define ROW(name, ID, description, needs) \
 	{ GUARDMAPS_SOURCE_##ID, #name, description, needs },
 static const struct source_row rows[] = { GUARD_SOURCES(ROW) };
 #undef ROW
 
 static const struct source_row automatic = {
-	GUARDMAPS_SOURCE_AUTO, "auto", "the first source that can answer", "",
+	GUARDMAPS_SOURCE_AUTO,
+	"auto",
+	"the first source that can answer",
+	"",
 };
 
 static const struct source_row unknown = {
-	.name = "unknown", .description = "unknown", .needs = "",
+	.name = "unknown",
+	.description = "unknown",
+	.needs = "",
 };
 
 static const struct source_row *find_row(enum guardmaps_source source)
@@ -106,7 +111,8 @@ struct guardmaps_error *guardmaps_source_from_name(const char *name,
 		*ret = automatic.id;
 		return NULL;
 	}
-	return error_create(GUARDMAPS_ERROR_INVALID,
-			    "unknown source: %s (known: auto" GUARD_SOURCES(AND_NAME) ")",
-			    name);
+	return error_create(
+		GUARDMAPS_ERROR_INVALID,
+		"unknown source: %s (known: auto" GUARD_SOURCES(AND_NAME) ")",
+		name);
 }

@@ -12,8 +12,8 @@
 #include "lines.h"
 #include "proc.h"
 
-int process_open_file(const struct guardmaps_process *process,
-		      const char *file, int flags)
+int process_open_file(const struct guardmaps_process *process, const char *file,
+		      int flags)
 {
 	int fd = openat(process->dirfd, file, O_RDONLY | O_CLOEXEC | flags);
 	return fd < 0 ? -errno : fd;

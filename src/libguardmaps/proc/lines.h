@@ -30,6 +30,7 @@ void line_reader_deinit(struct line_reader *reader);
  * Returns 1 with a line, 0 at the end of the file, or a negative errno: -EFBIG
  * for a line longer than 1 MiB.
  */
-int line_reader_next(struct line_reader *reader, char **ret, size_t *ret_length);
+int line_reader_next(struct line_reader *reader, char **ret,
+		     size_t *ret_length);
 
 #endif /* GUARDMAPS_LINES_H */

@@ -77,7 +77,8 @@ static struct guardmaps_error *read_flags(struct process_memory *memory,
 		return memory_error(memory, MEMORY_SMAPS, -got);
 	/* It is stopped: it can lose mappings only if it has been killed. */
 	return count < map->mapping_count
-		       ? memory_error(memory, MEMORY_SMAPS, ESRCH) : NULL;
+		       ? memory_error(memory, MEMORY_SMAPS, ESRCH)
+		       : NULL;
 }
 
 struct guardmaps_error *mapping_flags_read(struct guardmaps_process *process,

@@ -19,8 +19,7 @@ enum mapping_flag {
  *
  * Errors: ENDED, FORMAT, OS, NO_MEMORY.
  */
-struct guardmaps_error *
-mapping_flags_read(struct guardmaps_process *process,
-		   struct guardmaps_map *map);
+struct guardmaps_error *mapping_flags_read(struct guardmaps_process *process,
+					   struct guardmaps_map *map);
 
 #endif /* GUARDMAPS_MAPPING_FLAGS_H */

@@ -18,9 +18,9 @@ static bool parse_hex(const char **text, uint64_t *ret)
 {
 	/* The value of each digit, plus one. */
 	static const uint8_t digits[256] = {
-		['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4,
-		['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
-		['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12,
+		['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,
+		['4'] = 5,  ['5'] = 6,	['6'] = 7,  ['7'] = 8,
+		['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
 		['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 	};
 	const char *at = *text;
@@ -207,12 +207,10 @@ static bool read_line(struct maps_reader *reader, const char *text,
 	       read_tail(reader, text, end - text);
 }
 
-static struct guardmaps_error *
-bad_line(const struct guardmaps_process *process, const char *file,
-	 unsigned long number)
+static struct guardmaps_error *bad_line(const struct guardmaps_process *process,
+					const char *file, unsigned long number)
 {
-	return error_create(GUARDMAPS_ERROR_FORMAT,
-			    "%s/%s: malformed line %lu",
+	return error_create(GUARDMAPS_ERROR_FORMAT, "%s/%s: malformed line %lu",
 			    process->directory, file, number);
 }
 
@@ -246,8 +244,8 @@ struct guardmaps_error *maps_lines_read(
 	struct line_reader lines;
 
 	line_reader_init(&lines, fd);
-	struct guardmaps_error *error = read_lines(&lines, process, file,
-						   page_size, take, context);
+	struct guardmaps_error *error =
+		read_lines(&lines, process, file, page_size, take, context);
 	line_reader_deinit(&lines);
 	return error;
 }

@@ -46,7 +46,8 @@ static bool set_owner_by_name(struct guardmaps_map *map,
 
 	if (region->owner != GUARDMAPS_NONE ||
 	    region->start != mapping->start ||
-	    sscanf(mapping->name, "[anon: glibc: pthread stack: %d]", &tid) != 1)
+	    sscanf(mapping->name, "[anon: glibc: pthread stack: %d]", &tid) !=
+		    1)
 		return true;
 	return guard_map_add_owner(map, i, tid, find_thread_name(threads, tid));
 }
@@ -63,8 +64,8 @@ static bool set_owners(struct guardmaps_map *map,
 	return true;
 }
 
-static struct guardmaps_error *note_executable(struct guardmaps_process *process,
-					       struct guardmaps_map *map)
+static struct guardmaps_error *
+note_executable(struct guardmaps_process *process, struct guardmaps_map *map)
 {
 	char executable[4096];
 

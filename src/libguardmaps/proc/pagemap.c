@@ -241,7 +241,8 @@ int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 		return -ENOMEM;
 
 	while (start < end) {
-		ssize_t count = read_entries(fd, start, end, page_size, entries);
+		ssize_t count =
+			read_entries(fd, start, end, page_size, entries);
 		if (count <= 0)
 			return count ? count : -ESRCH;
 		for (ssize_t i = 0; i < count; i++, start += page_size)
@@ -275,8 +276,9 @@ static struct guardmaps_error *guard_and_read(void *page, uint64_t page_size,
 	/* A page that mlockall(MCL_FUTURE) has locked cannot be guarded. */
 	munlock(page, page_size);
 	if (madvise(page, page_size, MADV_GUARD_INSTALL))
-		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "this kernel does not support guard regions (needs Linux 6.13)");
+		return error_create(
+			GUARDMAPS_ERROR_UNSUPPORTED,
+			"this kernel does not support guard regions (needs Linux 6.13)");
 	return read_own_entry(page, page_size, ret);
 }
 

@@ -65,8 +65,7 @@ find_living_thread(struct guardmaps_process *process)
  * go, all that were listed may have ended. The process has ended only when it
  * has no other threads.
  */
-static struct guardmaps_error *
-find_memory(struct guardmaps_process *process)
+static struct guardmaps_error *find_memory(struct guardmaps_process *process)
 {
 	struct guardmaps_error *error = NULL;
 
@@ -99,8 +98,7 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process)
 	int err = read_stat(process);
 	if (err == -EINVAL)
 		return error_create(GUARDMAPS_ERROR_FORMAT,
-				    "%s/stat is malformed",
-				    process->directory);
+				    "%s/stat is malformed", process->directory);
 	if (err)
 		return process_file_error(process, -err, "stat");
 	struct guardmaps_error *error =
@@ -109,8 +107,9 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process)
 	return error;
 }
 
-struct guardmaps_error *process_refresh_memory(struct guardmaps_process *process,
-					       enum memory_state *ret)
+struct guardmaps_error *
+process_refresh_memory(struct guardmaps_process *process,
+		       enum memory_state *ret)
 {
 	struct guardmaps_error *error = process_refresh(process);
 
@@ -147,9 +146,10 @@ struct guardmaps_error *
 process_check_memory(const struct guardmaps_process *process)
 {
 	if (process->memory == MEMORY_NEVER)
-		return error_create(GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
-				    "%d (%s): a kernel thread has no memory of its own",
-				    process->pid, process->name);
+		return error_create(
+			GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
+			"%d (%s): a kernel thread has no memory of its own",
+			process->pid, process->name);
 	if (process->memory == MEMORY_ENDED)
 		return error_create(GUARDMAPS_ERROR_NO_ADDRESS_SPACE,
 				    "%d (%s): a zombie has no memory",
@@ -178,8 +178,8 @@ static struct guardmaps_error *open_stat(struct guardmaps_process *process)
 
 static struct guardmaps_error *open_directory(struct guardmaps_process *process)
 {
-	process->dirfd = open(process->directory,
-			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	process->dirfd =
+		open(process->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (process->dirfd >= 0)
 		return open_stat(process);
 	if (errno == ENOENT || errno == ESRCH)

@@ -60,8 +60,9 @@ struct guardmaps_error *process_refresh(struct guardmaps_process *process);
  *
  * Errors: FORMAT, OS.
  */
-struct guardmaps_error *process_refresh_memory(struct guardmaps_process *process,
-					       enum memory_state *ret);
+struct guardmaps_error *
+process_refresh_memory(struct guardmaps_process *process,
+		       enum memory_state *ret);
 
 /** Refresh it and return whether it is known to have ended. */
 bool process_has_ended(struct guardmaps_process *process);
@@ -86,8 +87,8 @@ pid_t process_innermost_pid(const struct guardmaps_process *process);
  * Open a file of the process for reading, or with @flags (O_DIRECTORY).
  * Returns a descriptor or a negative errno.
  */
-int process_open_file(const struct guardmaps_process *process,
-		      const char *file, int flags);
+int process_open_file(const struct guardmaps_process *process, const char *file,
+		      int flags);
 
 /**
  * Read a small file as a whole from its start, and append a zero byte. Returns

@@ -36,7 +36,7 @@ struct guard_source {
  * Whether a recorded pagemap shows guards by bit 58 or by swap entries depends
  * on the kernel and the user that recorded it.
  */
-#define RECORDED_PAGEMAP_REFUSAL                                             \
+#define RECORDED_PAGEMAP_REFUSAL \
 	"specify the source that matches the kernel it was recorded on"
 
 #endif /* GUARDMAPS_PROC_SOURCE_H */

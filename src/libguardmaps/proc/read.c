@@ -238,7 +238,8 @@ struct guardmaps_error *guardmaps_map_read(struct guardmaps_process *process,
 			error = process_file_error(process, ESRCH, "maps");
 	}
 	return error ? error
-		     : error_errno(EAGAIN, "%d (%s): kept changing while being read",
+		     : error_errno(EAGAIN,
+				   "%d (%s): kept changing while being read",
 				   process->pid, process->name);
 }
 

@@ -12,9 +12,10 @@ static struct guardmaps_error *probe(const struct process_memory *memory)
 	int fd = memory->fds[MEMORY_GUARDS];
 
 	if (fd == -ENOENT)
-		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "%s/guards does not exist (needs a kernel with the guardmaps series)",
-				    memory->process->directory);
+		return error_create(
+			GUARDMAPS_ERROR_UNSUPPORTED,
+			"%s/guards does not exist (needs a kernel with the guardmaps series)",
+			memory->process->directory);
 	return fd < 0 ? memory_error(memory, MEMORY_GUARDS, -fd) : NULL;
 }
 

@@ -16,11 +16,11 @@ static struct guardmaps_error *probe(const struct process_memory *memory)
 	if (memory->process->recorded)
 		return NULL;
 	struct guardmaps_error *error = pagemap_read_own_guard(&entry);
-	if (error ||
-	    pagemap_decode_swap_entry(entry) == GUARDMAPS_MARKER_GUARD)
+	if (error || pagemap_decode_swap_entry(entry) == GUARDMAPS_MARKER_GUARD)
 		return error;
-	return error_create(GUARDMAPS_ERROR_PERMISSION,
-			    "swap entries in pagemap are hidden (needs CAP_SYS_ADMIN)");
+	return error_create(
+		GUARDMAPS_ERROR_PERMISSION,
+		"swap entries in pagemap are hidden (needs CAP_SYS_ADMIN)");
 }
 
 static struct guardmaps_error *read_entries(const struct process_memory *memory,

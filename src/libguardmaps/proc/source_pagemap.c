@@ -20,8 +20,9 @@ static struct guardmaps_error *probe(const struct process_memory *memory)
 	struct guardmaps_error *error = pagemap_read_own_guard(&entry);
 	if (error || decode(entry) == GUARDMAPS_MARKER_GUARD)
 		return error;
-	return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-			    "this kernel's pagemap has no guard bit (needs Linux 6.15)");
+	return error_create(
+		GUARDMAPS_ERROR_UNSUPPORTED,
+		"this kernel's pagemap has no guard bit (needs Linux 6.15)");
 }
 
 static struct guardmaps_error *read_entries(const struct process_memory *memory,

@@ -21,11 +21,13 @@ sweep(const struct process_memory *memory, uint64_t end,
 	case 0:
 		return NULL;
 	case -ENOTTY:
-		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "this kernel does not support PAGEMAP_SCAN (needs Linux 6.7)");
+		return error_create(
+			GUARDMAPS_ERROR_UNSUPPORTED,
+			"this kernel does not support PAGEMAP_SCAN (needs Linux 6.7)");
 	case -EINVAL:
-		return error_create(GUARDMAPS_ERROR_UNSUPPORTED,
-				    "this kernel's PAGEMAP_SCAN does not support PAGE_IS_GUARD (needs Linux 6.16)");
+		return error_create(
+			GUARDMAPS_ERROR_UNSUPPORTED,
+			"this kernel's PAGEMAP_SCAN does not support PAGE_IS_GUARD (needs Linux 6.16)");
 	default:
 		return memory_error(memory, MEMORY_PAGEMAP, -err);
 	}

@@ -46,8 +46,8 @@ static bool read_thread_name(const struct guardmaps_process *process, pid_t tid,
  * The format of proc_pid_syscall(5): "running"; or the number and arguments of
  * a system call, or -1, then the stack pointer and the program counter.
  */
-static enum guardmaps_stack_pointer_state
-parse_stack_pointer(char *line, uint64_t *ret)
+static enum guardmaps_stack_pointer_state parse_stack_pointer(char *line,
+							      uint64_t *ret)
 {
 	char *counter = strrchr(line, ' ');
 
@@ -144,8 +144,8 @@ static uint64_t find_stack_end_below(const struct thread_finder *finder,
 static void find_stack_guard(const struct guardmaps_map *map,
 			     struct guardmaps_thread *thread)
 {
-	const uint32_t any =
-		GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE;
+	const uint32_t any = GUARDMAPS_READ | GUARDMAPS_WRITE |
+			     GUARDMAPS_EXECUTE;
 	uint64_t below = thread->stack_start - 1;
 	uint32_t region = guardmaps_map_find_region(map, below);
 	uint32_t mapping = guardmaps_map_find_mapping(map, below);
@@ -170,10 +170,12 @@ static void find_stack_guard(const struct guardmaps_map *map,
  * guard regions or, without those, by the descriptors at their ends.
  */
 static void bound_stack(const struct thread_finder *finder, uint64_t inside,
-			uint64_t descriptor_end, struct guardmaps_thread *thread)
+			uint64_t descriptor_end,
+			struct guardmaps_thread *thread)
 {
 	const struct guardmaps_map *map = finder->map;
-	const struct guardmaps_mapping *mapping = find_stack_mapping(map, inside);
+	const struct guardmaps_mapping *mapping =
+		find_stack_mapping(map, inside);
 	uint32_t region = guard_map_region_at_or_below(map, inside);
 
 	if (!mapping)
@@ -181,7 +183,8 @@ static void bound_stack(const struct thread_finder *finder, uint64_t inside,
 	uint64_t start = mapping->start, end = mapping->end;
 	if (region != GUARDMAPS_NONE && map->regions[region].end > start)
 		start = map->regions[region].end;
-	if (region + 1 < map->region_count && map->regions[region + 1].start < end)
+	if (region + 1 < map->region_count &&
+	    map->regions[region + 1].start < end)
 		end = map->regions[region + 1].start;
 	uint64_t other_end = find_stack_end_below(finder, inside);
 	if (other_end > start)
@@ -196,8 +199,7 @@ static uint64_t growth_limit(const struct thread_finder *finder,
 			     const struct guardmaps_mapping *stack)
 {
 	uint64_t gap = STACK_GUARD_GAP_PAGES * finder->map->page_size;
-	uint64_t limit = process_read_limit(finder->process,
-					    "Max stack size");
+	uint64_t limit = process_read_limit(finder->process, "Max stack size");
 	uint64_t lowest = limit < stack->end ? stack->end - limit : 0;
 
 	if (stack > finder->map->mappings && lowest < stack[-1].end + gap)
@@ -237,8 +239,8 @@ static void find_deepest_touched(const struct thread_finder *finder,
 	uint64_t start = thread->stack_start;
 
 	/* There is nothing to read below the current start of `[stack]`. */
-	uint32_t mapping = guardmaps_map_find_mapping(finder->map,
-						      thread->stack_end - 1);
+	uint32_t mapping =
+		guardmaps_map_find_mapping(finder->map, thread->stack_end - 1);
 	if (start < finder->map->mappings[mapping].start)
 		start = finder->map->mappings[mapping].start;
 	if (finder->pagemap_fd >= 0 &&
@@ -252,14 +254,15 @@ static void find_stack(const struct thread_finder *finder, bool is_first,
 {
 	thread->stack_pointer_state = read_stack_pointer(
 		finder->process, thread->tid, &thread->stack_pointer);
-	bool known =
-		thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN;
+	bool known = thread->stack_pointer_state ==
+		     GUARDMAPS_STACK_POINTER_KNOWN;
 
 	if (is_first)
 		bound_main_stack(finder, thread);
 	else if (descriptor_end)
 		bound_stack(finder, descriptor_end - 1, descriptor_end, thread);
-	else if (known && find_stack_mapping(finder->map, thread->stack_pointer))
+	else if (known &&
+		 find_stack_mapping(finder->map, thread->stack_pointer))
 		bound_stack(finder, thread->stack_pointer, 0, thread);
 	if (!thread->stack_end)
 		return;
@@ -283,9 +286,9 @@ static uint64_t *find_descriptors(struct thread_finder *finder,
 		if (tids[i] == first)
 			continue;
 		ends[i] = find_descriptor_end(finder, tids[i]);
-		if (ends[i] && !array_append(finder->stack_ends,
-					     finder->stack_end_count,
-					     finder->stack_end_capacity, ends[i]))
+		if (ends[i] &&
+		    !array_append(finder->stack_ends, finder->stack_end_count,
+				  finder->stack_end_capacity, ends[i]))
 			return NULL;
 	}
 	if (finder->stack_end_count > 0)
@@ -330,7 +333,8 @@ static struct guardmaps_error *find_threads(struct thread_finder *finder,
 		struct guardmaps_thread *thread =
 			&threads->threads[threads->count];
 		*thread = (struct guardmaps_thread){
-			.tid = tids[i], .guard = GUARDMAPS_STACK_GUARD_UNKNOWN,
+			.tid = tids[i],
+			.guard = GUARDMAPS_STACK_GUARD_UNKNOWN,
 		};
 		find_stack(finder, tids[i] == first, descriptors[i], thread);
 		/*
@@ -343,9 +347,10 @@ static struct guardmaps_error *find_threads(struct thread_finder *finder,
 	return NULL;
 }
 
-struct guardmaps_error *guardmaps_threads_create(
-	struct guardmaps_process *process, const struct guardmaps_map *map,
-	struct guardmaps_threads **ret)
+struct guardmaps_error *
+guardmaps_threads_create(struct guardmaps_process *process,
+			 const struct guardmaps_map *map,
+			 struct guardmaps_threads **ret)
 {
 	struct thread_finder finder = { .process = process, .map = map };
 	struct process_memory memory;

@@ -3,9 +3,13 @@
 #include <sys/procfs.h>
 
 /* An array on some architectures, which could not be assigned. */
-typedef struct { elf_gregset_t all; } registers;
+typedef struct {
+	elf_gregset_t all;
+} registers;
 
-struct vectors { char none; };
+struct vectors {
+	char none;
+};
 
 #define SYSCALL_INSTRUCTION ""
 #define SYSCALL_ALIGNMENT 1

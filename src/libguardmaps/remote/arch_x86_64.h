@@ -5,7 +5,9 @@
 typedef struct user_regs_struct registers;
 
 /* System calls preserve them. */
-struct vectors { char none; };
+struct vectors {
+	char none;
+};
 
 #define SYSCALL_INSTRUCTION "\x0f\x05"
 #define SYSCALL_ALIGNMENT 1

@@ -55,7 +55,8 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 		remote_call(task, number, arguments, &result);
 	if (error || result >= 0 || result == -tolerated)
 		return error;
-	return error_errno(-result, "%d (%s): cannot %s 0x%" PRIx64 "-0x%" PRIx64,
+	return error_errno(-result,
+			   "%d (%s): cannot %s 0x%" PRIx64 "-0x%" PRIx64,
 			   task->pid, task->name, what, start, end);
 }
 
@@ -91,7 +92,7 @@ struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
 				   uint64_t *ret)
 {
 	const uint64_t arguments[6] = {
-		0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		0,  size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0,
 	};
 	int64_t result = 0;

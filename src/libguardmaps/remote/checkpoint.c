@@ -199,9 +199,9 @@ static struct guardmaps_error *start_keeper(struct checkpoint *checkpoint)
 						  checkpoint->journal);
 	if (checkpoint->keeper)
 		return NULL;
-	return error_errno(errno,
-			   "%d (%s): cannot start the keeper of its guard regions",
-			   checkpoint->process->pid, checkpoint->process->name);
+	return error_errno(
+		errno, "%d (%s): cannot start the keeper of its guard regions",
+		checkpoint->process->pid, checkpoint->process->name);
 }
 
 static struct guardmaps_error *take_out(const struct checkpoint *checkpoint,
@@ -271,8 +271,8 @@ struct guardmaps_error *checkpoint_put_back(struct checkpoint *checkpoint,
 					    bool as_prot_none,
 					    struct checkpoint_result *ret)
 {
-	unsigned int flags =
-		REINSTATE_EXACTLY | (as_prot_none ? REINSTATE_PROT_NONE : 0);
+	unsigned int flags = REINSTATE_EXACTLY |
+			     (as_prot_none ? REINSTATE_PROT_NONE : 0);
 	struct guardmaps_error *error = NULL;
 	struct reinstated done = {};
 

@@ -13,7 +13,8 @@ static struct guardmaps_error *refuse(const struct guardmaps_map *now,
 				      const char *why)
 {
 	return error_create(GUARDMAPS_ERROR_INVALID,
-			    "%d (%s): cannot install guards in 0x%" PRIx64 "-0x%" PRIx64 ": %s",
+			    "%d (%s): cannot install guards in 0x%" PRIx64
+			    "-0x%" PRIx64 ": %s",
 			    now->pid, now->process_name, range->start,
 			    range->end, why);
 }
@@ -56,10 +57,11 @@ add_missing(const struct guardmaps_map *now,
 			return refuse(now, range, "it is not mapped");
 		const struct guardmaps_mapping *mapping = &now->mappings[i];
 		if (mapping->flags & MAPPING_TAKES_NO_GUARDS)
-			return refuse(now, range,
-				      "mappings of this kind cannot hold guard regions");
-		uint64_t end =
-			mapping->end < range->end ? mapping->end : range->end;
+			return refuse(
+				now, range,
+				"mappings of this kind cannot hold guard regions");
+		uint64_t end = mapping->end < range->end ? mapping->end
+							 : range->end;
 		/* Protected pages are added by add_protected(). */
 		if (!is_protected(mapping, permissions, exactly) &&
 		    !add_gap(ret, address, end, i, mapping->permissions))
@@ -69,9 +71,10 @@ add_missing(const struct guardmaps_map *now,
 	return NULL;
 }
 
-static struct guardmaps_error *add_all_missing(const struct guardmaps_map *wanted,
-					       const struct guardmaps_map *now,
-					       bool exactly, struct gap_list *ret)
+static struct guardmaps_error *
+add_all_missing(const struct guardmaps_map *wanted,
+		const struct guardmaps_map *now, bool exactly,
+		struct gap_list *ret)
 {
 	_cleanup_free_ struct guardmaps_difference *differences = NULL;
 	size_t count = 0;
@@ -81,7 +84,8 @@ static struct guardmaps_error *add_all_missing(const struct guardmaps_map *wante
 	for (size_t i = 0; i < count && !error; i++) {
 		if (differences[i].change != GUARDMAPS_MISSING)
 			continue;
-		uint32_t mapping = wanted->regions[differences[i].region].mapping;
+		uint32_t mapping =
+			wanted->regions[differences[i].region].mapping;
 		error = add_missing(now, &differences[i],
 				    wanted->mappings[mapping].permissions,
 				    exactly, ret);
@@ -105,7 +109,8 @@ static bool add_protected(const struct guardmaps_map *wanted, size_t region,
 							       : guard->start;
 		uint64_t end = mapping->end < guard->end ? mapping->end
 							 : guard->end;
-		if (start < end && is_protected(mapping, permissions, exactly) &&
+		if (start < end &&
+		    is_protected(mapping, permissions, exactly) &&
 		    !add_gap(ret, start, end, i, permissions))
 			return false;
 	}
@@ -126,7 +131,8 @@ struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
 {
 	struct gap_list list = {};
 
-	struct guardmaps_error *error = add_all_missing(wanted, now, exactly, &list);
+	struct guardmaps_error *error =
+		add_all_missing(wanted, now, exactly, &list);
 	for (size_t i = 0; i < wanted->region_count && !error; i++)
 		if (!add_protected(wanted, i, now, exactly, &list))
 			error = &error_no_memory;

@@ -176,7 +176,10 @@ static struct guardmaps_error *install_at_once(struct batch *batch,
 					       bool *ret_done)
 {
 	const uint64_t arguments[6] = {
-		PIDFD_SELF, batch->scratch, batch->count, MADV_GUARD_INSTALL,
+		PIDFD_SELF,
+		batch->scratch,
+		batch->count,
+		MADV_GUARD_INSTALL,
 	};
 	int64_t result;
 
@@ -203,9 +206,8 @@ static struct guardmaps_error *flush_batch(struct batch *batch)
 	return error;
 }
 
-static struct guardmaps_error *install_gaps(struct batch *batch,
-					    const struct guard_gap *gaps,
-					    size_t count)
+static struct guardmaps_error *
+install_gaps(struct batch *batch, const struct guard_gap *gaps, size_t count)
 {
 	struct guardmaps_error *error = NULL;
 
@@ -220,9 +222,8 @@ static struct guardmaps_error *install_gaps(struct batch *batch,
 	return error || batch->count == 0 ? error : flush_batch(batch);
 }
 
-static struct guardmaps_error *install(struct remote_task *task,
-				       const struct guard_gap *gaps,
-				       size_t count)
+static struct guardmaps_error *
+install(struct remote_task *task, const struct guard_gap *gaps, size_t count)
 {
 	struct batch *batch = calloc(1, sizeof(*batch));
 	if (!batch)
@@ -241,9 +242,10 @@ static struct guardmaps_error *install(struct remote_task *task,
  * Unlock, or lock again, each locked mapping with a gap. All of it, because
  * unlocking a part would split it. After a failure the others are still tried.
  */
-static struct guardmaps_error *
-for_each_locked(struct remote_task *task, const struct guardmaps_map *now,
-		const struct guard_gap *gaps, size_t count, bool lock)
+static struct guardmaps_error *for_each_locked(struct remote_task *task,
+					       const struct guardmaps_map *now,
+					       const struct guard_gap *gaps,
+					       size_t count, bool lock)
 {
 	struct guardmaps_error *error = NULL;
 
@@ -269,11 +271,11 @@ static struct guardmaps_error *unprotect(struct remote_task *task,
 
 	for (size_t i = 0; i < count; i++)
 		if ((now->mappings[gaps[i].mapping].permissions ^
-		     gaps[i].permissions) & ALL_ACCESS)
-			error = error_first(error,
-					    protect(task, gaps[i].start,
-						    gaps[i].end,
-						    gaps[i].permissions));
+		     gaps[i].permissions) &
+		    ALL_ACCESS)
+			error = error_first(
+				error, protect(task, gaps[i].start, gaps[i].end,
+					       gaps[i].permissions));
 	return error;
 }
 

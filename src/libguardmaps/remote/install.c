@@ -13,9 +13,10 @@ struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
 
 	struct guardmaps_error *error =
 		process->recorded
-			? error_create(GUARDMAPS_ERROR_INVALID,
-				       "%d (%s): cannot install guards in a recorded process",
-				       process->pid, process->name)
+			? error_create(
+				  GUARDMAPS_ERROR_INVALID,
+				  "%d (%s): cannot install guards in a recorded process",
+				  process->pid, process->name)
 			: process_check_memory(process);
 	if (!error)
 		error = seize(process, &seized);

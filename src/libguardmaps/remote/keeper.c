@@ -129,7 +129,8 @@ static void put_right_patiently(const struct charge *charge)
 		if (done || (error && process_has_ended(charge->process)))
 			return;
 		if (error && waited > PATIENCE_MILLISECONDS) {
-			syslog(LOG_CRIT, "criu was killed and guard regions of a process are lost: %s",
+			syslog(LOG_CRIT,
+			       "criu was killed and guard regions of a process are lost: %s",
 			       guardmaps_error_message(error));
 			return;
 		}

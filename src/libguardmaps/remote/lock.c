@@ -40,8 +40,8 @@ static bool has_capability(int capability)
 	};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
 
-	_cleanup_close_ int self = open("/proc/self",
-					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int self =
+		open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return is_in_initial_namespace(self) &&
 	       !syscall(SYS_capget, &header, sets) &&
 	       sets[CAP_TO_INDEX(capability)].effective &
@@ -81,9 +81,10 @@ lock_limit_check(const struct guardmaps_process *process)
 	    (capabilities >> CAP_IPC_LOCK & 1 &&
 	     is_in_initial_namespace(process->dirfd)))
 		return NULL;
-	return error_create(GUARDMAPS_ERROR_INVALID,
-			    "%d (%s): cannot unlock memory to install guards: RLIMIT_MEMLOCK would prevent locking it again",
-			    process->pid, process->name);
+	return error_create(
+		GUARDMAPS_ERROR_INVALID,
+		"%d (%s): cannot unlock memory to install guards: RLIMIT_MEMLOCK would prevent locking it again",
+		process->pid, process->name);
 }
 
 /* ---- Locking ---------------------------------------------------------- */
@@ -95,10 +96,10 @@ struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 		return remote_range_call(task, SYS_munlock, start, end, 0, 0,
 					 "unlock");
 	/* ENOMEM: guarded pages are not populated, but the range is locked. */
-	return remote_range_call(task, SYS_mlock2, start, end,
-				 locks & GUARDMAPS_LOCKED_ON_FAULT
-					 ? MLOCK_ONFAULT : 0,
-				 ENOMEM, "lock");
+	return remote_range_call(
+		task, SYS_mlock2, start, end,
+		locks & GUARDMAPS_LOCKED_ON_FAULT ? MLOCK_ONFAULT : 0, ENOMEM,
+		"lock");
 }
 
 /* ---- Comparing -------------------------------------------------------- */
@@ -118,7 +119,8 @@ static bool find_difference(const struct guardmaps_map *now,
 	       overlap->now < now->mapping_count) {
 		const struct guardmaps_mapping *a =
 			&wanted->mappings[overlap->wanted];
-		const struct guardmaps_mapping *b = &now->mappings[overlap->now];
+		const struct guardmaps_mapping *b =
+			&now->mappings[overlap->now];
 		overlap->start = a->start > b->start ? a->start : b->start;
 		overlap->end = a->end < b->end ? a->end : b->end;
 		if (a->end <= b->end)
@@ -132,9 +134,11 @@ static bool find_difference(const struct guardmaps_map *now,
 	return false;
 }
 
-static uint8_t wanted_locks(const struct guardmaps_map *wanted, uint64_t address)
+static uint8_t wanted_locks(const struct guardmaps_map *wanted,
+			    uint64_t address)
 {
-	return wanted->mappings[guardmaps_map_find_mapping(wanted, address)].flags &
+	return wanted->mappings[guardmaps_map_find_mapping(wanted, address)]
+		       .flags &
 	       ALL_LOCKS;
 }
 
@@ -173,7 +177,8 @@ struct guardmaps_error *locks_verify(const struct guardmaps_map *now,
 	if (!find_difference(now, wanted, &overlap))
 		return NULL;
 	return error_create(GUARDMAPS_ERROR_OS,
-			    "%d (%s): cannot lock 0x%" PRIx64 "-0x%" PRIx64 " again (RLIMIT_MEMLOCK?)",
+			    "%d (%s): cannot lock 0x%" PRIx64 "-0x%" PRIx64
+			    " again (RLIMIT_MEMLOCK?)",
 			    now->pid, now->process_name, overlap.start,
 			    overlap.end);
 }

@@ -45,7 +45,7 @@ static bool is_deleted(const struct guardmaps_mapping *mapping)
  * renames those that have no name in a file system (memfd, shared memory).
  */
 static bool maps_same(const struct guardmaps_mapping *mapping,
-		       const struct guardmaps_mapping *wanted, uint64_t address)
+		      const struct guardmaps_mapping *wanted, uint64_t address)
 {
 	if ((mapping->permissions ^ wanted->permissions) & GUARDMAPS_SHARED ||
 	    mapping_has_file(mapping) != mapping_has_file(wanted))
@@ -80,18 +80,19 @@ static struct guardmaps_error *check_program(struct guardmaps_process *process,
 	char executable[4096];
 
 	if (!*wanted->executable ||
-	    process_read_link(process, "exe", executable,
-			      sizeof(executable)) < 0 ||
+	    process_read_link(process, "exe", executable, sizeof(executable)) <
+		    0 ||
 	    same_name(wanted->executable, executable))
 		return NULL;
-	return error_create(GUARDMAPS_ERROR_INVALID,
-			    "%d (%s): the guard map is of another program: %s, not %s",
-			    process->pid, process->name, wanted->executable,
-			    executable);
+	return error_create(
+		GUARDMAPS_ERROR_INVALID,
+		"%d (%s): the guard map is of another program: %s, not %s",
+		process->pid, process->name, wanted->executable, executable);
 }
 
-static struct guardmaps_error *check_mappings(const struct guardmaps_map *wanted,
-					      const struct guardmaps_map *now)
+static struct guardmaps_error *
+check_mappings(const struct guardmaps_map *wanted,
+	       const struct guardmaps_map *now)
 {
 	uint32_t last = GUARDMAPS_NONE;
 
@@ -102,10 +103,12 @@ static struct guardmaps_error *check_mappings(const struct guardmaps_map *wanted
 		const struct guardmaps_mapping *mapping =
 			&wanted->mappings[last];
 		if (!is_covered(now, mapping))
-			return error_create(GUARDMAPS_ERROR_INVALID,
-					    "%d (%s): the guard map is of another process or outdated: the mapping of 0x%" PRIx64 "-0x%" PRIx64 " is different",
-					    now->pid, now->process_name,
-					    mapping->start, mapping->end);
+			return error_create(
+				GUARDMAPS_ERROR_INVALID,
+				"%d (%s): the guard map is of another process or outdated: the mapping of 0x%" PRIx64
+				"-0x%" PRIx64 " is different",
+				now->pid, now->process_name, mapping->start,
+				mapping->end);
 	}
 	return NULL;
 }
@@ -236,9 +239,10 @@ static struct guardmaps_error *verify_guards(const struct reinstatement *before,
 				     : after->count;
 	if (missing == 0)
 		return NULL;
-	return error_create(GUARDMAPS_ERROR_OS,
-			    "%d (%s): %zu guard regions are still missing or different after they were installed",
-			    after->process->pid, after->process->name, missing);
+	return error_create(
+		GUARDMAPS_ERROR_OS,
+		"%d (%s): %zu guard regions are still missing or different after they were installed",
+		after->process->pid, after->process->name, missing);
 }
 
 static struct guardmaps_error *verify(const struct reinstatement *before)
@@ -255,7 +259,8 @@ static struct guardmaps_error *verify(const struct reinstatement *before)
 	if (!error)
 		error = locks_verify(after.now,
 				     before->flags & REINSTATE_EXACTLY
-					     ? before->wanted : before->now);
+					     ? before->wanted
+					     : before->now);
 	forget(&after);
 	return error;
 }

@@ -22,10 +22,10 @@ static struct guardmaps_error *take_over(struct remote_task *task)
 	return state_prepare_for_calls(task);
 }
 
-struct guardmaps_error *
-remote_begin(const struct guardmaps_process *process,
-	     const struct guardmaps_map *map, pid_t tid,
-	     struct remote_journal *journal, struct remote_task **ret)
+struct guardmaps_error *remote_begin(const struct guardmaps_process *process,
+				     const struct guardmaps_map *map, pid_t tid,
+				     struct remote_journal *journal,
+				     struct remote_task **ret)
 {
 	struct remote_task *task = calloc(1, sizeof(*task));
 

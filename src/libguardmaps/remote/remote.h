@@ -31,10 +31,10 @@ struct remote_task;
  * Errors: UNSUPPORTED (a 32-bit task, another architecture, no vDSO: nothing
  * was touched), ENDED, OS, NO_MEMORY.
  */
-struct guardmaps_error *
-remote_begin(const struct guardmaps_process *process,
-	     const struct guardmaps_map *map, pid_t tid,
-	     struct remote_journal *journal, struct remote_task **ret);
+struct guardmaps_error *remote_begin(const struct guardmaps_process *process,
+				     const struct guardmaps_map *map, pid_t tid,
+				     struct remote_journal *journal,
+				     struct remote_task **ret);
 
 /**
  * Run a system call.

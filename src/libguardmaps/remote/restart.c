@@ -16,7 +16,8 @@ void restart_detect(struct remote_task *task)
 		!remote_read(task,
 			     arch_program_counter(&task->saved->registers),
 			     code, SYSCALL_INSTRUCTION_SIZE) &&
-		memcmp(code, SYSCALL_INSTRUCTION, SYSCALL_INSTRUCTION_SIZE) == 0;
+		memcmp(code, SYSCALL_INSTRUCTION, SYSCALL_INSTRUCTION_SIZE) ==
+			0;
 }
 
 /* The task's seccomp filters apply to its own calls, but not to ours. */

@@ -77,7 +77,8 @@ static bool resume_dispatch(struct remote_task *task)
 /* ---- A pending stop ----------------------------------------------------- */
 
 /* Whether a signal is pending, for the thread or for all of its process. */
-static bool is_pending(const struct remote_task *task, int signal, uint32_t flags)
+static bool is_pending(const struct remote_task *task, int signal,
+		       uint32_t flags)
 {
 	struct __ptrace_peeksiginfo_args range = { .flags = flags, .nr = 1 };
 	siginfo_t info;
@@ -111,7 +112,8 @@ struct guardmaps_error *state_save(struct remote_task *task,
 	saved->stop_was_queued = false;
 	if (!task_get_registers(task, &saved->registers))
 		return errno == ENOEXEC
-			       ? task_refuse(task, "32-bit tasks are not supported")
+			       ? task_refuse(task,
+					     "32-bit tasks are not supported")
 			       : task_error(task, errno,
 					    "read the registers of");
 	const char *refusal = arch_refusal(&saved->registers);

@@ -106,21 +106,22 @@ static int add_thread(struct seized_process *seized, pid_t tid)
 	return -ENOMEM;
 }
 
-static struct guardmaps_error *seize_error(const struct guardmaps_process *process,
-					   int errnum)
+static struct guardmaps_error *
+seize_error(const struct guardmaps_process *process, int errnum)
 {
 	if (errnum == EPERM)
-		return error_create(GUARDMAPS_ERROR_PERMISSION,
-				    "%d (%s): cannot stop it: Operation not permitted (already being traced, or needs the same user or CAP_SYS_PTRACE)",
-				    process->pid, process->name);
+		return error_create(
+			GUARDMAPS_ERROR_PERMISSION,
+			"%d (%s): cannot stop it: Operation not permitted (already being traced, or needs the same user or CAP_SYS_PTRACE)",
+			process->pid, process->name);
 	return error_errno(errnum, "%d (%s): cannot stop it", process->pid,
 			   process->name);
 }
 
 /* @ret_added: the number of new threads, without those that have ended. */
-static struct guardmaps_error *seize_round(const struct guardmaps_process *process,
-					   struct seized_process *seized,
-					   size_t *ret_added)
+static struct guardmaps_error *
+seize_round(const struct guardmaps_process *process,
+	    struct seized_process *seized, size_t *ret_added)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	size_t count = 0;
@@ -145,8 +146,9 @@ static struct guardmaps_error *seize_round(const struct guardmaps_process *proce
 	return NULL;
 }
 
-static struct guardmaps_error *seize_all(const struct guardmaps_process *process,
-					 struct seized_process *seized)
+static struct guardmaps_error *
+seize_all(const struct guardmaps_process *process,
+	  struct seized_process *seized)
 {
 	size_t added;
 

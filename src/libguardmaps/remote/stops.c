@@ -86,8 +86,7 @@ struct guardmaps_error *stops_enter_call(struct remote_task *task)
  * Not by PTRACE_SINGLESTEP: its SIGTRAP is forced upon the task, which would
  * lose its handler if it blocks or ignores SIGTRAP.
  */
-struct guardmaps_error *stops_run_call(struct remote_task *task,
-				       registers *ret)
+struct guardmaps_error *stops_run_call(struct remote_task *task, registers *ret)
 {
 	struct guardmaps_error *error = stops_enter_call(task);
 

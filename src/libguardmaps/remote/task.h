@@ -21,7 +21,7 @@
 #include "remote.h"
 
 /* What PTRACE_GETSIGMASK reads when all are blocked: these two cannot be. */
-#define ALL_SIGNALS                                                   \
+#define ALL_SIGNALS \
 	(~(UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1)))
 
 /* Whoever restores the task reads it: this process, or one that outlives it. */

@@ -13,7 +13,8 @@
 /* So many zeros at the end of a vDSO mean that there is room for code. */
 #define ROOM_SIZE 64
 
-static const struct guardmaps_mapping *find_vdso(const struct guardmaps_map *map)
+static const struct guardmaps_mapping *
+find_vdso(const struct guardmaps_map *map)
 {
 	for (size_t i = 0; i < map->mapping_count; i++)
 		if (strcmp(map->mappings[i].name, "[vdso]") == 0)
@@ -30,9 +31,8 @@ static uint64_t find_room(const struct guardmaps_mapping *vdso,
 {
 	static const char zeros[ROOM_SIZE];
 
-	return size > ROOM_SIZE &&
-			       memcmp(code + size - ROOM_SIZE, zeros,
-				      ROOM_SIZE) == 0
+	return size > ROOM_SIZE && memcmp(code + size - ROOM_SIZE, zeros,
+					  ROOM_SIZE) == 0
 		       ? vdso->end - ROOM_SIZE / 2
 		       : 0;
 }
