@@ -31,7 +31,7 @@ layout_support := $(B)/tests/layouts.a
 support_objects := $(patsubst tests/%.c,$(B)/obj/tests/%.o, \
 	$(wildcard tests/support/*.c))
 layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
-	builder layout layout_threads target)
+	builder layout layout_threads pid target)
 
 tests: $(library_tests) $(test_programs) $(criu_programs) \
 	$(B)/tests/criu/subject $(B)/tests/criu/greedy.so $(B)/demo/threads

@@ -19,6 +19,7 @@
 #include "guard_maps.h"
 #include "needs.h"
 #include "pid.h"
+#include "pid_lines.h"
 #include "pieces.h"
 #include "seize.h"
 #include "tracee.h"

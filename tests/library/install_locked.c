@@ -13,7 +13,7 @@
 #include "check.h"
 #include "layout.h"
 #include "needs.h"
-#include "pid.h"
+#include "pid_lines.h"
 #include "subject.h"
 #include "trial.h"
 

@@ -11,6 +11,7 @@
 #include "child.h"
 #include "needs.h"
 #include "pid.h"
+#include "pid_lines.h"
 #include "subject.h"
 #include "trial.h"
 

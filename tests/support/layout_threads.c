@@ -13,6 +13,7 @@
 
 #include "basics.h"
 #include "builder.h"
+#include "pid.h"
 #include "layout.h"
 
 /* Size of a stack that this program maps itself, guard included. */
@@ -96,25 +97,6 @@ static void find_stack(struct worker *worker)
 	worker->stack_end = worker->stack_start + size;
 }
 
-static char read_thread_state(pid_t tid)
-{
-	char path[64];
-	char line[512] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-
-	FILE *file = fopen(path, "re");
-
-	if (!file || !fgets(line, sizeof(line), file))
-		die_errno(path);
-	fclose(file);
-
-	/* The name before it may hold anything, brackets and spaces too. */
-	char *end_of_name = strrchr(line, ')');
-
-	return end_of_name ? end_of_name[2] : '?';
-}
-
 static void start_worker(struct worker *worker,
 			 const pthread_attr_t *attributes)
 {
@@ -126,7 +108,7 @@ static void start_worker(struct worker *worker,
 	while (sem_wait(&worker->touched) != 0)
 		continue;
 	while (worker->rest == sleep_forever &&
-	       read_thread_state(worker->tid) != 'S')
+	       pid_state(worker->tid) != 'S')
 		sched_yield();
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "basics.h"
-#include "check.h"
+#include "builder.h"
 #include "pid.h"
 
 char *pid_read(pid_t pid, const char *file)
@@ -21,7 +20,7 @@ char *pid_read(pid_t pid, const char *file)
 	FILE *stream = fopen(path, "re");
 
 	if (!stream && errno != ENOENT && errno != ESRCH)
-		check_setup(stream);
+		die_errno(path);
 	if (!stream)
 		return NULL;
 	/* Files in /proc have no size; none contains a zero byte. */
@@ -31,57 +30,6 @@ char *pid_read(pid_t pid, const char *file)
 	}
 	fclose(stream);
 	return text;
-}
-
-static char *copy_line(const char *text, const char *key)
-{
-	const char *line = strstr(text, key);
-
-	check_setup(line != NULL);
-	return strndup(line, strcspn(line, "\n"));
-}
-
-char *pid_status_line(pid_t pid, const char *key)
-{
-	char *text = pid_read(pid, "status");
-	char *line = copy_line(text, key);
-
-	free(text);
-	return line;
-}
-
-char *pid_status_lines(pid_t pid, const char *const *keys)
-{
-	char *ret = format_string("%s", "");
-
-	for (; *keys; keys++) {
-		char *line = pid_status_line(pid, *keys);
-		char *longer = format_string("%s%s; ", ret, line);
-
-		free(line);
-		free(ret);
-		ret = longer;
-	}
-	return ret;
-}
-
-char *pid_mapping_line(pid_t pid, uint64_t address, const char *key)
-{
-	char *text = pid_read(pid, "smaps");
-	char *position = text, *found = NULL;
-	uint64_t start, end;
-
-	while (position && !found) {
-		if (sscanf(position, "%" SCNx64 "-%" SCNx64 " ", &start,
-			   &end) == 2 && address >= start && address < end)
-			found = copy_line(position, key);
-		position = strchr(position, '\n');
-		if (position)
-			position++;
-	}
-	check_setup(found != NULL);
-	free(text);
-	return found;
 }
 
 char pid_state(pid_t pid)

@@ -6,7 +6,6 @@
 #define GUARDMAPS_TEST_PID_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 /**
@@ -14,15 +13,6 @@
  * gone.
  */
 char *pid_read(pid_t pid, const char *file);
-
-/** The line of /proc/PID/status that starts with @key; the caller frees it. */
-char *pid_status_line(pid_t pid, const char *key);
-
-/** Several of them as one string. @keys is ended by NULL. */
-char *pid_status_lines(pid_t pid, const char *const *keys);
-
-/** The same of /proc/PID/smaps, of the mapping that holds @address. */
-char *pid_mapping_line(pid_t pid, uint64_t address, const char *key);
 
 /** State of a process as in proc_pid_stat(5); 'X' if it is gone. */
 char pid_state(pid_t pid);

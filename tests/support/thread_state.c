@@ -14,6 +14,7 @@
 #include "check.h"
 #include "kernel_abi.h"
 #include "pid.h"
+#include "pid_lines.h"
 #include "thread_state.h"
 
 /* Without the blocked ones: those are read by PTRACE_GETSIGMASK. */

@@ -12,6 +12,7 @@
 #include "guard_maps.h"
 #include "layout.h"
 #include "pid.h"
+#include "pid_lines.h"
 #include "subject.h"
 #include "trial.h"
 
