@@ -17,6 +17,9 @@
 
 #include "kernel_abi.h"
 
+/* What tests exit with if they cannot be run here. */
+#define EXIT_UNSUPPORTED 77
+
 #define THREADS 3
 #define STACK_SIZE (256 * 1024)
 
@@ -55,7 +58,8 @@ static void start(struct worker *worker, char *stack)
 	pthread_attr_t attributes;
 
 	if (worker->has_guard && madvise(stack, page_size, MADV_GUARD_INSTALL))
-		err(1, "cannot install a guard (needs Linux 6.13)");
+		err(EXIT_UNSUPPORTED,
+		    "cannot install a guard (needs Linux 6.13)");
 	pthread_attr_init(&attributes);
 	pthread_attr_setstack(&attributes, stack, STACK_SIZE);
 	if (pthread_create(&worker->thread, &attributes, work, worker))
