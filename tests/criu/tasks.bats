@@ -41,6 +41,28 @@ load helpers
 	keeps anonymous children anonymous mlock in:2 seccomp
 }
 
+# The file that it runs has no name then: another file has it.
+@test "guards are kept when the program was replaced on disk" {
+	cp "$programs/subject" subject.new
+	cp "$programs/subject" subject
+	programs=$PWD start_subject threads:2 anonymous mlock
+	mv subject.new subject
+	note_state
+	dump
+	restore
+	is_as_before
+}
+
+@test "guards are kept when the program was deleted" {
+	cp "$programs/subject" subject
+	programs=$PWD start_subject threads:2 anonymous mlock
+	rm subject
+	note_state
+	dump
+	restore
+	is_as_before
+}
+
 # keeps_stopped WORD...: it does not run before it gets SIGCONT.
 keeps_stopped() {
 	start_subject "$@" stopped

@@ -54,6 +54,32 @@ static void other_program(void)
 	tracee_end(&tracee);
 }
 
+/*
+ * Names of deleted files say nothing, because a restore gives them new ones: the
+ * program is where it was, or it is another one.
+ */
+static void deleted_program(void)
+{
+	const char *what = "the guard map of a deleted program";
+	struct guardmaps_map *wanted;
+	struct tracee tracee;
+
+	tracee_begin(&tracee, build_pieces, 0, NULL);
+	wanted = tracee.wanted;
+	for (size_t i = 0; i < wanted->mapping_count; i++)
+		if (strcmp(wanted->mappings[i].name, wanted->executable) == 0)
+			wanted->mappings[i].name = "/bin/other (deleted)";
+	free(wanted->executable);
+	wanted->executable = strdup("/bin/other (deleted)");
+	reinstates(&tracee, REINSTATE_EXACTLY, 0, 0, what);
+	for (size_t i = 0; i < wanted->mapping_count; i++)
+		if (strcmp(wanted->mappings[i].name, wanted->executable) == 0)
+			wanted->mappings[i].offset += page_size();
+	is_refused(&tracee, "another program: /bin/other (deleted)",
+		   "the guard map of a program that is elsewhere");
+	tracee_end(&tracee);
+}
+
 static void other_page_size(void)
 {
 	struct tracee tracee;
@@ -308,6 +334,7 @@ int main(void)
 	check_begin();
 	needs_remote_calls();
 	other_program();
+	deleted_program();
 	other_page_size();
 	locked_over_limit();
 	if (under_valgrind()) {

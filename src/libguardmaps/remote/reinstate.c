@@ -34,9 +34,18 @@ static bool same_name(const char *a, const char *b)
 	       memcmp(a, b, name_length(a)) == 0;
 }
 
-static bool is_deleted(const struct guardmaps_mapping *mapping)
+static bool is_deleted(const char *name)
 {
-	return mapping->name[name_length(mapping->name)] != '\0';
+	return name[name_length(name)] != '\0';
+}
+
+/*
+ * A restore gives deleted files new names, and a file may be deleted, or another
+ * one renamed to its name, at any time: then its name says nothing.
+ */
+static bool may_be_same_file(const char *a, const char *b)
+{
+	return same_name(a, b) || is_deleted(a) || is_deleted(b);
 }
 
 /*
@@ -52,8 +61,7 @@ static bool maps_same(const struct guardmaps_mapping *mapping,
 		return false;
 	if (!mapping_has_file(mapping))
 		return true;
-	return ((is_deleted(mapping) && is_deleted(wanted)) ||
-		same_name(mapping->name, wanted->name)) &&
+	return may_be_same_file(mapping->name, wanted->name) &&
 	       guardmaps_mapping_offset(mapping, address) ==
 		       guardmaps_mapping_offset(wanted, address);
 }
@@ -74,15 +82,29 @@ static bool is_covered(const struct guardmaps_map *now,
 	return true;
 }
 
+/* Whether all that was mapped of the program still is, at the same place. */
+static bool maps_program(const struct guardmaps_map *now,
+			 const struct guardmaps_map *wanted)
+{
+	for (size_t i = 0; i < wanted->mapping_count; i++)
+		if (strcmp(wanted->mappings[i].name, wanted->executable) == 0 &&
+		    !is_covered(now, &wanted->mappings[i]))
+			return false;
+	return true;
+}
+
 static struct guardmaps_error *check_program(struct guardmaps_process *process,
-					     const struct guardmaps_map *wanted)
+					     const struct guardmaps_map *wanted,
+					     const struct guardmaps_map *now)
 {
 	char executable[4096];
 
 	if (!*wanted->executable ||
 	    process_read_link(process, "exe", executable, sizeof(executable)) <
 		    0 ||
-	    same_name(wanted->executable, executable))
+	    same_name(wanted->executable, executable) ||
+	    (may_be_same_file(wanted->executable, executable) &&
+	     maps_program(now, wanted)))
 		return NULL;
 	return error_create(
 		GUARDMAPS_ERROR_INVALID,
@@ -163,10 +185,9 @@ static bool needs_unlocking(const struct reinstatement *all)
 
 static struct guardmaps_error *prepare(struct reinstatement *all)
 {
-	struct guardmaps_error *error =
-		check_program(all->process, all->wanted);
+	struct guardmaps_error *error = look(all);
 	if (!error)
-		error = look(all);
+		error = check_program(all->process, all->wanted, all->now);
 	if (!error)
 		error = check_mappings(all->wanted, all->now);
 	if (!error)
