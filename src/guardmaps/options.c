@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <err.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,22 @@ static void take_dry_run(struct command_line *line)
 	line->command.dry_run = true;
 }
 
+/* A number of bytes, or with K, M or G. */
+static void take_image_limit(struct command_line *line)
+{
+	static const char units[] = "KMG";
+	char *end;
+
+	errno = 0;
+	unsigned long long limit = strtoull(optarg, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : NULL;
+	int shift = unit ? 10 * (unit - units + 1) : 0;
+	if (errno || *optarg < '0' || *optarg > '9' || end[unit != NULL] ||
+	    limit > UINT64_MAX >> shift)
+		errx(EXIT_TROUBLE, "invalid size: '%s'", optarg);
+	line->command.read.image_limit = (uint64_t)limit << shift;
+}
+
 static void take_markers(struct command_line *line)
 {
 	line->command.markers = true;
@@ -121,6 +138,9 @@ static const struct option_row rows[] = {
 	OPTION(0, "dry-run", NULL,
 	       "change nothing, only report what would be done",
 	       VERB_CHANGES_PROCESS, take_dry_run),
+	OPTION(0, "image-limit", "SIZE",
+	       "refuse images that need more memory (default 1G)",
+	       VERB_READS_IMAGES, take_image_limit),
 	OPTION(0, "markers", NULL,
 	       "also list uffd-wp and poison (implies --source markers)",
 	       VERB_SHOWS_MARKERS, take_markers),
@@ -198,7 +218,9 @@ void parse_options(int argc, char **argv, struct command_line *ret)
 	char short_options[2 * ROW_COUNT + 1];
 	int value;
 
-	*ret = (struct command_line){};
+	*ret = (struct command_line){
+		.command.read.image_limit = GUARDMAPS_IMAGE_MEMORY,
+	};
 	make_short_options(short_options);
 	make_long_options(long_options);
 	while ((value = getopt_long(argc, argv, short_options, long_options,

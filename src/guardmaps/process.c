@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "process.h"
 #include "report.h"
@@ -65,4 +67,14 @@ struct guardmaps_error *read_process(const struct read_options *options,
 		guardmaps_map_destroy(*ret);
 	guardmaps_process_close(process);
 	return error;
+}
+
+struct guardmaps_error *read_image(const struct read_options *options,
+				   const char *path, struct guardmaps_map **ret)
+{
+	bool is_stream = strcmp(path, STANDARD_STREAM) == 0;
+
+	return guardmaps_image_read_limited(is_stream ? STDIN_FILENO : AT_FDCWD,
+					    is_stream ? NULL : path,
+					    options->image_limit, ret);
 }

@@ -13,7 +13,12 @@ struct read_options {
 	enum guardmaps_source source;
 	/** NULL for the live /proc. */
 	const char *sysroot;
+	/** --image-limit, in bytes. */
+	uint64_t image_limit;
 };
+
+/** Name of standard input or output in place of a file. */
+#define STANDARD_STREAM "-"
 
 /** Whether an argument has only digits, which makes it a process id. */
 bool is_number(const char *argument);
@@ -33,5 +38,10 @@ struct guardmaps_error *open_process(const struct read_options *options,
 /** Read the guard map of a process, with owners. */
 struct guardmaps_error *read_process(const struct read_options *options,
 				     pid_t pid, struct guardmaps_map **ret);
+
+/** Read the guard map of an image, or of standard input for "-". */
+struct guardmaps_error *read_image(const struct read_options *options,
+				   const char *path,
+				   struct guardmaps_map **ret);
 
 #endif /* PROCESS_H */

@@ -35,6 +35,8 @@ enum verb_does {
 	VERB_SHOWS_MARKERS = 1 << 4,
 	/** It changes a process. */
 	VERB_CHANGES_PROCESS = 1 << 5,
+	/** It reads images. */
+	VERB_READS_IMAGES = 1 << 6,
 };
 
 struct verb {

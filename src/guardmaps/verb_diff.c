@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps diff A B: pages that only one of two guard maps guards. */
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "verb.h"
@@ -94,7 +93,7 @@ static struct guardmaps_map *read_side(const struct command *command,
 		is_number(argument)
 			? read_process(&command->read, parse_pid(argument),
 				       &map)
-			: guardmaps_image_read(AT_FDCWD, argument, &map);
+			: read_image(&command->read, argument, &map);
 	if (error)
 		fail(error);
 	return map;
@@ -125,7 +124,8 @@ const struct verb diff_verb = {
 	.name = "diff",
 	.arguments = "A B",
 	.summary = "compare two guard maps, each a PID or an image",
-	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
+	.does = VERB_READS | VERB_READS_IMAGES | VERB_PRINTS_TABLE |
+		VERB_PRINTS_SIZES,
 	.table = &table,
 	.run = run_diff,
 };

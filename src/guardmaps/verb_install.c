@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps install FILE PID: restore the guards of an image in a process. */
-#include <fcntl.h>
 #include <signal.h>
 
 #include "verb.h"
@@ -39,7 +38,7 @@ static enum exit_status run_install(const struct command *command)
 	size_t count;
 
 	struct guardmaps_error *error =
-		guardmaps_image_read(AT_FDCWD, command->arguments[0], &map);
+		read_image(&command->read, command->arguments[0], &map);
 	if (!error)
 		error = guardmaps_process_open(pid, NULL, &process);
 	block_signals(&before);
@@ -59,6 +58,6 @@ const struct verb install_verb = {
 	.name = "install",
 	.arguments = "FILE PID",
 	.summary = "restore the guard regions of an image in a process",
-	.does = VERB_CHANGES_PROCESS,
+	.does = VERB_CHANGES_PROCESS | VERB_READS_IMAGES,
 	.run = run_install,
 };

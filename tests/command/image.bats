@@ -105,19 +105,92 @@ load helpers
 	same "$stderr" "guardmaps: cannot write ${name}x: File name too long"
 }
 
-@test "an image can be written to and read from a pipe" {
+@test "an image can be written to standard output, and read from standard input" {
 	start_target threads:3
-	same "$(guardmaps save "$TARGET_PID" /dev/stdout | guardmaps show /dev/stdin)" \
+	same "$(guardmaps save "$TARGET_PID" - | guardmaps show -)" \
 		"$(guardmaps "$TARGET_PID")"
+	guardmaps save "$TARGET_PID" - | guardmaps diff - "$TARGET_PID"
+	guardmaps save "$TARGET_PID" - | guardmaps install --dry-run - "$TARGET_PID"
 }
 
-@test "save follows a symbolic link" {
+@test "save neither follows nor replaces a symbolic link" {
 	start_target run:1
 	echo old >file
 	ln -s file link
-	guardmaps save "$TARGET_PID" link
+	ln -s missing dangling
+	for name in link dangling; do
+		refuses "cannot write $name: it is a symbolic link" \
+			guardmaps save "$TARGET_PID" "$name"
+	done
 	[ -L link ]
-	same "$(guardmaps show -n -r -o PAGES file)" 1
+	[ ! -e missing ]
+	same "$(<file)" old
+}
+
+@test "save writes to no FIFO and no device, and does not wait for one" {
+	start_target run:1
+	mkfifo fifo
+	for name in fifo /dev/null; do
+		refuses "cannot write $name: not a regular file" \
+			guardmaps save "$TARGET_PID" "$name"
+	done
+}
+
+@test "a FIFO or a device in the place of an image is refused at once" {
+	start_target run:1
+	mkfifo image
+	ln -s /dev/zero zero
+	for name in image zero; do
+		local message="cannot read $name: not a regular file"
+		refuses "$message" guardmaps show "$name"
+		refuses "$message" guardmaps diff "$name" "$TARGET_PID"
+		refuses "$message" guardmaps install "$name" "$TARGET_PID"
+	done
+	# Nor does one with a writer that writes nothing hold it up.
+	exec {writer}<>image
+	refuses "cannot read image: not a regular file" guardmaps show image
+	exec {writer}>&-
+}
+
+@test "a limit of the size of files is reported, and keeps an existing image" {
+	start_target run:1
+	guardmaps save "$TARGET_PID" image
+	cp image before
+	start_target alternate:20000
+	refuses "cannot write image: File too large" \
+		sh -c 'ulimit -f 8 && exec guardmaps save "$1" image' sh "$TARGET_PID"
+	cmp image before
+	same "$(ls -A | grep -cF .tmp)" 0
+}
+
+@test "a signal in the middle of save leaves the old image, and no other file" {
+	start_target alternate:100000
+	echo old >image
+	for i in {1..40}; do
+		guardmaps save "$TARGET_PID" image 2>/dev/null &
+		sleep "0.0$((i % 10))$((i % 7))"
+		kill -"$([ $((i % 2)) = 0 ] && echo TERM || echo INT)" "$!" || true
+		wait "$!" || true
+		[ "$(<image)" = old ] || guardmaps show image >shown
+		same "$(find . -name '.guardmaps-*')" ""
+	done 2>/dev/null
+}
+
+@test "an image that needs more memory than --image-limit is refused" {
+	start_target alternate:20000
+	guardmaps save "$TARGET_PID" image
+	for size in 100000 100K 0; do
+		try guardmaps show --image-limit "$size" image
+		same "$status$output" 2
+		matches "$stderr" "guardmaps: cannot read image: it needs more than [0-9]+ bytes of memory"
+	done
+	guardmaps show --image-limit 1M -n image | cmp - <(guardmaps show -n image)
+	guardmaps diff --image-limit=1G image "$TARGET_PID"
+	for size in "" 1T K -1 "1 K" 1KK 99999999999G; do
+		refuses "invalid size: '$size'" guardmaps show --image-limit "$size" image
+	done
+	refuses "--image-limit cannot be used with save" \
+		guardmaps save --image-limit 1 1 image
 }
 
 # ---- What is no image ------------------------------------------------------
@@ -182,10 +255,11 @@ load helpers
 }
 
 @test "a file that never ends is refused" {
-	try guardmaps show /dev/zero
-	same "$status" 2
-	same "$output" ""
-	matches "$stderr" "guardmaps: cannot (take|read) /dev/zero: .+"
+	refuses "cannot read standard input: not a guardmaps image" \
+		sh -c 'exec guardmaps show - </dev/zero'
+	refuses "cannot read standard input: it needs more than 1000000 bytes of memory" \
+		sh -c '{ printf GUARDMAP; cat /dev/zero; } |
+			guardmaps show --image-limit 1000000 -'
 }
 
 # ---- What cannot be saved --------------------------------------------------
@@ -243,8 +317,8 @@ load helpers
 
 @test "a full device is reported" {
 	start_target run:1
-	refuses "cannot write /dev/full: No space left on device" \
-		guardmaps save "$TARGET_PID" /dev/full
+	refuses "cannot write to standard output: No space left on device" \
+		sh -c 'exec guardmaps save "$1" - >/dev/full' sh "$TARGET_PID"
 }
 
 @test "a full disk is reported, an existing image is kept, and no other file is left" {

@@ -226,6 +226,20 @@ record_pagemap() {
 	matches "$stderr" "guardmaps: 100 \(recorded\): cannot use source scan: .*"
 }
 
+@test "only a thread of the process owns the mapping that is named after it" {
+	for tid in -5 0 1 102 2147483648 4294967397 99999999999999 '101 ' 101x; do
+		record_process 100 recorded
+		record_thread 100 101 other
+		echo "7fc000000000-7fc000010000 rw-p 00000000 00:00 0 [anon: glibc: pthread stack: $tid]" |
+			record 100 maps
+		echo '7fc000000000-7fc000001000 ---p 00000000 00:00 0' |
+			record 100 guards
+		same "$(guardmaps --sysroot tree -n -r -o KIND,OWNER 100)" "anon "
+		guardmaps --sysroot tree save 100 image
+		same "$(guardmaps show -n -r -o KIND,OWNER image)" "anon "
+	done
+}
+
 # ---- What is missing or damaged --------------------------------------------
 
 @test "for a tree without guards and pagemap, every source reports that they are missing" {

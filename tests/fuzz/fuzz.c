@@ -132,8 +132,9 @@ void require_round_trip(const struct guardmaps_map *map)
 	struct byte_buffer first, second;
 	struct guardmaps_map *copy;
 
-	require(!image_encode(map, &first));
-	require(!image_decode(first.bytes, first.size, "image", &copy));
+	require(!image_encode(map, "image", &first));
+	require(!image_decode(first.bytes, first.size, "image",
+			      GUARDMAPS_IMAGE_MEMORY, &copy));
 	require_sound(copy);
 	require(guardmaps_map_mapping_count(copy) ==
 		guardmaps_map_mapping_count(map));
@@ -141,7 +142,7 @@ void require_round_trip(const struct guardmaps_map *map)
 		guardmaps_map_region_count(map));
 	require_same_kinds(map, copy);
 	/* Owners may be numbered anew, so guard maps are compared as images. */
-	require(!image_encode(copy, &second));
+	require(!image_encode(copy, "image", &second));
 	require(first.size == second.size &&
 		memcmp(first.bytes, second.bytes, first.size) == 0);
 	guardmaps_map_destroy(copy);

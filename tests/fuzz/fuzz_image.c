@@ -22,7 +22,8 @@ static void try_image(const uint8_t *bytes, size_t size)
 {
 	struct guardmaps_map *map = NULL;
 
-	struct guardmaps_error *error = image_decode(bytes, size, "image", &map);
+	struct guardmaps_error *error = image_decode(
+		bytes, size, "image", GUARDMAPS_IMAGE_MEMORY, &map);
 	if (error) {
 		require(!map);
 		require_refusal(error);

@@ -53,11 +53,13 @@ static void full_device(const struct guardmaps_map *map)
 		check_skip("no /dev/full here", "a full disk is reported");
 		return;
 	}
-	error = guardmaps_image_write(map, AT_FDCWD, "/dev/full");
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	error = guardmaps_image_write(map, fd, NULL);
 	check_number(error ? guardmaps_error_errno(error) : 0, ENOSPC,
 		     "a full disk is reported");
-	check_error(error, GUARDMAPS_ERROR_OS, "/dev/full",
-		    "and the file is named");
+	check_error(error, GUARDMAPS_ERROR_OS, "the open file",
+		    "and what could not be written");
+	close(fd);
 }
 
 /* What happens in a child that has no rights. */

@@ -471,26 +471,47 @@ struct guardmaps_error *guardmaps_find_owners(struct guardmaps_process *process,
 /**
  * Write a guard map to a file, in the format of guardmaps.proto.
  *
- * The image is written to a temporary file with mode 0600 in the same
- * directory, flushed to the disk and renamed to @path, so that the file is
- * complete or does not exist. If @path is not a regular file but a pipe, a
- * device or a symbolic link, the image is written to it directly.
+ * The file is complete or does not exist, and has mode 0600. The image is
+ * written to a file without a name in the same directory (O_TMPFILE), flushed to
+ * the disk, and only then renamed to @path. What is not a regular file, such as
+ * a symbolic link, is neither replaced nor written through.
  *
  * @dirfd: directory that a relative @path starts at, or AT_FDCWD.
+ * @path: NULL to write to the open file @dirfd, which may be a pipe.
  *
- * Errors: OS (disk full, for example), PERMISSION, NO_MEMORY.
+ * Errors: OS (disk full, for example), PERMISSION, INVALID (not a regular file,
+ * or a guard map that could not be read again), NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
 					      int dirfd, const char *path);
 
+/** The most memory that guardmaps_image_read() uses, in bytes. */
+#define GUARDMAPS_IMAGE_MEMORY (UINT64_C(1) << 30)
+
 /**
  * Read a guard map from a file. If anything in the file is wrong, that is an
- * error, and nothing in it is used.
+ * error, and nothing in it is used. Only regular files are read, so that this
+ * never waits for somebody else.
  *
- * Errors: FORMAT, OS, PERMISSION, NO_MEMORY.
+ * Errors: FORMAT, OS, PERMISSION, NO_MEMORY (also if it needs more than
+ * GUARDMAPS_IMAGE_MEMORY).
  */
 struct guardmaps_error *guardmaps_image_read(int dirfd, const char *path,
 					     struct guardmaps_map **ret);
+
+/**
+ * The same with another limit.
+ *
+ * A guard map can take 20 times the memory of its image, so the size of a file
+ * is a poor limit.
+ *
+ * @path: NULL to read the open file @dirfd, which may be a pipe.
+ * @limit: the most memory that the image and the guard map may need, in bytes.
+ *	Another 16 MiB may be needed for a short time.
+ */
+struct guardmaps_error *
+guardmaps_image_read_limited(int dirfd, const char *path, uint64_t limit,
+			     struct guardmaps_map **ret);
 
 /* ---- Comparing -------------------------------------------------------- */
 

@@ -146,6 +146,24 @@ static void note_program(struct guardmaps_map *map)
 	}
 }
 
+bool guard_map_reserve(struct guardmaps_map *map, size_t mappings,
+		       size_t regions)
+{
+	/* At least one, so that the memory is not NULL. */
+	void *memory = reallocarray(map->mappings, mappings + 1,
+				    sizeof(*map->mappings));
+	if (!memory)
+		return false;
+	map->mappings = memory;
+	map->mapping_capacity = mappings + 1;
+	memory = reallocarray(map->regions, regions + 1, sizeof(*map->regions));
+	if (!memory)
+		return false;
+	map->regions = memory;
+	map->region_capacity = regions + 1;
+	return true;
+}
+
 bool guard_map_add_mapping(struct guardmaps_map *map,
 			   const struct guardmaps_mapping *mapping)
 {

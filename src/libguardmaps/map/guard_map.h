@@ -45,6 +45,10 @@ struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 					 uint64_t page_size,
 					 struct guardmaps_map **ret);
 
+/** Make room, which need not be used. Returns false if there is no memory. */
+bool guard_map_reserve(struct guardmaps_map *map, size_t mappings,
+		       size_t regions);
+
 /**
  * Add the next mapping. Its name is copied. A part that overlaps the previous
  * mapping is cut off: the kernel prints a mapping that grew or merged while the

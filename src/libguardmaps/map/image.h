@@ -11,9 +11,22 @@ struct byte_buffer {
 	size_t size, capacity;
 };
 
-/** Encode a guard map. The caller frees @ret->bytes. Errors: NO_MEMORY. */
+/**
+ * Encode a guard map. The caller frees @ret->bytes.
+ *
+ * @path: used in messages.
+ *
+ * Errors: INVALID (image_decode() would refuse it), NO_MEMORY.
+ */
 struct guardmaps_error *image_encode(const struct guardmaps_map *map,
-				     struct byte_buffer *ret);
+				     const char *path, struct byte_buffer *ret);
+
+/**
+ * What no image may contain: why the header, or anything in a guard map, is
+ * invalid, or NULL. Neither written nor read.
+ */
+const char *image_header_fault(const struct guardmaps_map *map);
+const char *image_fault(const struct guardmaps_map *map);
 
 /** Whether an image can start with these bytes. More may follow. */
 bool image_may_begin(const uint8_t *bytes, size_t size);
@@ -22,12 +35,16 @@ bool image_may_begin(const uint8_t *bytes, size_t size);
  * Decode an image. On failure, nothing of it is used.
  *
  * @path: used in messages.
+ * @limit: the most memory that it may need, in bytes.
  *
  * Errors: FORMAT, NO_MEMORY.
  */
 struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
-				     const char *path,
+				     const char *path, uint64_t limit,
 				     struct guardmaps_map **ret);
+
+/** Make the error for an image that needs more memory than @limit bytes. */
+struct guardmaps_error *image_too_large(const char *path, uint64_t limit);
 
 /**
  * As guardmaps_image_write(), but do not wait for the disk. For a file that

@@ -12,7 +12,15 @@
 #include "image_format.h"
 #include "source.h"
 
-#define ALL_PERMISSIONS (ALL_ACCESS | GUARDMAPS_SHARED)
+/*
+ * A record of the largest size could take a hundred times as much when it is
+ * unpacked. The records that are written take less than a tenth of this.
+ */
+#define MAXIMUM_UNPACKED_SIZE (16 * 1024 * 1024)
+
+/* The fewest bytes that a mapping and a region take in an image. */
+#define MAPPING_SIZE 4
+#define REGION_SIZE 2
 
 /* Returns AUTO, which is never the source of a guard map, if it is unknown. */
 static enum guardmaps_source source_of_number(Guardmaps__Source number)
@@ -30,6 +38,9 @@ static enum guardmaps_source source_of_number(Guardmaps__Source number)
 struct decoder {
 	const char *path;
 	const uint8_t *bytes;
+	size_t size;
+	/* The most memory to use. */
+	uint64_t limit;
 	/* Offsets of the next byte and of the trailer. */
 	size_t position, end;
 	struct guardmaps_map *map;
@@ -37,6 +48,9 @@ struct decoder {
 	uint64_t mapping_count, region_count;
 	/* End of the previous region. */
 	uint64_t last_region_end;
+	/* What the record that is being unpacked may still allocate. */
+	size_t unpacking_left;
+	bool is_out_of_memory;
 };
 
 static struct guardmaps_error *refuse(const struct decoder *decoder,
@@ -44,6 +58,14 @@ static struct guardmaps_error *refuse(const struct decoder *decoder,
 {
 	return error_create(GUARDMAPS_ERROR_FORMAT, "cannot read %s: %s",
 			    decoder->path, reason);
+}
+
+struct guardmaps_error *image_too_large(const char *path, uint64_t limit)
+{
+	return error_create(GUARDMAPS_ERROR_NO_MEMORY,
+			    "cannot read %s: it needs more than %" PRIu64
+			    " bytes of memory",
+			    path, limit);
 }
 
 static uint32_t read_u32(const uint8_t *bytes)
@@ -104,9 +126,28 @@ static struct guardmaps_error *decode_text(const struct decoder *decoder,
 	return *ret ? NULL : &error_no_memory;
 }
 
-static bool is_page_size(uint64_t size)
+/*
+ * Make room for what the header announces, if the image can hold that and it is
+ * within the limit. Names take less than twice the size of the image.
+ */
+static struct guardmaps_error *reserve(struct decoder *decoder)
 {
-	return size >= 4096 && size <= (1 << 30) && (size & (size - 1)) == 0;
+	uint64_t mappings = decoder->mapping_count;
+	uint64_t regions = decoder->region_count;
+
+	if (mappings > decoder->size / MAPPING_SIZE ||
+	    regions > decoder->size / REGION_SIZE)
+		return refuse(
+			decoder,
+			"counts of mappings and regions differ from the header");
+	if (3 * decoder->size + mappings * sizeof(struct guardmaps_mapping) +
+		    regions * (sizeof(struct guardmaps_region) +
+			       sizeof(struct guardmaps_owner)) >
+	    decoder->limit)
+		return image_too_large(decoder->path, decoder->limit);
+	return guard_map_reserve(decoder->map, mappings, regions)
+		       ? NULL
+		       : &error_no_memory;
 }
 
 static struct guardmaps_error *decode_header(struct decoder *decoder,
@@ -114,12 +155,6 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 {
 	if (decoder->map)
 		return refuse(decoder, "more than one header");
-	if (!is_page_size(header->page_size))
-		return refuse(decoder, "invalid page size");
-	if (source_of_number(header->source) == GUARDMAPS_SOURCE_AUTO)
-		return refuse(decoder, "unknown source");
-	if (header->pid > INT32_MAX || header->innermost_pid > INT32_MAX)
-		return refuse(decoder, "invalid process id");
 	_cleanup_free_ char *name = NULL, *executable = NULL;
 	struct guardmaps_error *error =
 		decode_text(decoder, header->process_name, &name);
@@ -134,7 +169,8 @@ static struct guardmaps_error *decode_header(struct decoder *decoder,
 	decoder->region_count = header->region_count;
 	decoder->map->source = source_of_number(header->source);
 	decoder->map->innermost_pid = header->innermost_pid;
-	return NULL;
+	const char *fault = image_header_fault(decoder->map);
+	return fault ? refuse(decoder, fault) : reserve(decoder);
 }
 
 static struct guardmaps_error *decode_mapping(struct decoder *decoder,
@@ -159,7 +195,6 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 		return refuse(decoder, "more mappings than the header says");
 	if (!decode_range(map, last_end, message->gap, message->length,
 			  &mapping.start, &mapping.end) ||
-	    (message->permissions & ~ALL_PERMISSIONS) ||
 	    (message->locks & ~ALL_LOCKS))
 		return refuse(decoder, "invalid mapping");
 	_cleanup_free_ char *name = NULL;
@@ -237,8 +272,6 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 		return refuse(decoder, "owner of a nonexistent region");
 	if (map->regions[message->region].owner != GUARDMAPS_NONE)
 		return refuse(decoder, "region with two owners");
-	if (message->tid > INT32_MAX)
-		return refuse(decoder, "invalid thread id");
 	return guard_map_add_owner(map, message->region, message->tid, name)
 		       ? NULL
 		       : &error_no_memory;
@@ -273,6 +306,43 @@ static struct guardmaps_error *decode_content(struct decoder *decoder,
 	}
 }
 
+/* ---- Records ------------------------------------------------------------ */
+
+static void *allocate(void *context, size_t size)
+{
+	struct decoder *decoder = context;
+
+	if (size > decoder->unpacking_left)
+		return NULL;
+	decoder->unpacking_left -= size;
+	void *ret = malloc(size);
+	decoder->is_out_of_memory |= !ret;
+	return ret;
+}
+
+static void release(void *context, void *pointer)
+{
+	(void)context;
+	free(pointer);
+}
+
+static struct guardmaps_error *
+unpack_and_decode(struct decoder *decoder, size_t size, const uint8_t *bytes)
+{
+	ProtobufCAllocator allocator = { allocate, release, decoder };
+
+	decoder->unpacking_left = MAXIMUM_UNPACKED_SIZE;
+	Guardmaps__Record *record =
+		guardmaps__record__unpack(&allocator, size, bytes);
+	if (!record)
+		return decoder->is_out_of_memory
+			       ? &error_no_memory
+			       : refuse(decoder, "malformed record");
+	struct guardmaps_error *error = decode_content(decoder, record);
+	guardmaps__record__free_unpacked(record, &allocator);
+	return error;
+}
+
 /* @ret_last: whether this was the zero length that ends the records. */
 static struct guardmaps_error *decode_record(struct decoder *decoder,
 					     bool *ret_last)
@@ -285,14 +355,9 @@ static struct guardmaps_error *decode_record(struct decoder *decoder,
 		return left == 0 ? NULL : refuse(decoder, "trailing data");
 	if (size > MAXIMUM_RECORD_SIZE || left < 4 || size > left - 4)
 		return refuse(decoder, "record too long");
-	Guardmaps__Record *record = guardmaps__record__unpack(
-		NULL, size, decoder->bytes + decoder->position + 4);
-	if (!record)
-		return refuse(decoder, "malformed record");
+	const uint8_t *bytes = decoder->bytes + decoder->position + 4;
 	decoder->position += 4 + size;
-	struct guardmaps_error *error = decode_content(decoder, record);
-	guardmaps__record__free_unpacked(record, NULL);
-	return error;
+	return unpack_and_decode(decoder, size, bytes);
 }
 
 static struct guardmaps_error *decode_records(struct decoder *decoder)
@@ -312,16 +377,19 @@ static struct guardmaps_error *decode_records(struct decoder *decoder)
 		return refuse(
 			decoder,
 			"counts of mappings and regions differ from the header");
-	return NULL;
+	const char *fault = image_fault(decoder->map);
+	return fault ? refuse(decoder, fault) : NULL;
 }
 
 struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
-				     const char *path,
+				     const char *path, uint64_t limit,
 				     struct guardmaps_map **ret)
 {
 	struct decoder decoder = {
 		.path = path,
 		.bytes = bytes,
+		.size = size,
+		.limit = limit,
 		.position = PREAMBLE_SIZE,
 	};
 

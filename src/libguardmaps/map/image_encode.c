@@ -227,10 +227,14 @@ static bool encode_preamble(struct byte_buffer *ret)
 }
 
 struct guardmaps_error *image_encode(const struct guardmaps_map *map,
-				     struct byte_buffer *ret)
+				     const char *path, struct byte_buffer *ret)
 {
+	const char *fault = image_fault(map);
 	struct byte_buffer buffer = {};
 
+	if (fault)
+		return error_create(GUARDMAPS_ERROR_INVALID,
+				    "cannot write %s: %s", path, fault);
 	if (encode_preamble(&buffer) && encode_header(map, &buffer) &&
 	    encode_mappings(map, &buffer) && encode_regions(map, &buffer) &&
 	    encode_owners(map, &buffer) && append_u32(&buffer, 0) &&

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,19 @@
 #include "error.h"
 #include "image.h"
 
-/* Far more than any process needs. Some files never end. */
-#define MAXIMUM_IMAGE_SIZE (UINT64_C(1) << 30)
+/* Read at a time: a file that is not an image is not read to its end. */
+#define BYTES_PER_READ (1024 * 1024)
+
+/* ---- Writing ------------------------------------------------------------ */
+
+/* Where an image goes. */
+struct destination {
+	int dirfd;
+	const char *path;
+	const struct byte_buffer *image;
+	/* Wait until it is on the disk. */
+	bool flush;
+};
 
 /* Returns 0 or a negative errno. */
 static int write_all(int fd, const uint8_t *bytes, size_t size)
@@ -32,79 +45,186 @@ static int write_all(int fd, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-/* Write to something that is not a regular file, such as a pipe. */
-static int write_in_place(int dirfd, const char *path,
-			  const struct byte_buffer *image)
+static int write_contents(int fd, const struct destination *to)
 {
-	_cleanup_close_ int fd =
-		openat(dirfd, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return write_all(fd, image->bytes, image->size);
-}
-
-/* Write it to a new file. With @flush, wait until it is on the disk. */
-static int write_new(int dirfd, const char *path,
-		     const struct byte_buffer *image, bool flush)
-{
-	int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			0600);
-	if (fd < 0)
-		return -errno;
-	int err = write_all(fd, image->bytes, image->size);
-	if (!err && flush && fsync(fd))
-		err = -errno;
-	/* A network file system may not report a full disk before this. */
-	if (close(fd) && !err)
+	int err = write_all(fd, to->image->bytes, to->image->size);
+	if (!err && to->flush && fsync(fd))
 		err = -errno;
 	return err;
 }
 
-static int write_and_rename(int dirfd, const char *path, const char *temporary,
-			    const struct byte_buffer *image, bool flush)
+/* A signal must not end this process while its file has a temporary name. */
+static void block_signals(sigset_t *ret_before)
 {
-	int err = write_new(dirfd, temporary, image, flush);
-	if (err == -EEXIST)
-		return err;
-	if (!err && renameat(dirfd, temporary, dirfd, path))
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, ret_before);
+}
+
+static void restore_signals(const sigset_t *before)
+{
+	int err = errno;
+
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+	errno = err;
+}
+
+static int rename_temporary(const struct destination *to, const char *temporary)
+{
+	if (!renameat(to->dirfd, temporary, to->dirfd, to->path))
+		return 0;
+	int err = -errno;
+	unlinkat(to->dirfd, temporary, 0);
+	return err;
+}
+
+/* linkat() does not replace a file, so there is a temporary name for a moment. */
+static int give_name(const struct destination *to, int fd,
+		     const char *temporary)
+{
+	char link[64];
+	sigset_t before;
+	int err = 0;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	block_signals(&before);
+	if (linkat(AT_FDCWD, link, to->dirfd, temporary, AT_SYMLINK_FOLLOW))
 		err = -errno;
-	if (err)
-		unlinkat(dirfd, temporary, 0);
+	else
+		err = rename_temporary(to, temporary);
+	restore_signals(&before);
+	return err;
+}
+
+/* Write to a file without a name: whatever ends this process ends the file. */
+static int write_unnamed(const struct destination *to, const char *directory,
+			 const char *temporary)
+{
+	_cleanup_close_ int fd = openat(to->dirfd, directory,
+					O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	int err = write_contents(fd, to);
+	return err ? err : give_name(to, fd, temporary);
+}
+
+/* For file systems that have no files without a name. */
+static int write_named(const struct destination *to, const char *temporary)
+{
+	int fd = openat(to->dirfd, temporary,
+			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	int err = write_contents(fd, to);
+	/* A network file system may not report a full disk before this. */
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err)
+		return rename_temporary(to, temporary);
+	unlinkat(to->dirfd, temporary, 0);
+	return err;
+}
+
+static bool has_no_unnamed_files(int err)
+{
+	/* ENOENT: there is no /proc to link the file through. */
+	return err == -EOPNOTSUPP || err == -EISDIR || err == -ENOENT;
+}
+
+static int write_and_rename(const struct destination *to, const char *directory,
+			    const char *temporary)
+{
+	sigset_t before;
+
+	int err = write_unnamed(to, directory, temporary);
+	if (!has_no_unnamed_files(err))
+		return err;
+	block_signals(&before);
+	err = write_named(to, temporary);
+	restore_signals(&before);
 	return err;
 }
 
 /*
- * A unique name in the directory of @path. It is not made from the last part of
- * @path, which may be as long as the file system allows. Returns NULL if there
- * is no memory.
+ * A unique name in a directory. It is not made from the last part of the path,
+ * which may be as long as the file system allows. Returns NULL if there is no
+ * memory.
  */
-static char *make_temporary_name(const char *path)
+static char *make_temporary_name(const char *directory)
 {
-	const char *slash = strrchr(path, '/');
-	int directory_length = slash ? slash + 1 - path : 0;
 	uint64_t number = 0;
 	char *name;
 
 	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
 		number = getpid();
-	return asprintf(&name, "%.*s.guardmaps-%016" PRIx64 ".tmp",
-			directory_length, path, number) < 0
+	return asprintf(&name, "%s/.guardmaps-%016" PRIx64 ".tmp", directory,
+			number) < 0
 		       ? NULL
 		       : name;
 }
 
-static int write_image(int dirfd, const char *path,
-		       const struct byte_buffer *image, bool flush)
+/* Returns NULL if there is no memory. */
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return strdup(".");
+	return strndup(path, slash > path ? slash - path : 1);
+}
+
+/*
+ * Only a regular file is replaced, and nothing is written through a link: who
+ * may make links in the directory must not choose the file.
+ */
+static struct guardmaps_error *check_replaceable(int dirfd, const char *path)
 {
 	struct stat status;
 
-	if (fstatat(dirfd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !S_ISREG(status.st_mode))
-		return write_in_place(dirfd, path, image);
-	_cleanup_free_ char *temporary = make_temporary_name(path);
+	if (fstatat(dirfd, path, &status, AT_SYMLINK_NOFOLLOW) ||
+	    S_ISREG(status.st_mode))
+		return NULL;
+	if (S_ISDIR(status.st_mode))
+		return error_errno(EISDIR, "cannot write %s", path);
+	return error_create(GUARDMAPS_ERROR_INVALID, "cannot write %s: %s",
+			    path,
+			    S_ISLNK(status.st_mode) ? "it is a symbolic link"
+						    : "not a regular file");
+}
+
+static struct guardmaps_error *write_file(const struct destination *to)
+{
+	struct guardmaps_error *error = check_replaceable(to->dirfd, to->path);
+	if (error)
+		return error;
+	_cleanup_free_ char *directory = directory_of(to->path);
+	if (!directory)
+		return &error_no_memory;
+	_cleanup_free_ char *temporary = make_temporary_name(directory);
 	if (!temporary)
-		return -ENOMEM;
-	return write_and_rename(dirfd, path, temporary, image, flush);
+		return &error_no_memory;
+	int err = write_and_rename(to, directory, temporary);
+	return err ? error_errno(-err, "cannot write %s", to->path) : NULL;
+}
+
+/* Name of an open file, for messages. */
+static const char *name_of(int fd, const char *path)
+{
+	if (path)
+		return path;
+	return fd == STDIN_FILENO    ? "standard input"
+	       : fd == STDOUT_FILENO ? "standard output"
+				     : "the open file";
+}
+
+static struct guardmaps_error *write_open_file(const struct destination *to)
+{
+	int err = write_all(to->dirfd, to->image->bytes, to->image->size);
+
+	return err ? error_errno(-err, "cannot write to %s",
+				 name_of(to->dirfd, NULL))
+		   : NULL;
 }
 
 static struct guardmaps_error *encode_and_write(const struct guardmaps_map *map,
@@ -113,12 +233,14 @@ static struct guardmaps_error *encode_and_write(const struct guardmaps_map *map,
 {
 	struct byte_buffer image;
 
-	struct guardmaps_error *error = image_encode(map, &image);
+	struct guardmaps_error *error =
+		image_encode(map, name_of(dirfd, path), &image);
 	if (error)
 		return error;
-	int err = write_image(dirfd, path, &image, flush);
+	const struct destination to = { dirfd, path, &image, flush };
+	error = path ? write_file(&to) : write_open_file(&to);
 	free(image.bytes);
-	return err ? error_errno(-err, "cannot write %s", path) : NULL;
+	return error;
 }
 
 struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
@@ -133,24 +255,37 @@ struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
 	return encode_and_write(map, dirfd, path, false);
 }
 
-/*
- * Returns 0 or a negative errno. The caller frees @ret->bytes, also on failure.
- * A file that is not an image is not read to its end: a device may have none.
- */
-static int read_whole(int fd, struct byte_buffer *ret)
+/* ---- Reading ------------------------------------------------------------ */
+
+/* Room for more. Returns 0 or a negative errno. */
+static int reserve(struct byte_buffer *buffer, size_t capacity)
 {
-	for (;;) {
-		if (ret->size == ret->capacity) {
-			size_t capacity = ret->capacity ? ret->capacity * 2
-							: 64 * 1024;
-			uint8_t *bytes = realloc(ret->bytes, capacity);
-			if (!bytes)
-				return -ENOMEM;
-			ret->bytes = bytes;
-			ret->capacity = capacity;
-		}
-		ssize_t got = read(fd, ret->bytes + ret->size,
-				   ret->capacity - ret->size);
+	uint8_t *bytes = realloc(buffer->bytes, capacity);
+	if (!bytes)
+		return -ENOMEM;
+	buffer->bytes = bytes;
+	buffer->capacity = capacity;
+	return 0;
+}
+
+/*
+ * Returns 0 or a negative errno: -EFBIG for more than @limit bytes. The caller
+ * frees @ret->bytes, also on failure. A file that is not an image is not read
+ * to its end: a device may have none.
+ *
+ * @expected: its size, if it has one.
+ */
+static int read_whole(int fd, size_t expected, uint64_t limit,
+		      struct byte_buffer *ret)
+{
+	/* One more, so that its end is found without making room. */
+	int err = reserve(ret, expected ? expected + 1 : 64 * 1024);
+
+	while (!err) {
+		size_t room = ret->capacity - ret->size;
+		ssize_t got =
+			read(fd, ret->bytes + ret->size,
+			     room < BYTES_PER_READ ? room : BYTES_PER_READ);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
@@ -158,22 +293,66 @@ static int read_whole(int fd, struct byte_buffer *ret)
 		ret->size += got;
 		if (!image_may_begin(ret->bytes, ret->size))
 			return 0;
-		if (ret->size > MAXIMUM_IMAGE_SIZE)
+		if (ret->size > limit)
 			return -EFBIG;
+		if (ret->size == ret->capacity)
+			err = reserve(ret, ret->capacity * 2);
 	}
+	return err;
+}
+
+static struct guardmaps_error *read_and_decode(int fd, const char *name,
+					       size_t expected, uint64_t limit,
+					       struct guardmaps_map **ret)
+{
+	struct byte_buffer image = {};
+
+	int err = read_whole(fd, expected, limit, &image);
+	struct guardmaps_error *error =
+		err == -EFBIG ? image_too_large(name, limit)
+		: err	      ? error_errno(-err, "cannot read %s", name)
+		      : image_decode(image.bytes, image.size, name, limit, ret);
+	free(image.bytes);
+	return error;
+}
+
+/*
+ * The file is opened without waiting, because a FIFO would wait for a writer,
+ * and only then looked at, because it may be replaced in between.
+ */
+static struct guardmaps_error *read_path(int dirfd, const char *path,
+					 uint64_t limit,
+					 struct guardmaps_map **ret)
+{
+	struct stat status;
+
+	_cleanup_close_ int fd = openat(
+		dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status))
+		return error_errno(errno, "cannot open %s", path);
+	if (S_ISDIR(status.st_mode))
+		return error_errno(EISDIR, "cannot read %s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_create(GUARDMAPS_ERROR_FORMAT,
+				    "cannot read %s: not a regular file", path);
+	if ((uint64_t)status.st_size > limit)
+		return image_too_large(path, limit);
+	return read_and_decode(fd, path, status.st_size, limit, ret);
+}
+
+struct guardmaps_error *guardmaps_image_read_limited(int dirfd,
+						     const char *path,
+						     uint64_t limit,
+						     struct guardmaps_map **ret)
+{
+	if (path)
+		return read_path(dirfd, path, limit, ret);
+	return read_and_decode(dirfd, name_of(dirfd, NULL), 0, limit, ret);
 }
 
 struct guardmaps_error *guardmaps_image_read(int dirfd, const char *path,
 					     struct guardmaps_map **ret)
 {
-	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(errno, "cannot open %s", path);
-	struct byte_buffer image = {};
-	int err = read_whole(fd, &image);
-	struct guardmaps_error *error =
-		err ? error_errno(-err, "cannot read %s", path)
-		    : image_decode(image.bytes, image.size, path, ret);
-	free(image.bytes);
-	return error;
+	return guardmaps_image_read_limited(dirfd, path, GUARDMAPS_IMAGE_MEMORY,
+					    ret);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Find the threads whose stacks are protected by guard regions. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,16 +7,32 @@
 #include "guard_map.h"
 #include "proc.h"
 
-static const char *find_thread_name(const struct guardmaps_threads *threads,
-				    pid_t tid)
+static const struct guardmaps_thread *
+find_thread(const struct guardmaps_threads *threads, long tid)
 {
 	for (size_t i = 0; i < guardmaps_threads_count(threads); i++) {
 		const struct guardmaps_thread *thread =
 			guardmaps_threads_get(threads, i);
 		if (thread->tid == tid)
-			return thread->name;
+			return thread;
 	}
-	return "";
+	return NULL;
+}
+
+/*
+ * The thread that glibc named a mapping after, or NULL. A program can give any
+ * name to its memory, so only threads of the process count.
+ */
+static const struct guardmaps_thread *
+find_thread_by_name(const struct guardmaps_threads *threads, const char *name)
+{
+	static const char prefix[] = "[anon: glibc: pthread stack: ";
+	char *end;
+
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+		return NULL;
+	long tid = strtol(name + sizeof(prefix) - 1, &end, 10);
+	return strcmp(end, "]") == 0 ? find_thread(threads, tid) : NULL;
 }
 
 /* Make a thread the owner of the region that guards its stack. */
@@ -42,14 +57,13 @@ static bool set_owner_by_name(struct guardmaps_map *map,
 	const struct guardmaps_region *region = &map->regions[i];
 	const struct guardmaps_mapping *mapping =
 		&map->mappings[region->mapping];
-	int tid;
 
-	if (region->owner != GUARDMAPS_NONE ||
-	    region->start != mapping->start ||
-	    sscanf(mapping->name, "[anon: glibc: pthread stack: %d]", &tid) !=
-		    1)
+	if (region->owner != GUARDMAPS_NONE || region->start != mapping->start)
 		return true;
-	return guard_map_add_owner(map, i, tid, find_thread_name(threads, tid));
+	const struct guardmaps_thread *thread =
+		find_thread_by_name(threads, mapping->name);
+	return !thread ||
+	       guard_map_add_owner(map, i, thread->tid, thread->name);
 }
 
 static bool set_owners(struct guardmaps_map *map,
