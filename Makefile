@@ -65,8 +65,7 @@ plugin := $(B)/criu-plugin/guardmaps.so
 soname := libguardmaps.so.$(soversion)
 man_pages := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
 
-all: $(B)/guardmaps $(B)/libguardmaps.a $(B)/$(soname) $(B)/guardmaps.pc \
-	$(plugin) man
+all: $(B)/guardmaps $(B)/libguardmaps.a $(B)/$(soname) $(plugin) man
 
 include tests/tests.mk
 
@@ -130,12 +129,6 @@ $(plugin): $(plugin_objects)
 		-Wl,--exclude-libs,ALL -Wl,--version-script,criu-plugin/plugin.map \
 		-o $@ $^ $(library_libs)
 
-# Made anew each time: prefix may be another.
-$(B)/guardmaps.pc: src/libguardmaps/guardmaps.pc.in FORCE
-	@mkdir -p $(@D)
-	sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|' \
-		-e 's|@includedir@|$(includedir)|; s|@version@|$(version)|' $< > $@
-
 man: $(man_pages)
 
 $(B)/man/%: man/%.scd
@@ -162,7 +155,11 @@ install: all
 	ln -sf $(soname) "$(DESTDIR)$(libdir)/libguardmaps.so"
 	install -m 644 $(B)/libguardmaps.a "$(DESTDIR)$(libdir)"
 	install -m 755 $(plugin) "$(DESTDIR)$(plugindir)"
-	install -m 644 $(B)/guardmaps.pc "$(DESTDIR)$(libdir)/pkgconfig"
+	sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|' \
+		-e 's|@includedir@|$(includedir)|; s|@version@|$(version)|' \
+		src/libguardmaps/guardmaps.pc.in \
+		> "$(DESTDIR)$(libdir)/pkgconfig/guardmaps.pc"
+	chmod 644 "$(DESTDIR)$(libdir)/pkgconfig/guardmaps.pc"
 	install -m 644 src/libguardmaps/include/guardmaps.h \
 		"$(DESTDIR)$(includedir)"
 	for page in $(man_pages); do \
@@ -172,9 +169,7 @@ install: all
 clean:
 	rm -rf $(B)
 
-FORCE:
-
-.PHONY: all man install clean FORCE
+.PHONY: all man install clean
 .DELETE_ON_ERROR:
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)
