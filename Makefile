@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # make            the library, the command and the CRIU plugin, in build/
-# make install    put them under DESTDIR and prefix; the plugin into plugindir
-# make demo       install what is missing, build, show the guards of a process
-# make test       build, run the tests that need no rights; for packagers
-# make check      install what is missing, build, run the tests
+# make install    install them under DESTDIR and prefix, the plugin in plugindir
+# make demo       install missing packages, build, show the guards of a process
+# make test       build, run the tests that need no privileges; for packagers
+# make check      install missing packages, build, run all tests
 # make check-kernel        the same for the kernel series, in virtual machines
 # make check-kernel-debug  the same on a kernel with KASAN, lockdep, DEBUG_VM
-# make bench      install what is missing, build, print the figures
+# make bench      install missing packages, build, print the figures
 # make bench-kernel        the same for the kernel series
 # make fuzz       fuzz the readers for FUZZ_SECONDS each
 #
 # Plain make, make test and make install never install packages.
 
-# The version stands here and nowhere else.
+# No other file states the version.
 version := 0.1.0
-# Changes when a program linked with the library before would no longer run: see
-# tests/abi.sh.
+# Raise this when programs linked with an earlier library would no longer run:
+# see tests/abi.sh.
 soversion := 0
 
 prefix ?= /usr/local
@@ -24,7 +24,7 @@ bindir ?= $(prefix)/bin
 libdir ?= $(prefix)/lib
 includedir ?= $(prefix)/include
 mandir ?= $(prefix)/share/man
-# criu looks into /usr/lib/criu by itself, and elsewhere where it is told to.
+# By default, criu looks only in /usr/lib/criu: see guardmaps-criu(7).
 plugindir ?= $(libdir)/criu
 
 B ?= build
@@ -50,7 +50,7 @@ map_uses := base map
 proc_uses := base map proc
 remote_uses := base map proc remote
 plugin_uses := base remote
-# The wings that end up in the plugin, and no others: criu loads what they need.
+# The wings linked into the plugin. criu loads every library that they need.
 plugin_wings := base map proc remote
 include_wings = $(addprefix -iquote src/libguardmaps/,$1)
 wing_objects = $(patsubst src/%.c,$(B)/obj/%.o, \
@@ -73,11 +73,11 @@ $(B)/guardmaps.pb-c.c $(B)/guardmaps.pb-c.h &: proto/guardmaps.proto
 	@mkdir -p $(B)
 	protoc-c --proto_path=proto --c_out=$(B) guardmaps.proto
 
-# Link-time optimization would undo libguardmaps.a's names being local: what the
-# linker reads then is not the object's own table of symbols.
+# Without link-time optimization: with it, the linker does not read the object's
+# own symbol table, in which names are made local for libguardmaps.a.
 library_cflags = $(CFLAGS) -fPIC -fno-lto
 
-# The wing is the folder's name: base of base/error.c.
+# $(*D) is the wing: base for base/error.c.
 $(B)/obj/libguardmaps/%.o: src/libguardmaps/%.c Makefile | $(B)/guardmaps.pb-c.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(call include_wings,$($(*D)_uses)) $(library_cflags) \
@@ -93,15 +93,16 @@ $(B)/obj/guardmaps/%.o: src/guardmaps/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# One object in which only the names of guardmaps.h are global: what links with
-# the static library may have an error_create() of its own.
+# One object in which only the names in guardmaps.h are global, because a
+# program that links with the static library may have an error_create() of its
+# own.
 $(B)/libguardmaps.a: $(library_objects)
 	$(CC) -r -nostdlib -o $(B)/libguardmaps.o $^
 	$(OBJCOPY) --localize-hidden $(B)/libguardmaps.o
 	rm -f $@
 	$(AR) rcs $@ $(B)/libguardmaps.o
 
-# A file of its own for each soversion, so that a change of that is noticed.
+# Named after the soversion, so that it is made again when that changes.
 version_script := $(B)/libguardmaps-$(soversion).map
 
 $(version_script): src/libguardmaps/libguardmaps.map.in
@@ -121,8 +122,9 @@ $(B)/obj/criu-plugin/%.o: criu-plugin/%.c Makefile
 	$(CC) $(CPPFLAGS) $(call include_wings,$(plugin_uses)) $(CFLAGS) -fPIC \
 		-MMD -MP -c -o $@ $<
 
-# With the wings that it needs inside, and only its descriptor exported: criu has
-# some two thousand names of its own. Those that it calls are criu's.
+# Contains the wings that it needs, and exports only its descriptor, because
+# criu has some two thousand names of its own. The functions of criu that it
+# calls are resolved when criu loads it.
 $(plugin): $(plugin_objects)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic \
@@ -135,7 +137,7 @@ $(B)/man/%: man/%.scd
 	@mkdir -p $(@D)
 	scdoc < $< > $@
 
-# Its columns and options are in the command's sources.
+# The columns and options come from the command's sources.
 $(B)/man/guardmaps.1: $(B)/guardmaps.1.scd
 	@mkdir -p $(@D)
 	scdoc < $< > $@

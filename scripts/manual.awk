@@ -3,8 +3,8 @@
 # Fills in a manual page from the rows COLUMN(...) and OPTION(...) of the
 # command's sources. In the page,
 #
-#   @columns NAME    stands for the columns in NAME.c or verb_NAME.c,
-#   @option NAME     for an option and its help; more may follow.
+#   @columns NAME    is replaced by the columns in NAME.c or verb_NAME.c,
+#   @option NAME     by an option and its help, which the page may continue.
 #
 # Fails if the page asks for a row that does not exist, or leaves one out.
 #
@@ -66,7 +66,7 @@ function fail(message) {
 	status = 1
 }
 
-# The next string in the row, and the row without what comes before its end.
+# Return the next string in the row, and remove everything up to its end.
 function take_string(    text) {
 	if (!match(row, /"([^"\\]|\\.)*"/))
 		fail("no string in " row)
@@ -76,7 +76,7 @@ function take_string(    text) {
 	return text
 }
 
-# Text in lines of at most this width, each but the first after an indent.
+# Break a text into lines of at most this width. All but the first are indented.
 function wrap(text, width, indent,    words, count, i, line, ret) {
 	count = split(text, words, " ")
 	for (i = 1; i <= count; i++) {

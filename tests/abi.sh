@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What programs that were linked with the library rely on is as recorded in
-# tests/abi: the exported functions, the layout of the public structures and the
-# values of the enumerators. libguardmaps(3) names each function, source and
+# Compares the ABI of the library with the record in tests/abi: the exported
+# functions, the layout of the public structures and the values of the
+# enumerators. Also checks that libguardmaps(3) names each function, source and
 # error.
 #
-# Prints TAP. With --record, what is there now is recorded instead.
+# Prints TAP. With --record, records the present ABI instead.
 #
 # Usage: abi.sh BUILD_DIR [--record]
 
@@ -23,8 +23,8 @@ functions() {
 		awk '$2 == "T" { print "function", $3 }' | sort
 }
 
-# A program that prints the size of each structure, the offset and size of each
-# member, and the value of each enumerator, in the order of guardmaps.h.
+# Prints a program that prints the size of each structure, the offset and size
+# of each member, and the value of each enumerator, in the order of guardmaps.h.
 printer() {
 	printf '#include <guardmaps.h>\n#include <stdio.h>\nint main(void)\n{\n'
 	cc -E -P "$header" | awk '
@@ -66,7 +66,7 @@ if [ "${2-}" = --record ]; then
 	exit
 fi
 
-# same RECORD SENTENCE: a record is what is there now.
+# same RECORD SENTENCE: a record matches the present ABI.
 same() {
 	diff "tests/abi/$1" "$scratch/$1" | sed -n 's/^[<>]/# &/p' | grep . &&
 		printf 'not '

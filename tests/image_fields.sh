@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# guardmaps-image(5) lists each field of guardmaps.proto, by its number, name and
-# type, and no others. The same for the sources.
+# guardmaps-image(5) lists each field of guardmaps.proto by its number, name and
+# type, and no others. The same holds for the sources.
 #
 # Prints TAP.
 #
@@ -24,8 +24,8 @@ proto_fields() {
 	$3 == "=" { print message, $4 + 0, $2, $1 }' proto/guardmaps.proto
 }
 
-# The same from the page. A message is named by a heading or in a sentence; its
-# fields are "*1 name* (type)", or rows of a table.
+# The same from the page. A heading or a sentence names the message; its fields
+# are written as "*1 name* (type)" or are rows of a table.
 page_fields() {
 	awk '
 	/^## / { message = $2 }

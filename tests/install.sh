@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Installs into a directory of its own, as a package would, and builds a
-# program against what is there, by pkg-config, shared and static.
+# Installs into a scratch directory, as a package would, and builds a program
+# with the shared library, found by pkg-config, and with the static one.
 #
 # Usage: install.sh BUILD_DIR
 
@@ -21,7 +21,7 @@ for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
 	test -s "$root/opt/guardmaps/$file"
 done
 
-# The same elsewhere.
+# The same in a directory with a space in its name.
 make --no-print-directory install B="$build" DESTDIR="$root/with a space" \
 	prefix=/opt/guardmaps
 diff -r "$root/opt" "$root/with a space/opt"
@@ -53,20 +53,20 @@ int main(void)
 }
 END
 export PKG_CONFIG_PATH="$root/opt/guardmaps/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root"
-# shellcheck disable=SC2046 # words apart
+# shellcheck disable=SC2046 # split into words
 cc -o "$root/shared" "$root/program.c" $(pkg-config --cflags --libs guardmaps)
 LD_LIBRARY_PATH="$root/opt/guardmaps/lib" "$root/shared"
-# shellcheck disable=SC2046 # words apart
+# shellcheck disable=SC2046 # split into words
 cc -o "$root/static" "$root/program.c" -I"$root/opt/guardmaps/include" \
 	"$root/opt/guardmaps/lib/libguardmaps.a" \
 	$(pkg-config --static --libs-only-l guardmaps | sed 's/-lguardmaps//')
 "$root/static"
-# Nothing but the public names.
+# Only public names are exported.
 test -z "$(nm -D --defined-only "$root/opt/guardmaps/lib/libguardmaps.so" |
 	awk '$3 !~ /^(guardmaps_|GUARDMAPS_)/')"
 test "$(nm -D --defined-only "$root/opt/guardmaps/lib/criu/guardmaps.so" |
 	awk '{ print $3 }')" = CR_PLUGIN_DESC
-# criu loads what the plugin is linked with.
+# criu loads every library that the plugin is linked with.
 test "$(readelf -d "$root/opt/guardmaps/lib/criu/guardmaps.so" |
 	sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' | sort | xargs)" = \
 	"libc libprotobuf-c libz"

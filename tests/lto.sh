@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Builds with link-time optimization and debugging information, by gcc and by
-# clang, and installs that.
+# Builds with link-time optimization and debugging information, with gcc and
+# with clang, and installs the result.
 #
 # Prints TAP.
 #
@@ -15,10 +15,11 @@ scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 flags="-O2 -g -flto"
 
-# can_link COMPILER: clang needs a plugin of the linker's, or a linker of its own.
+# can_link COMPILER: whether it can link such a program. clang needs a plugin
+# for the linker, or its own linker.
 can_link() {
 	echo 'int main(void) { return 0; }' >"$scratch/probe.c"
-	# shellcheck disable=SC2086 # words apart
+	# shellcheck disable=SC2086 # split into words
 	$1 $flags -o "$scratch/probe" "$scratch/probe.c" 2>/dev/null
 }
 
@@ -31,7 +32,7 @@ builds() {
 for compiler in gcc clang; do
 	name="builds with $compiler $flags, and can be installed"
 	if ! can_link "$compiler"; then
-		echo "ok - $name # SKIP $compiler links no such program here"
+		echo "ok - $name # SKIP $compiler cannot link such a program here"
 	elif builds "$compiler"; then
 		echo "ok - $name"
 	else

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Each line that the CRIU plugin can log is described in guardmaps-criu(7), and
-# each line that is described there can be logged. Numbers and words, which the
-# page has capitals for, are left out of the comparison.
+# each line that is described there can be logged. Numbers and words, for which
+# the page has capitals, are not compared.
 #
 # Prints TAP.
 #
@@ -24,7 +24,7 @@ sub read_file {
 	return <$file>;
 }
 
-# What stands for any number or word is an asterisk on both sides.
+# Placeholders for numbers and words become asterisks on both sides.
 sub normalize {
 	my ($text) = @_;
 	$text =~ s/\\"/"/g;
@@ -43,13 +43,13 @@ sub expand {
 	} $tokens =~ /$string|[A-Z_]+/g;
 }
 
-# The formats of lines, without the process at their beginning. What log_failure()
-# adds to an error has a line of its own in the page, which also stands for the
-# lines that end in the same way.
+# The formats of lines, without the process at their beginning. The page has one
+# entry for the advice that log_failure() adds to errors. It covers all lines
+# that end with that advice.
 sub logged_lines {
 	my $source = join '', map { read_file($_) }
 		glob('criu-plugin/*.[ch] src/libguardmaps/remote/keeper.c');
-	# Lines are broken wherever they are long: it does not matter where.
+	# Where a long line is broken does not matter.
 	$source =~ s/\\\n//g;
 	$source =~ s/\(\n\s+/(/g;
 	$source =~ s/,\n\s+/, /g;
@@ -72,7 +72,7 @@ sub logged_lines {
 	return \%lines;
 }
 
-# The terms of the lists below LOG.
+# The terms in the lists of the section LOG.
 sub described_lines {
 	my ($log) = read_file($page) =~ /^# LOG\n(.*?)^# /ms
 		or die "$page: no section LOG\n";
@@ -82,7 +82,7 @@ sub described_lines {
 	return \%lines;
 }
 
-# Every line of one is in the other.
+# Checks that all of these lines are among the others.
 sub compare {
 	my ($lines, $others, $name) = @_;
 	my @missing = grep { !$others->{$_} } sort keys %$lines;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# In a copy of the sources that knows none of the architectures of remote/arch.h,
-# the library and the plugin still build: arch_none.h meets the same contract.
+# Builds the library and the plugin from a copy of the sources without any of
+# the architectures in remote/arch.h: arch_none.h must meet the same contract.
 #
 # Usage: no_arch.sh
 

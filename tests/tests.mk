@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Tests, fuzzers and benchmarks. SUITES names those of tests/run to run; all
-# without it.
+# Tests, fuzzers and benchmarks. SUITES selects suites of tests/run; by default,
+# all of them are run.
 
 SUITES ?=
 FUZZ_SECONDS ?= 5
 
-# Tests may look into every wing.
+# Tests may include headers of every wing.
 test_flags := $(CPPFLAGS) $(call include_wings,$(wings)) -iquote tests/support \
 	-I$(B)
-# What is looked at is never instrumented: that would change its memory.
+# Programs whose guards are read are never instrumented, because that would
+# change their memory.
 plain_flags := $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS))
 test_headers := $(wildcard tests/support/*.h src/libguardmaps/*/*.h)
 library_tests := $(patsubst tests/library/%.c,$(B)/tests/library/%, \
@@ -24,8 +25,8 @@ bench_support := $(wildcard bench/support/*.[ch])
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
 	$(wildcard tests/fuzz/fuzz_*.c))
-# Objects of tests/support, of which each program links what it uses; and those
-# that build layouts, as programs to look at have them.
+# The objects of tests/support: each program links those that it uses. The ones
+# that build layouts are compiled again for programs whose guards are read.
 test_support := $(B)/tests/support.a
 layout_support := $(B)/tests/layouts.a
 support_objects := $(patsubst tests/%.c,$(B)/obj/tests/%.o, \
@@ -51,8 +52,8 @@ $(test_support) $(layout_support):
 	rm -f $@
 	$(AR) rcs $@ $^
 
-# With the objects, because some look behind guardmaps.h. That of aarch64 is not
-# among the tests of this machine.
+# Linked with the objects because some tests use private headers. The test for
+# aarch64 is not one of this machine's tests.
 $(library_tests) $(B)/tests/aarch64/calls: $(B)/tests/%: tests/%.c $(test_headers) \
 		$(test_support) $(library_objects) Makefile tests/tests.mk
 	@mkdir -p $(@D)
@@ -75,7 +76,7 @@ $(B)/tests/criu/subject: $(criu_subject) $(test_headers) tests/tests.mk
 	$(CC) $(test_flags) $(plain_flags) $(LDFLAGS) -o $@ \
 		$(filter %.c,$(criu_subject)) -lpthread
 
-# Another plugin of criu's, that wants all tasks for itself.
+# Another plugin for criu, which claims all tasks for itself.
 $(B)/tests/criu/greedy.so: tests/criu/programs/greedy.c tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(plain_flags) -fPIC -shared $(LDFLAGS) -o $@ $<
@@ -88,7 +89,7 @@ $(bench_programs): $(B)/bench/%: bench/%.c $(bench_support) $(library_objects) \
 
 fuzz_support := $(patsubst %,tests/support/%.c,check files guard_maps recorded)
 
-# libFuzzer is clang's, and wants the library's own objects instrumented.
+# libFuzzer is part of clang, and needs the library's own objects instrumented.
 $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
 		tests/fuzz/fuzz.c $(fuzz_support) \
 		$(wildcard src/libguardmaps/*/*.[ch]) \
@@ -100,14 +101,15 @@ $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
 		$(wildcard src/libguardmaps/*/*.c) \
 		$(B)/guardmaps.pb-c.c $(library_libs) -lpthread
 
-# As far as it goes without the libraries of that architecture: to objects, and
-# to the plugin, which finds them in criu's process.
+# Builds what can be built without the libraries of that architecture: the
+# objects, and the plugin, which finds the libraries in criu's process.
 cross:
 	$(MAKE) --no-print-directory B=$(B)/aarch64 CC=aarch64-linux-gnu-gcc \
 		CPPFLAGS="-idirafter /usr/include" CFLAGS="-O2 -Werror" \
 		library_libs= $(B)/aarch64/criu-plugin/guardmaps.so
 
-# The same again with AddressSanitizer and UBSan, in a directory of its own.
+# The command and the tests with AddressSanitizer and UBSan, in a directory of
+# their own.
 sanitizers:
 	$(MAKE) --no-print-directory B=$(B)/sanitizers \
 		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
@@ -119,7 +121,7 @@ install-build-packages:
 install-check-packages:
 	@scripts/install-packages check
 
-# What was built, by whoever is there, with the tools that are there.
+# Runs as any user, with the tools that are installed.
 test:
 	@$(MAKE) --no-print-directory all tests
 	@tests/run $(B) library command documents install runner
@@ -134,7 +136,7 @@ check-kernel:
 	@$(MAKE) --no-print-directory all tests
 	@tests/kernel/run all $(B)
 
-# The same tests on a kernel that checks itself; slow.
+# The same tests on a kernel with its debugging checks enabled; slow.
 check-kernel-debug:
 	@scripts/install-packages kernel
 	@$(MAKE) --no-print-directory all tests

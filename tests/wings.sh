@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The library's wings are in an order, and the command sees guardmaps.h only. In
-# a copy of the sources, each include that goes against that is added to a file
-# of its own, which must then not compile.
+# The wings of the library have an order, and the command may include
+# guardmaps.h only. Adds each include that violates this to a file of its own in
+# a copy of the sources, and checks that the file does not compile.
 #
 # Prints TAP.
 #
@@ -19,7 +19,8 @@ mkdir "$copy/tests"
 cp tests/tests.mk "$copy/tests"
 library=src/libguardmaps
 
-# compiles FOLDER: whether its probe.c does. probe.d lists what it includes then.
+# compiles FOLDER: whether its probe.c compiles. If so, probe.d lists its
+# includes.
 compiles() {
 	objects=$copy/build/obj/${1#src/}
 	rm -f "$objects"/probe.*
@@ -27,7 +28,7 @@ compiles() {
 }
 
 # refuses FOLDER WING: no header of WING can be included from FOLDER. The system
-# may have one of that name (error.h).
+# may have a header of the same name (error.h).
 refuses() {
 	local header word=ok
 	printf '' >"$copy/$1/probe.c"
@@ -55,7 +56,7 @@ refuses "$library/proc" remote
 refuses criu-plugin map
 refuses criu-plugin proc
 
-# Of remote/, which the compiler cannot tell apart.
+# The compiler would let the plugin include all headers of remote/.
 if grep -hoE '#include "[a-z_]+\.h"' criu-plugin/*.[ch] | sort -u |
 	sed 's/.*"\(.*\)"/\1/' | while read -r header; do
 		[ "$header" = checkpoint.h ] || [ ! -e "$library/remote/$header" ] ||
@@ -65,7 +66,7 @@ if grep -hoE '#include "[a-z_]+\.h"' criu-plugin/*.[ch] | sort -u |
 fi
 echo 'ok - the plugin includes no header of remote/ but checkpoint.h'
 
-# The compiler cannot tell such a path from another.
+# The compiler does not refuse such a path.
 if grep -rn '#include "\.\./' src criu-plugin | sed 's/^/# /' | grep .; then
 	printf 'not '
 fi
