@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The first process of the machine that the tests run in. Runs each program in
- * /tests, prints on the console where it begins and how it ended, then what the
- * kernel has warned of, and switches the machine off.
+ * /tests, prints on the console where its output begins and how it ended, then
+ * prints the warnings of the kernel, and switches the machine off.
  *
- * Called as "sleep" it is that program: a test wants one that is not itself.
+ * If called as "sleep", it is that program: a test needs another program than
+ * itself.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,8 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As the kernel numbers them: warnings, and what is worse. */
-enum { WARNING = 4 };
+/* As numbered by the kernel: warnings and more severe messages. */
+enum {
+	WARNING = 4
+};
 
 static void mount_on(const char *type, const char *folder)
 {
@@ -57,7 +60,7 @@ static void become(const char *program)
 	_exit(127);
 }
 
-/* Orphans become this process's children, and are not to stay zombies. */
+/* Orphans become children of this process, and must not stay zombies. */
 static int wait_for(pid_t pid)
 {
 	int status;
@@ -66,8 +69,7 @@ static int wait_for(pid_t pid)
 	do
 		ended = wait(&status);
 	while (ended != pid && (ended > 0 || errno == EINTR));
-	return WIFEXITED(status) ? WEXITSTATUS(status)
-				 : 128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void kill_leftovers(void)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Makes one TAP stream of what programs printed, each between the lines
-# "## begin NAME" and "## end STATUS": tests get the name of their program in
-# front, and a program that printed no TAP is one test. What else it printed
-# follows if something failed.
+# Makes one TAP stream from the output of several programs, each of which is
+# between the lines "## begin NAME" and "## end STATUS". Tests are prefixed with
+# the name of their program, and a program that printed no TAP is one test. If a
+# test failed, the rest of the output of its program follows.
 #
-# Variables: label, in front of all names; known, a file with names of tests
+# Variables: label, a prefix for all names; known, a file with names of tests
 # (without the label) that fail for other reasons: they count as skipped.
 
 function result(word, name, note) {
@@ -25,7 +25,7 @@ function start(name) {
 	said = ""
 }
 
-# The kernel's selftests end with 4 where they test nothing, ours with 77.
+# The kernel's selftests exit with 4 if they test nothing, ours with 77.
 function skips(status) {
 	return status == 4 || status == 77
 }
