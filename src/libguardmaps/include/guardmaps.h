@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-/* The library is built with everything else hidden. */
+/* Everything else in the library is hidden. */
 #pragma GCC visibility push(default)
 
 /* ---- Errors ----------------------------------------------------------- */
@@ -66,7 +66,7 @@ struct guardmaps_error;
 enum guardmaps_error_code
 guardmaps_error_code(const struct guardmaps_error *error);
 
-/** The errno value that caused it, or 0 if there was none. */
+/** The errno value that caused the failure, or 0 if there was none. */
 int guardmaps_error_errno(const struct guardmaps_error *error);
 
 /**
@@ -97,17 +97,17 @@ enum guardmaps_source {
 	GUARDMAPS_SOURCE_MARKERS = 4,
 };
 
-/** The sources except AUTO, in the order in which AUTO tries them. */
+/** The sources other than AUTO, in the order in which AUTO tries them. */
 size_t guardmaps_source_count(void);
 enum guardmaps_source guardmaps_source_at(size_t i);
 
-/** Its name: "scan", for example, or "auto". Static. */
+/** The name of a source, such as "scan" or "auto". Static. */
 const char *guardmaps_source_name(enum guardmaps_source source);
 
-/** What it reads: "bit 58 of /proc/PID/pagemap", for example. Static. */
+/** What a source reads, such as "bit 58 of /proc/PID/pagemap". Static. */
 const char *guardmaps_source_description(enum guardmaps_source source);
 
-/** What it needs: "Linux 6.15", for example; "" for AUTO. Static. */
+/** What a source needs, such as "Linux 6.15"; "" for AUTO. Static. */
 const char *guardmaps_source_needs(enum guardmaps_source source);
 
 /**
@@ -119,7 +119,7 @@ struct guardmaps_error *guardmaps_source_from_name(const char *name,
 
 /* ---- Processes -------------------------------------------------------- */
 
-/** One open process under /proc. It is safe from the reuse of its pid. */
+/** An open process under /proc, never mistaken for one that reuses its pid. */
 struct guardmaps_process;
 
 /**
@@ -142,7 +142,7 @@ void guardmaps_process_close(struct guardmaps_process *process);
 /** The id that was passed to guardmaps_process_open(). */
 pid_t guardmaps_process_pid(const struct guardmaps_process *process);
 
-/** The name of the process (proc_pid_comm(5)), mostly up to 15 bytes. */
+/** The name of the process (proc_pid_comm(5)), usually at most 15 bytes. */
 const char *guardmaps_process_name(const struct guardmaps_process *process);
 
 /* ---- Guard maps ------------------------------------------------------- */
@@ -156,7 +156,7 @@ enum guardmaps_permission {
 
 /** How a mapping is locked into memory (mlock2(2), mlockall(2)). */
 enum guardmaps_lock {
-	/** It cannot hold guards until it is unlocked. */
+	/** No guard can be installed until the mapping is unlocked. */
 	GUARDMAPS_LOCKED = 1 << 0,
 	/** Pages are locked when touched: MLOCK_ONFAULT, MCL_ONFAULT. */
 	GUARDMAPS_LOCKED_ON_FAULT = 1 << 1,
@@ -179,12 +179,12 @@ struct guardmaps_mapping {
 	uint32_t dev_minor;
 	/** Bits of enum guardmaps_permission. */
 	uint32_t permissions;
-	/** It is executable, or a mapping of the same file next to it is. */
+	/** The mapping, or one of the same file next to it, is executable. */
 	bool is_program;
 	/**
 	 * Bits of enum guardmaps_lock, and others that the library uses itself.
-	 * 0 after guardmaps_map_read(), which does not read them. Images that
-	 * the CRIU plugin has written hold them.
+	 * 0 after guardmaps_map_read(), which does not read them. They are
+	 * recorded in images that the CRIU plugin has written.
 	 */
 	uint8_t flags;
 };
@@ -203,7 +203,7 @@ uint64_t guardmaps_mapping_offset(const struct guardmaps_mapping *mapping,
 struct guardmaps_region {
 	uint64_t start;
 	uint64_t end;
-	/** Index of the mapping it lies in. */
+	/** Index of the mapping that contains it. */
 	uint32_t mapping;
 	/** Index of the owner whose stack it guards, or GUARDMAPS_NONE. */
 	uint32_t owner;
@@ -266,7 +266,7 @@ struct guardmaps_map;
 /** Free a guard map. NULL is allowed. */
 void guardmaps_map_destroy(struct guardmaps_map *map);
 
-/** Id and name of the process that it was read from. */
+/** Id and name of the process that the guard map was read from. */
 pid_t guardmaps_map_pid(const struct guardmaps_map *map);
 const char *guardmaps_map_process_name(const struct guardmaps_map *map);
 
@@ -276,13 +276,13 @@ const char *guardmaps_map_process_name(const struct guardmaps_map *map);
  */
 const char *guardmaps_map_executable(const struct guardmaps_map *map);
 
-/** The source that it was read from. Never GUARDMAPS_SOURCE_AUTO. */
+/** The source that the guard map was read from. Never AUTO. */
 enum guardmaps_source guardmaps_map_source(const struct guardmaps_map *map);
 
-/** Page size in bytes of the machine that it was read on. */
+/** Page size in bytes of the machine that the guard map was read on. */
 uint64_t guardmaps_map_page_size(const struct guardmaps_map *map);
 
-/** Mappings, in ascending order, not overlapping. */
+/** Mappings, in ascending order. They do not overlap. */
 size_t guardmaps_map_mapping_count(const struct guardmaps_map *map);
 const struct guardmaps_mapping *
 guardmaps_map_mapping(const struct guardmaps_map *map, size_t i);
@@ -316,7 +316,7 @@ uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
 
 /** Totals of the guard regions of one process. */
 struct guardmaps_totals {
-	/** Number of guard regions, and of bytes in them. */
+	/** Number of guard regions, and number of bytes in them. */
 	uint64_t regions;
 	uint64_t bytes;
 	/** Mappings that hold at least one guard region. */
@@ -380,7 +380,7 @@ enum guardmaps_stack_guard {
 	GUARDMAPS_STACK_GUARD_PROT_NONE,
 	/** The gap that the kernel keeps free below `[stack]`. */
 	GUARDMAPS_STACK_GUARD_GAP,
-	/** Unknown, because the stack was not found. */
+	/** Unknown because the stack was not found. */
 	GUARDMAPS_STACK_GUARD_UNKNOWN,
 };
 
@@ -412,7 +412,7 @@ struct guardmaps_thread {
 	 */
 	uint64_t stack_start;
 	uint64_t stack_end;
-	/** Valid only if its state is KNOWN or ELSEWHERE. */
+	/** Valid only if stack_pointer_state is KNOWN or ELSEWHERE. */
 	uint64_t stack_pointer;
 	enum guardmaps_stack_pointer_state stack_pointer_state;
 	/**
@@ -421,7 +421,7 @@ struct guardmaps_thread {
 	 * page counts as a whole.
 	 */
 	uint64_t deepest_touched;
-	/** What guards it, and where. 0 without a marker or PROT_NONE. */
+	/** What guards the stack, and where: 0 unless MARKER or PROT_NONE. */
 	enum guardmaps_stack_guard guard;
 	uint64_t guard_start;
 	uint64_t guard_end;
@@ -433,9 +433,9 @@ struct guardmaps_threads;
 /**
  * Find the threads of a process and their stacks. The threads are not stopped.
  *
- * A stack is found by the robust list of its thread (get_robust_list(2)), which
- * C libraries keep in the thread descriptor at the top of the stack, or by the
- * stack pointer if the thread is sleeping (proc_pid_syscall(5)).
+ * A stack is found through the robust list of its thread (get_robust_list(2)),
+ * which C libraries keep in the thread descriptor at the top of the stack, or
+ * through the stack pointer if the thread is sleeping (proc_pid_syscall(5)).
  *
  * @map: a guard map of the same process that has just been read.
  *
@@ -457,9 +457,9 @@ guardmaps_threads_get(const struct guardmaps_threads *threads, size_t i);
 
 /**
  * Find the threads whose stacks the guard regions of @map protect, and add them
- * to @map, together with the executable of the process. An owner is found by
- * the stack of the thread, or by the name that glibc has given to the mapping
- * (glibc.mem.decorate_maps).
+ * to @map, together with the executable of the process. An owner is found
+ * through the stack of the thread, or by the name that glibc has given to the
+ * mapping (glibc.mem.decorate_maps).
  *
  * Errors: as guardmaps_threads_create().
  */
@@ -471,12 +471,12 @@ struct guardmaps_error *guardmaps_find_owners(struct guardmaps_process *process,
 /**
  * Write a guard map to a file, in the format of guardmaps.proto.
  *
- * The file is complete or does not exist, and has mode 0600. The image is
+ * The file has mode 0600, and @path is never an incomplete image. The image is
  * written to a file without a name in the same directory (O_TMPFILE), flushed to
- * the disk, and only then renamed to @path. What is not a regular file, such as
+ * the disk, and only then renamed to @path. Anything but a regular file, such as
  * a symbolic link, is neither replaced nor written through.
  *
- * @dirfd: directory that a relative @path starts at, or AT_FDCWD.
+ * @dirfd: directory in which a relative @path is looked up, or AT_FDCWD.
  * @path: NULL to write to the open file @dirfd, which may be a pipe.
  *
  * Errors: OS (disk full, for example), PERMISSION, INVALID (not a regular file,
@@ -489,9 +489,9 @@ struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
 #define GUARDMAPS_IMAGE_MEMORY (UINT64_C(1) << 30)
 
 /**
- * Read a guard map from a file. If anything in the file is wrong, that is an
- * error, and nothing in it is used. Only regular files are read, so that this
- * never waits for somebody else.
+ * Read a guard map from a file. If anything in the file is wrong, the result is
+ * an error, and nothing in the file is used. Only regular files are read, so
+ * this never waits for another process.
  *
  * Errors: FORMAT, OS, PERMISSION, NO_MEMORY (also if it needs more than
  * GUARDMAPS_IMAGE_MEMORY).
@@ -526,7 +526,7 @@ enum guardmaps_change {
 struct guardmaps_difference {
 	uint64_t start;
 	uint64_t end;
-	/** Index of its region, in the guard map that has it. */
+	/** Index of its region, in the guard map that has the region. */
 	uint32_t region;
 	enum guardmaps_change change;
 };
@@ -556,16 +556,18 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
  * permissions at all get those of the guard map once they are guarded. The
  * result is read back and verified.
  *
- * @map: of this process at another time, from an image for example. The
- *	executable and the mappings that hold the regions must be the same.
+ * @map: a guard map of this process at another time, such as one read from an
+ *	image. The executable and the mappings that contain the regions must be
+ *	the same.
  * @only_check: change nothing.
- * @ret_missing: number of runs of pages that were missing and now are guarded.
+ * @ret_missing: the number of runs of pages that were missing. They are guarded
+ *	now, unless @only_check.
  *
  * Needs PTRACE_MODE_ATTACH access. The process must not be traced already.
  *
- * Errors: INVALID (another process, or a mapping that cannot hold guard
- * regions), UNSUPPORTED (a 32-bit process, or an architecture other than x86-64
- * and aarch64), PERMISSION, ENDED, NO_ADDRESS_SPACE, OS, NO_MEMORY.
+ * Errors: INVALID (a guard map of another process, or a mapping that cannot
+ * hold guard regions), UNSUPPORTED (a 32-bit process, or an architecture other
+ * than x86-64 and aarch64), PERMISSION, ENDED, NO_ADDRESS_SPACE, OS, NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
 					  const struct guardmaps_map *map,
@@ -585,9 +587,9 @@ enum guardmaps_verdict {
 	GUARDMAPS_VERDICT_ACCESSIBLE,
 	/** Nothing is mapped: SEGV_MAPERR. */
 	GUARDMAPS_VERDICT_UNMAPPED,
-	/** Nothing is mapped, and so low that it was a null pointer. */
+	/** Nothing is mapped, so close to 0 that it was a null pointer. */
 	GUARDMAPS_VERDICT_NULL_PAGE,
-	/** userfaultfd write protection: writes wait for the handler. */
+	/** Write protection by userfaultfd: writes wait for the handler. */
 	GUARDMAPS_VERDICT_UFFD_WP,
 	/** A poison marker: every access raises SIGBUS. */
 	GUARDMAPS_VERDICT_POISON,
