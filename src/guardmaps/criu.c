@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +8,8 @@
 #include <unistd.h>
 
 #include "criu.h"
+#include "elf_file.h"
+#include "privileges.h"
 
 extern char **environ;
 
@@ -65,42 +65,6 @@ static void read_version(struct criu *criu)
 		waitpid(child, NULL, 0);
 }
 
-static bool section_has_symbol(Elf *elf, Elf_Scn *section, const char *name)
-{
-	GElf_Shdr header;
-	GElf_Sym symbol;
-	Elf_Data *symbols = elf_getdata(section, NULL);
-
-	if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNSYM ||
-	    !symbols)
-		return false;
-	for (int i = 0; gelf_getsym(symbols, i, &symbol); i++) {
-		const char *found =
-			elf_strptr(elf, header.sh_link, symbol.st_name);
-		if (found && strcmp(found, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* criu exports its functions to its plugins. */
-static bool has_symbol(const char *path, const char *name)
-{
-	Elf_Scn *section = NULL;
-	bool found = false;
-
-	elf_version(EV_CURRENT);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	while (elf && !found && (section = elf_nextscn(elf, section)))
-		found = section_has_symbol(elf, section, name);
-	elf_end(elf);
-	close(fd);
-	return found;
-}
-
 bool criu_find(struct criu *ret)
 {
 	const char *path = getenv("PATH");
@@ -111,7 +75,10 @@ bool criu_find(struct criu *ret)
 		*ret->path = '\0';
 		return false;
 	}
-	read_version(ret);
-	ret->knows_guards = has_symbol(ret->path, GUARD_FUNCTION);
+	/* It is not ours to run with the privileges of this program. */
+	if (!privileges_are_borrowed())
+		read_version(ret);
+	/* criu exports its functions to its plugins. */
+	ret->knows_guards = elf_has_symbol(ret->path, GUARD_FUNCTION);
 	return true;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <dirent.h>
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "criu_plugin.h"
+#include "elf_file.h"
 
 #define PLUGIN_NAME "guardmaps.so"
 
@@ -60,24 +60,17 @@ static void list_plugins(DIR *directory, struct plugin *plugin)
 	}
 }
 
-/* References to criu's functions are weak, so the plugin can be loaded here. */
-static void load(struct plugin *plugin)
+/* It is not loaded: that would run whatever is in its place. */
+static void read_descriptor(struct plugin *plugin)
 {
-	char path[PATH_MAX + sizeof(PLUGIN_NAME) + 1];
+	char path[PATH_MAX + sizeof(PLUGIN_NAME) + 1], name[64];
 
 	snprintf(path, sizeof(path), "%s/" PLUGIN_NAME, plugin->directory);
-	void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-	if (!handle) {
-		snprintf(plugin->problem, sizeof(plugin->problem), "%s",
-			 dlerror());
-		return;
-	}
 	/* cr_plugin_desc_t in criu/criu-plugin.h begins with the name. */
-	const char *const *name = dlsym(handle, "CR_PLUGIN_DESC");
-	if (!name || strcmp(*name, "guardmaps") != 0)
-		snprintf(plugin->problem, sizeof(plugin->problem),
-			 "it is another plugin of the same name");
-	dlclose(handle);
+	plugin->problem =
+		elf_read_text(path, "CR_PLUGIN_DESC", name, sizeof(name));
+	if (!plugin->problem && strcmp(name, "guardmaps") != 0)
+		plugin->problem = "it is another plugin of the same name";
 }
 
 void plugin_find(struct plugin *ret)
@@ -91,5 +84,5 @@ void plugin_find(struct plugin *ret)
 	list_plugins(directory, ret);
 	closedir(directory);
 	if (ret->is_there)
-		load(ret);
+		read_descriptor(ret);
 }

@@ -12,13 +12,13 @@ struct plugin {
 	bool has_directory;
 	/** guardmaps.so is in it. */
 	bool is_there;
-	/** Why it cannot be loaded, or "". */
-	char problem[256];
+	/** Why criu would not load it, or NULL. Static. */
+	const char *problem;
 	/** Names of the other plugins in it, separated by spaces, or "". */
 	char others[256];
 };
 
-/** Look for the plugin and load it, like criu. */
+/** Look for the plugin where criu does, and read its descriptor. */
 void plugin_find(struct plugin *ret);
 
 #endif /* GUARDMAPS_CRIU_PLUGIN_H */

@@ -4,9 +4,11 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdio_ext.h>
+#include <stdlib.h>
 
 #include "help.h"
 #include "options.h"
+#include "privileges.h"
 #include "verb.h"
 
 /*
@@ -50,6 +52,18 @@ static enum exit_status close_output(enum exit_status status)
 	return status;
 }
 
+/*
+ * A user must gain nothing by privileges that only the program file has: they
+ * serve to read processes, neither to change one nor to read a recorded tree.
+ */
+static void drop_unneeded_privileges(const struct verb *verb,
+				     const struct command *command)
+{
+	if (!(verb->does & (VERB_READS | VERB_CHECKS)) ||
+	    (verb->does & VERB_CHANGES_PROCESS) || command->read.sysroot)
+		privileges_drop();
+}
+
 static enum exit_status run(const struct verb *verb, struct command_line *line)
 {
 	check_options(line, verb);
@@ -57,6 +71,7 @@ static enum exit_status run(const struct verb *verb, struct command_line *line)
 	/* An unknown column is refused before anything is read. */
 	if (verb->table)
 		output_init(&line->command.output, verb->table);
+	drop_unneeded_privileges(verb, &line->command);
 	return verb->run(&line->command);
 }
 
@@ -66,6 +81,9 @@ int main(int argc, char **argv)
 
 	/* For names of files and threads. Numbers do not change. */
 	setlocale(LC_CTYPE, "");
+	/* Whoever lacks these privileges may not choose the environment. */
+	if (privileges_are_borrowed())
+		clearenv();
 	parse_options(argc, argv, &line);
 	if (line.version) {
 		printf("guardmaps %s\n", GUARDMAPS_VERSION);

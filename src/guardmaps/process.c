@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "privileges.h"
 #include "process.h"
 #include "report.h"
 
@@ -73,8 +74,12 @@ struct guardmaps_error *read_image(const struct read_options *options,
 				   const char *path, struct guardmaps_map **ret)
 {
 	bool is_stream = strcmp(path, STANDARD_STREAM) == 0;
+	struct privileges privileges;
 
-	return guardmaps_image_read_limited(is_stream ? STDIN_FILENO : AT_FDCWD,
-					    is_stream ? NULL : path,
-					    options->image_limit, ret);
+	privileges_lower(&privileges);
+	struct guardmaps_error *error = guardmaps_image_read_limited(
+		is_stream ? STDIN_FILENO : AT_FDCWD, is_stream ? NULL : path,
+		options->image_limit, ret);
+	privileges_raise(&privileges);
+	return error;
 }

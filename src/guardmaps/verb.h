@@ -37,6 +37,8 @@ enum verb_does {
 	VERB_CHANGES_PROCESS = 1 << 5,
 	/** It reads images. */
 	VERB_READS_IMAGES = 1 << 6,
+	/** It reports what works here. */
+	VERB_CHECKS = 1 << 7,
 };
 
 struct verb {

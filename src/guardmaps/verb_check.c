@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/capability.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "criu.h"
 #include "criu_plugin.h"
+#include "privileges.h"
 #include "verb.h"
 
 /* A finding. */
@@ -90,6 +92,21 @@ static void check_capability(struct check *check, cap_value_t capability,
 	add(check, name, value == CAP_SET ? "yes" : "no", "%s", use);
 }
 
+static bool has_more_than(cap_t found, cap_t allowed)
+{
+	static const cap_flag_t sets[] = { CAP_PERMITTED, CAP_INHERITABLE };
+	cap_flag_value_t value, limit;
+
+	for (cap_value_t one = 0; one <= CAP_LAST_CAP; one++)
+		for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
+			if (!cap_get_flag(found, one, sets[i], &value) &&
+			    !cap_get_flag(allowed, one, CAP_PERMITTED,
+					  &limit) &&
+			    value == CAP_SET && limit == CAP_CLEAR)
+				return true;
+	return false;
+}
+
 static void check_capabilities(struct check *check)
 {
 	check_capability(
@@ -100,6 +117,38 @@ static void check_capabilities(struct check *check)
 		"with CAP_SYS_PTRACE: processes of other users by any source");
 	check_capability(check, CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
 			 "source markers; uffd-wp and poison in explain");
+}
+
+/* Whether the program file has privileges, and no more than it needs. */
+static void check_file_privileges(struct check *check)
+{
+	static const char item[] = "file capabilities";
+	struct stat status = {};
+	cap_t needed = cap_from_text("cap_sys_ptrace,cap_dac_read_search=p");
+	cap_t found = cap_get_file("/proc/self/exe");
+	char *text = found ? cap_to_text(found, NULL) : NULL;
+
+	if (!needed)
+		fail_out_of_memory();
+	bool is_setuid = !stat("/proc/self/exe", &status) &&
+			 status.st_mode & (S_ISUID | S_ISGID);
+	if (is_setuid)
+		add(check, item, "partly",
+		    "guardmaps is set-user-ID or set-group-ID, which is more than it needs: only CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are safe");
+	else if (!text)
+		add(check, item, "no",
+		    "guardmaps has none: it reads what its user may read");
+	else if (has_more_than(found, needed))
+		add(check, item, "partly",
+		    "%s is more than guardmaps needs: only CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are safe",
+		    text);
+	else
+		add(check, item, "yes",
+		    "%s is safe: whoever may run guardmaps sees the mappings and stacks of all processes",
+		    text);
+	cap_free(text);
+	cap_free(found);
+	cap_free(needed);
 }
 
 /* ---- The C library ---------------------------------------------------- */
@@ -250,7 +299,7 @@ static void check_plugin(struct check *check, const struct criu *criu)
 	plugin_find(&plugin);
 	if (!plugin.is_there)
 		check_absent_plugin(check, criu, &plugin);
-	else if (*plugin.problem)
+	else if (plugin.problem)
 		add(check, plugin_item, "no",
 		    "%s/guardmaps.so: cannot be loaded: %s", plugin.directory,
 		    plugin.problem);
@@ -313,7 +362,10 @@ static enum exit_status run_check(const struct command *command)
 
 	check_sources(&check);
 	check_capabilities(&check);
+	check_file_privileges(&check);
 	check_c_library(&check);
+	/* The rest reads files, in directories that need not be trusted. */
+	privileges_drop();
 	criu_find(&criu);
 	check_criu(&check, &criu);
 	check_plugin(&check, &criu);
@@ -331,7 +383,7 @@ const struct verb check_verb = {
 	.name = "check",
 	.arguments = "",
 	.summary = "report what works on this machine",
-	.does = VERB_PRINTS_TABLE,
+	.does = VERB_PRINTS_TABLE | VERB_CHECKS,
 	.table = &table,
 	.run = run_check,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "list.h"
+#include "privileges.h"
 #include "verb.h"
 
 static struct guardmaps_error *write_image(const struct guardmaps_map *map,
@@ -27,6 +28,7 @@ static enum exit_status run_save(const struct command *command)
 	if (error)
 		fail(error);
 	list_note_empty(map);
+	privileges_drop();
 	error = write_image(map, command->arguments[1]);
 	guardmaps_map_destroy(map);
 	if (error)

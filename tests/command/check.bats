@@ -38,6 +38,7 @@ source\\x20markers
 CAP_SYS_PTRACE
 CAP_DAC_READ_SEARCH
 CAP_SYS_ADMIN
+file\\x20capabilities
 thread\\x20stacks
 criu
 criu\\x20plugin"
@@ -267,7 +268,7 @@ use_plugins() {
 	same "$(item "other plugins")" "partly: a.so; one that handles all tasks may hide others"
 }
 
-@test "check loads the plugin, and says what it would do" {
+@test "check finds the plugin, and says what it would do" {
 	use_plugins
 	hide_criu
 	# There is none with sanitizers: what loads it would need them too.
@@ -289,7 +290,15 @@ use_plugins() {
 	use_plugins
 	echo text >plugins/guardmaps.so
 	try guardmaps check -J
-	matches "$(item "criu plugin")" "no: $PWD/plugins/guardmaps.so: cannot be loaded: .*"
+	matches "$(item "criu plugin")" "no: $PWD/plugins/guardmaps.so: cannot be loaded: not an ELF file"
+	rm plugins/guardmaps.so
+	mkfifo plugins/guardmaps.so
+	try guardmaps check -J
+	matches "$(item "criu plugin")" "no: $PWD/plugins/guardmaps.so: cannot be loaded: not an ELF file"
+	rm plugins/guardmaps.so
+	cp "$build/tests/target" plugins/guardmaps.so
+	try guardmaps check -J
+	matches "$(item "criu plugin")" "no: $PWD/plugins/guardmaps.so: cannot be loaded: it is not a plugin"
 }
 
 # ---- What it refuses -------------------------------------------------------

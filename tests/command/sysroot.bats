@@ -240,6 +240,57 @@ record_pagemap() {
 	done
 }
 
+# leads_out FILE: a link in the place of a file of process 100 is refused.
+leads_out() {
+	for target in "$PWD/secret" ../../../secret /proc/self/comm; do
+		rm -rf tree
+		record_two_mappings
+		record 100 guards </dev/null
+		ln -sf "$target" "tree/proc/100/$1"
+		refuses "$2 tree/proc/100/$1: it is a link out of the recorded tree" \
+			guardmaps --sysroot tree 100
+	done
+}
+
+@test "no link leads out of the tree" {
+	echo secret >secret
+	leads_out maps "100 (recorded): cannot read"
+	leads_out guards "100 (recorded): cannot read"
+	leads_out stat "100 (?): cannot read"
+	rm tree/proc/100/stat
+	ln -sf "$PWD/secret" tree/proc/100/comm
+	same "$(guardmaps --sysroot tree -n -r -o COMMAND 100 2>&1)" \
+		"100 (?): no guard regions"
+	for target in "$PWD/tree/proc/100" ../../outside /proc/self; do
+		ln -sfn "$target" tree/proc/101
+		refuses "cannot open tree/proc/101: it is a link out of the recorded tree" \
+			guardmaps --sysroot tree 101
+	done
+}
+
+@test "links inside the tree are followed" {
+	record_two_mappings
+	echo '10001000-10002000 ---p 00000000 00:00 0' | record 100 guards
+	ln -s 100 tree/proc/101
+	record_process 102 other
+	ln -s ../100/maps tree/proc/102/maps
+	ln -s ../100/guards tree/proc/102/guards
+	same "$(guardmaps --sysroot tree -n -r -o PID,COMMAND,START 101 102)" "\
+101 recorded 0x10001000
+102 other 0x10001000"
+}
+
+@test "a FIFO in the tree holds nothing up" {
+	record_two_mappings
+	mkfifo tree/proc/100/guards
+	try guardmaps --sysroot tree 100
+	same "$status" 0
+	rm tree/proc/100/comm
+	mkfifo tree/proc/100/comm
+	try guardmaps --sysroot tree 100
+	same "$status" 0
+}
+
 # ---- What is missing or damaged --------------------------------------------
 
 @test "for a tree without guards and pagemap, every source reports that they are missing" {

@@ -11,10 +11,17 @@
 #include "error.h"
 #include "lines.h"
 #include "proc.h"
+#include "tree.h"
 
 int process_open_file(const struct guardmaps_process *process, const char *file,
 		      int flags)
 {
+	char path[128];
+
+	if (process->recorded) {
+		snprintf(path, sizeof(path), "proc/%d/%s", process->pid, file);
+		return tree_open(process->tree_fd, path, flags);
+	}
 	int fd = openat(process->dirfd, file, O_RDONLY | O_CLOEXEC | flags);
 	return fd < 0 ? -errno : fd;
 }
@@ -126,6 +133,11 @@ process_file_error(const struct guardmaps_process *process, int errnum,
 		return error_create(GUARDMAPS_ERROR_ENDED,
 				    "%d (%s): ended while being read",
 				    process->pid, process->name);
+	if (process->recorded && (errnum == EXDEV || errnum == ELOOP))
+		return error_create(
+			GUARDMAPS_ERROR_FORMAT,
+			"%d (%s): cannot read %s/%s: it is a link out of the recorded tree",
+			process->pid, process->name, process->directory, file);
 	return error_errno_hint(errnum, advice(process, errnum, file),
 				"%d (%s): cannot read %s/%s", process->pid,
 				process->name, process->directory, file);

@@ -176,17 +176,40 @@ static struct guardmaps_error *open_stat(struct guardmaps_process *process)
 	return NULL;
 }
 
-static struct guardmaps_error *open_directory(struct guardmaps_process *process)
+/* Returns a descriptor or a negative errno. */
+static int open_path(const char *directory)
 {
-	process->dirfd =
-		open(process->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (process->dirfd >= 0)
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_recorded(struct guardmaps_process *process, const char *sysroot)
+{
+	process->tree_fd = open_path(*sysroot ? sysroot : "/");
+	return process->tree_fd < 0
+		       ? process->tree_fd
+		       : process_open_file(process, "", O_DIRECTORY);
+}
+
+static struct guardmaps_error *open_directory(struct guardmaps_process *process,
+					      const char *sysroot)
+{
+	int fd = sysroot ? open_recorded(process, sysroot)
+			 : open_path(process->directory);
+
+	process->dirfd = fd;
+	if (fd >= 0)
 		return open_stat(process);
-	if (errno == ENOENT || errno == ESRCH)
+	if (fd == -ENOENT || fd == -ESRCH)
 		return error_create(GUARDMAPS_ERROR_NO_PROCESS,
 				    "no process %d (no %s)", process->pid,
 				    process->directory);
-	return error_errno(errno, "cannot open %s", process->directory);
+	if (fd == -EXDEV || fd == -ELOOP)
+		return error_create(
+			GUARDMAPS_ERROR_FORMAT,
+			"cannot open %s: it is a link out of the recorded tree",
+			process->directory);
+	return error_errno(-fd, "cannot open %s", process->directory);
 }
 
 struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
@@ -199,6 +222,7 @@ struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 		.pid = pid,
 		.dirfd = -1,
 		.stat_fd = -1,
+		.tree_fd = -1,
 		.recorded = sysroot != NULL,
 		.name = "?",
 	};
@@ -208,7 +232,7 @@ struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 		return &error_no_memory;
 	}
 
-	struct guardmaps_error *error = open_directory(process);
+	struct guardmaps_error *error = open_directory(process, sysroot);
 	if (!error)
 		error = process_refresh(process);
 	if (error) {
@@ -223,6 +247,7 @@ void guardmaps_process_close(struct guardmaps_process *process)
 {
 	if (!process)
 		return;
+	cleanup_close(&process->tree_fd);
 	cleanup_close(&process->stat_fd);
 	cleanup_close(&process->dirfd);
 	free(process->directory);

@@ -30,6 +30,8 @@ struct guardmaps_process {
 	int stat_fd;
 	/* "/proc/PID" with the sysroot before it, for messages. */
 	char *directory;
+	/* The sysroot, which no link may lead out of, or -1. */
+	int tree_fd;
 	/* Below a sysroot: no system call may refer to a live process. */
 	bool recorded;
 
