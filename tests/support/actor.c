@@ -21,7 +21,7 @@
 #include "sequence.h"
 #include "subject.h"
 
-/* Each nap lasts so long. */
+/* How long each nap lasts. */
 enum { NAP_MILLISECONDS = 10 };
 
 static void count_signal(int number)
@@ -75,7 +75,7 @@ void __attribute__((noinline)) count_in_loop(struct subject *subject)
 
 #else
 
-/* Its registers change: they are not looked at. */
+/* Its registers change, so they are not compared. */
 void count_in_loop(struct subject *subject)
 {
 	while (!subject->go)
@@ -84,7 +84,7 @@ void count_in_loop(struct subject *subject)
 
 #endif
 
-/* Nap after nap, none of which may fail or be short. */
+/* Sleep repeatedly. No nap may fail or be too short. */
 static void nap_on(struct subject *subject, int (*nap)(struct subject *))
 {
 	while (!subject->go) {
@@ -137,7 +137,7 @@ static void read_once(struct subject *subject)
 	}
 }
 
-/* It sleeps with a mask that is not the one it goes on with. */
+/* It sleeps with another signal mask than it continues with. */
 static void suspend_once(struct subject *subject)
 {
 	sigset_t mask, after;
@@ -176,7 +176,7 @@ const struct activity activities[] = {
 	{ 0 },
 };
 
-/* Linux 6.4: before, whether it is on cannot be asked. */
+/* Before Linux 6.4 it is not possible to find out whether it is on. */
 static bool can_ask_for_dispatch(void)
 {
 	struct syscall_dispatch dispatch;
@@ -195,7 +195,7 @@ static bool can_ask_for_dispatch(void)
 	return !failed;
 }
 
-/* Why an activity cannot be tried here; NULL if it can. */
+/* Why an activity is not possible here, or NULL if it is. */
 static const char *activity_missing(const struct activity *activity)
 {
 	if (activity->act == run_sequence)

@@ -17,7 +17,7 @@ struct actor;
 enum manner {
 	/** It counts, and never sleeps. */
 	SPINS,
-	/** It did so until a SIGSTOP. */
+	/** It counted until a SIGSTOP. */
 	STOPPED,
 	/** It counts its naps. */
 	NAPS,
@@ -33,7 +33,7 @@ struct activity {
 	 */
 	void (*act)(struct subject *subject);
 	enum manner manner;
-	/** For what sleeps: where, and what wakes it. */
+	/** If it sleeps: where, and what wakes it. */
 	long call;
 	void (*wake)(struct actor *actor);
 };
@@ -46,16 +46,16 @@ struct actor {
 	struct remote_journal *journal;
 };
 
-/** All of them, ended by one without a name; the first counts in a loop. */
+/** All activities; the last has no name. The first counts in a loop. */
 extern const struct activity activities[];
 
-/** Try each that can be tried here, and skip the others. */
+/** Try each activity that is possible here, and skip the others. */
 void each_activity(void (*try)(const struct activity *activity));
 
 void actor_begin(struct actor *actor, const struct activity *activity);
 void actor_end(struct actor *actor);
 
-/** What is wrong if it does not do what it did before; NULL if it does. */
+/** What is wrong if it no longer does what it did before; otherwise NULL. */
 char *progress_fault(struct actor *actor);
 
 /** Statements: it still does what it did before, and ends undisturbed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What programs of all kinds need: it is all in this header, so that those that
- * link with nothing else can use it.
+ * Helpers for programs of all kinds. All of them are in this header, so that
+ * programs that link with nothing else can use them.
  */
 #ifndef GUARDMAPS_TEST_BASICS_H
 #define GUARDMAPS_TEST_BASICS_H
@@ -14,7 +14,7 @@
 /** Number of elements of an array. */
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/** How long a test waits for something that should happen at once. */
+/** How long a test waits for something that should happen immediately. */
 enum { PATIENCE_SECONDS = 60 };
 
 static inline size_t page_size(void)
@@ -31,7 +31,7 @@ static inline double now_seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/** Let time pass, but not by a nap: that is never short. */
+/** Wait without sleeping, because sleeping takes longer than a short time. */
 static inline void spin_for(double seconds)
 {
 	double end = now_seconds() + seconds;
@@ -40,7 +40,7 @@ static inline void spin_for(double seconds)
 		continue;
 }
 
-/** The same numbers in each run: 24 bits each. */
+/** A pseudo-random number of 24 bits. Each run has the same numbers. */
 static inline uint32_t next_random(uint32_t *state)
 {
 	*state = *state * 1664525 + 1013904223;

@@ -88,7 +88,7 @@ static void erase_ranges(struct layout *layout, size_t first, size_t last)
 	layout->guard_count -= last - first;
 }
 
-/* Take [range.start, range.end) out of what is guarded. */
+/* Remove [range.start, range.end) from the guarded ranges. */
 static void forget_range(struct layout *layout, struct range range)
 {
 	size_t first = find_range(layout, range.start);
@@ -265,7 +265,7 @@ void die_with_parent(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		die_errno("cannot ask to die with the parent");
-	/* It may have died before it was asked for. */
+	/* The parent may have died before the request. */
 	if (getppid() != parent)
 		_exit(EXIT_FAILURE);
 }

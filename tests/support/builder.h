@@ -24,24 +24,24 @@ enum {
 
 #define READ_WRITE (PROT_READ | PROT_WRITE)
 
-/** What a builder is given. */
+/** The arguments of a builder. */
 struct plan {
 	struct layout *layout;
 	/** The numbers after the name of the layout. */
 	size_t numbers[2];
 };
 
-/** Leaves at once: a forked child must not run its parent's exit handlers. */
+/** Uses _exit(): a forked child must not run its parent's exit handlers. */
 void die(int status, const char *format, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
 
-/** The same, with what errno says. */
+/** The same, with the reason in errno. */
 void die_errno(const char *what) __attribute__((noreturn));
 
 /** Can the kernel guard a page of memory that is mapped with @flags? */
 bool can_guard(int flags);
 
-/** Note a guard that somebody else has installed. */
+/** Record a guard that was installed by other means. */
 void note_guard(struct layout *layout, struct range range);
 
 /**
@@ -64,7 +64,7 @@ void *map_apart(size_t size, int protection, int flags, int fd);
 void touch_pages(void *memory, size_t size);
 void protect(void *memory, size_t size, int protection);
 
-/** Die when the parent does, or at once if it has. */
+/** Die when the parent does, or immediately if it already has. */
 void die_with_parent(pid_t parent);
 
 /** For the rest of the life of a process or thread. */

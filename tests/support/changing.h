@@ -2,8 +2,8 @@
 /*
  * Reading processes while they change.
  *
- * The programs that do so take 10 seconds in all, or as many as the environment
- * variable TEST_SECONDS says.
+ * The programs that do so take 10 seconds in total, or as many as the
+ * environment variable TEST_SECONDS sets.
  */
 #ifndef GUARDMAPS_TEST_CHANGING_H
 #define GUARDMAPS_TEST_CHANGING_H
@@ -19,8 +19,8 @@ double share_seconds(void);
 char *find_this_program(void);
 
 /**
- * Read the guard map of a process and see what is wrong with it, or that it
- * cannot be read; NULL if nothing. The caller frees it.
+ * Read the guard map of a process. Returns what is wrong with it, or that it
+ * cannot be read, or NULL. The caller frees the string.
  */
 char *scan_fault(pid_t pid, enum guardmaps_source source,
 		 char *(*see)(const struct guardmaps_map *map, void *argument),

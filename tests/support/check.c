@@ -16,7 +16,7 @@ enum { HANG_SECONDS = 600 };
 static unsigned int statements;
 static unsigned int failures;
 static size_t descriptors_at_begin;
-/* What chooses statements; without any, all are. */
+/* The words that select statements. Without any, all are selected. */
 static char **words;
 
 static void say_hang(int signal_number)
@@ -41,7 +41,7 @@ static size_t count_descriptors(void)
 	return count;
 }
 
-/* The C library hands these to it, so that no main() has to. */
+/* The C library passes these arguments, so main() need not. */
 static void __attribute__((constructor)) keep_words(int argc, char **argv)
 {
 	words = argv + (argc > 0);
@@ -51,7 +51,7 @@ static void __attribute__((noreturn)) print_usage(FILE *stream, int status)
 {
 	fprintf(stream, "Usage: %s [WORD...]\n\n"
 		"Run all tests of this program, and print which statements hold; with words,\n"
-		"only statements that have one of them, such as \"mlockall\".\n",
+		"only the statements that contain one of them, such as \"mlockall\".\n",
 		program_invocation_name);
 	exit(status);
 }
@@ -97,7 +97,7 @@ int check_finish(void)
 	return failures ? 1 : 0;
 }
 
-/* Prints a statement, and returns true, if it is chosen. */
+/* Prints a statement and returns true if it is selected. */
 static bool state(bool holds, const char *sentence, va_list arguments)
 {
 	char text[1024];
@@ -109,7 +109,7 @@ static bool state(bool holds, const char *sentence, va_list arguments)
 	return true;
 }
 
-/* Returns true if it has to be said what was expected. */
+/* Returns true if the caller must print what was expected. */
 static bool report(bool holds, const char *sentence, va_list arguments)
 {
 	if (!state(holds, sentence, arguments))

@@ -3,11 +3,12 @@
  * Statements that a test checks, in TAP.
  *
  * A statement is a sentence that says what holds. Each check prints a line, "ok
- * N - sentence" or "not ok N - sentence" with the place and what was expected
- * and got, and returns whether it held. A program ends with `return
- * check_finish();`: 0 all held, 1 some did not. Where it could check nothing at
- * all it ends with check_skip_all(): 77. Arguments of the program are words, of
- * which a statement must have one to be printed and counted: 2 if none has.
+ * N - sentence" or "not ok N - sentence" with the place, the expected and the
+ * actual value, and returns whether it held. A program ends with `return
+ * check_finish();`: 0 if all held, 1 if some did not. If nothing can be
+ * checked, it ends with check_skip_all(): 77. Arguments of the program are
+ * words: only statements that contain one of them are printed and counted. The
+ * exit status is 2 if none does.
  */
 #ifndef GUARDMAPS_TEST_CHECK_H
 #define GUARDMAPS_TEST_CHECK_H
@@ -24,10 +25,10 @@
 #define CHECK_PRINTF(string, first) \
 	__attribute__((format(printf, string, first)))
 
-/** Prepare output, and end this program with a message should it ever hang. */
+/** Prepare output. If the program hangs, it is ended with a message. */
 void check_begin(void);
 
-/** Print the plan; what main() returns. */
+/** Print the plan. Returns the exit status. */
 int check_finish(void);
 
 /** A condition holds. */
@@ -47,7 +48,7 @@ int check_finish(void);
 #define check_no_fault(got, ...)					\
 	check_no_fault_at(__FILE__, __LINE__, got, __VA_ARGS__)
 
-/** A function of the library succeeded. Frees the error where it did not. */
+/** A function of the library succeeded. Frees the error if it did not. */
 #define check_success(error, ...)					\
 	check_success_at(__FILE__, __LINE__, error, __VA_ARGS__)
 
@@ -69,7 +70,7 @@ void check_skip_all(const char *reason) __attribute__((noreturn));
 /** A line of explanation, before or after a statement. */
 void check_note(const char *format, ...) CHECK_PRINTF(1, 2);
 
-/** What the test itself stands on: ends the program where it does not hold. */
+/** The test requires this condition: ends the program if it does not hold. */
 #define check_setup(condition)						\
 	check_setup_at(__FILE__, __LINE__, #condition, (condition))
 
@@ -92,16 +93,16 @@ bool check_error_at(const char *file, int line, struct guardmaps_error *error,
 void check_setup_at(const char *file, int line, const char *condition,
 		    bool holds);
 
-/** Print what an error says and free it; false if there is none. */
+/** Print the message of an error and free it. False if there is no error. */
 bool check_note_error(struct guardmaps_error *error);
 
-/** What a failed function of the library says. Frees the error. */
+/** The message of a function of the library that failed. Frees the error. */
 char *error_fault(struct guardmaps_error *error, const char *what);
 
 /** Name of an error code, for messages. */
 const char *error_code_name(enum guardmaps_error_code code);
 
-/** asprintf() that ends the program where memory is short. */
+/** asprintf() that ends the program if there is no memory. */
 char *format_string(const char *format, ...) CHECK_PRINTF(1, 2);
 
 #endif /* GUARDMAPS_TEST_CHECK_H */

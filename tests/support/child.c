@@ -50,8 +50,8 @@ void child_start(struct child *child, void (*body)(int line, void *argument),
 	if (child->pid == 0) {
 		close(ends[0]);
 		/*
-		 * It returns: in a function that does not, gcc 15 keeps none of
-		 * the caller's registers, and valgrind finds leaks.
+		 * This function returns: in one that does not, gcc 15 does not
+		 * save the caller's registers, and valgrind finds leaks.
 		 */
 		run_child(ends[1], body, argument, parent);
 		_exit(0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Children that run a part of a test, what is shared with them, and waiting for
- * them.
+ * Children that run part of a test, memory that is shared with them, and
+ * waiting for them.
  */
 #ifndef GUARDMAPS_TEST_CHILD_H
 #define GUARDMAPS_TEST_CHILD_H
@@ -14,7 +14,7 @@
 /** Memory that this process and its children share. */
 void *shared_memory(size_t size);
 
-/** A child process that runs a part of a test, and a line to it. */
+/** A child process that runs part of a test, and a line to it. */
 struct child {
 	pid_t pid;
 	int line;
@@ -24,7 +24,7 @@ struct child {
  * Run @body in a child, which ends when @body returns, when child_stop() is
  * called or when this process ends.
  *
- * @argument: handed to @body. Memory that both shall see is shared_memory().
+ * @argument: passed to @body. Memory that both use must be shared_memory().
  */
 void child_start(struct child *child, void (*body)(int line, void *argument),
 		 void *argument);
@@ -42,12 +42,12 @@ void child_run(void (*body)(int line, void *argument), void *argument);
 void notify(int line);
 void await(int line);
 
-/** Whether a child notifies within PATIENCE_SECONDS; false if it dies. */
+/** Whether a child notifies within PATIENCE_SECONDS. False if it dies. */
 bool notifies_in_time(const struct child *child);
 
 /**
- * Wait until another process has changed a number from what it is, or was;
- * false if that takes too long.
+ * Wait until another process has changed a number from its present value, or
+ * from @before. Returns false if that takes too long.
  */
 bool number_changes(volatile uint64_t *number);
 bool number_differs(volatile uint64_t *number, uint64_t before);

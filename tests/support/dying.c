@@ -29,7 +29,7 @@ long ptrace(enum __ptrace_request request, ...)
 	pass_moment();
 	long ret = syscall(SYS_ptrace, request, pid, address, data);
 	int error = errno;
-	/* It dies after the other has stopped again, before it knows. */
+	/* It dies after the other has stopped again, but before it knows. */
 	if (moments_left == 1 &&
 	    (request == PTRACE_SYSCALL || request == PTRACE_CONT))
 		pid_reaches(pid, 't');

@@ -2,16 +2,16 @@
 /*
  * Dying at a chosen moment, between any two requests to another process.
  *
- * The requests are counted by a ptrace() that stands in for the C library's, in
- * the test and in the library that it tests. Until a moment is chosen it does
- * what the C library's does.
+ * The requests are counted by a ptrace() that replaces the C library's in the
+ * test and in the library that it tests. Until a moment is chosen, it does the
+ * same as the C library's.
  */
 #ifndef GUARDMAPS_TEST_DYING_H
 #define GUARDMAPS_TEST_DYING_H
 
 /**
- * The moment at which this process is to die, counted down: each request has
- * two, before it is made and after it. 0: none.
+ * The moment at which this process will die, counted down. Each request has two
+ * moments: before and after it is made. 0 means never.
  */
 extern unsigned int moments_left;
 

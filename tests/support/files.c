@@ -30,7 +30,7 @@ void remove_tree(const char *path)
 
 static void remove_scratch(void)
 {
-	/* Children that call exit() come here too. */
+	/* This also runs in children that call exit(). */
 	if (getpid() != scratch_owner)
 		return;
 	remove_tree(scratch);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guard maps, compared with the truth and with one another.
+ * Compare guard maps with the truth and with each other.
  */
 #ifndef GUARDMAPS_TEST_GUARD_MAPS_H
 #define GUARDMAPS_TEST_GUARD_MAPS_H
@@ -17,18 +17,18 @@
 /**
  * What is wrong with a guard map, whatever it was read from: mappings or
  * regions that overlap or descend, a region outside its mapping, two regions
- * that are one. NULL if nothing; the caller frees it.
+ * that should be one. NULL if nothing is wrong. The caller frees the string.
  */
 char *map_fault(const struct guardmaps_map *map);
 
 /**
  * How the regions of a guard map differ from the truth, region by region and
- * page by page. NULL if they do not; the caller frees it.
+ * page by page. NULL if they do not. The caller frees the string.
  */
 char *truth_fault(const struct guardmaps_map *map, const struct range *guards,
 		  size_t guard_count);
 
-/** How two guard maps differ in anything at all. As above. */
+/** The first difference of any kind between two guard maps. As above. */
 char *maps_fault(const struct guardmaps_map *first,
 		 const struct guardmaps_map *second);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process that is stopped, to be taken over.
+ * A stopped process that can be taken over.
  */
 #ifndef GUARDMAPS_TEST_HOLD_H
 #define GUARDMAPS_TEST_HOLD_H
@@ -21,7 +21,7 @@ struct hold {
 struct guardmaps_error *hold_begin(struct hold *hold, pid_t pid);
 void hold_end(struct hold *hold);
 
-/** The same of an actor, where nothing is to fail. */
+/** The same for an actor. Nothing may fail. */
 void hold_it(struct hold *hold, const struct actor *actor);
 
 struct guardmaps_error *take_over(const struct hold *hold,

@@ -37,7 +37,7 @@ void begin_file(struct bytes *file, uint32_t version);
 /** The length 0 that ends the records, and the checksum. */
 void end_file(struct bytes *file);
 
-/** A header; the shorter ones are of process 4242, by PAGEMAP_SCAN, 4 KiB. */
+/** A header. Defaults: process 4242, source PAGEMAP_SCAN, pages of 4 KiB. */
 void add_full_header(struct bytes *file, uint64_t page_size, uint64_t pid,
 		     uint64_t source, uint64_t mappings, uint64_t regions);
 void add_header_of(struct bytes *file, uint64_t page_size, uint64_t source,
@@ -59,7 +59,7 @@ void add_owner(struct bytes *file, uint64_t region, uint32_t tid);
 /** Two mappings that touch, one region in each, and an owner. */
 void craft_sample(struct bytes *file);
 
-/* Statements, about @what; they free the bytes. */
+/* Statements about @what. They free the bytes. */
 
 /** The file can be read, and the guard map is sound; or @ret is NULL. */
 void is_taken(struct bytes *file, const char *what,

@@ -13,7 +13,7 @@
 
 /* ---- Layouts in plain memory ------------------------------------------- */
 
-/* none:PAGES, that many pages of ordinary memory. */
+/* none:PAGES: this many pages of ordinary memory. */
 static void build_none(struct plan *plan)
 {
 	size_t size = plan->numbers[0] * page_size();
@@ -21,7 +21,7 @@ static void build_none(struct plan *plan)
 	touch_pages(map_memory(size, READ_WRITE), size);
 }
 
-/* alternate:N, a guard on every other page of one mapping. */
+/* alternate:N: guards on every other page of one mapping. */
 static void build_alternate(struct plan *plan)
 {
 	size_t page = page_size();
@@ -32,7 +32,7 @@ static void build_alternate(struct plan *plan)
 		install_guard(plan->layout, memory + 2 * i * page, page);
 }
 
-/* run:PAGES, one region in the middle of a mapping. */
+/* run:PAGES: one region in the middle of a mapping. */
 static void build_run(struct plan *plan)
 {
 	size_t page = page_size();
@@ -74,7 +74,7 @@ static void build_big(struct plan *plan)
 	install_guard(plan->layout, boundary + 16 * MIB, 2 * MIB);
 }
 
-/* Huge pages that were there first, with guards in, over and between them. */
+/* Guards in, over and between huge pages that were there before. */
 static void build_thp(struct plan *plan)
 {
 	size_t page = page_size();
@@ -90,7 +90,7 @@ static void build_thp(struct plan *plan)
 	install_guard(plan->layout, huge + 12 * MIB - page, 2 * page);
 }
 
-/* A guard in a mapping that is all PROT_NONE. */
+/* A guard in a PROT_NONE mapping. */
 static void build_prot_none(struct plan *plan)
 {
 	size_t page = page_size();
@@ -100,8 +100,8 @@ static void build_prot_none(struct plan *plan)
 }
 
 /*
- * Guards in a locked mapping. mlock() cannot fault guards in and says ENOMEM,
- * but the mapping is locked.
+ * Guards in a locked mapping. mlock() cannot fault guards in and fails with
+ * ENOMEM, but the mapping is locked.
  */
 static void build_mlocked(struct plan *plan)
 {
@@ -114,7 +114,7 @@ static void build_mlocked(struct plan *plan)
 		die_errno("cannot lock memory");
 }
 
-/* sparse:GIB:N, guards scattered over that much reserved memory. */
+/* sparse:GIB:N: guards scattered over this much reserved memory. */
 static void build_sparse(struct plan *plan)
 {
 	size_t page = page_size();
@@ -128,7 +128,7 @@ static void build_sparse(struct plan *plan)
 
 	char *memory = map_memory(size, READ_WRITE);
 
-	/* One in each slot, never on its last page: no two of them touch. */
+	/* One in each slot, never on its last page, so that no two touch. */
 	for (size_t i = 0; i < count; i++) {
 		random = random * 1664525 + 1013904223;
 
@@ -139,7 +139,7 @@ static void build_sparse(struct plan *plan)
 	}
 }
 
-/* mappings:N, mappings that touch but do not merge, a guard in each. */
+/* mappings:N: mappings that touch but do not merge, a guard in each. */
 static void build_mappings(struct plan *plan)
 {
 	size_t page = page_size();
@@ -155,24 +155,24 @@ static void build_mappings(struct plan *plan)
 	}
 }
 
-/* resident:MIB, that much touched memory in small pages. */
+/* resident:MIB: this much touched memory in small pages. */
 static void build_resident(struct plan *plan)
 {
 	size_t size = plan->numbers[0] * MIB;
 	char *memory = map_memory(size, READ_WRITE);
 
-	/* EINVAL from a kernel that has no huge pages anyway. */
+	/* EINVAL if the kernel does not support huge pages anyway. */
 	madvise(memory, size, MADV_NOHUGEPAGE);
 	touch_pages(memory, size);
 }
 
-/* beside:MIB, the same, and a guard in a small mapping of its own. */
+/* beside:MIB: the same, and a guard in a small mapping of its own. */
 static void build_beside(struct plan *plan)
 {
 	size_t page = page_size();
 	char *memory = map_memory(4 * page, READ_WRITE);
 
-	/* Or what comes next would become one mapping with it. */
+	/* Otherwise the next mapping would merge with it. */
 	protect(memory, page, PROT_READ);
 	protect(memory + 3 * page, page, PROT_READ);
 	install_guard(plan->layout, memory + page, page);
@@ -239,7 +239,7 @@ static void build_memfd(struct plan *plan)
 	install_guard(plan->layout, anonymous + 7 * page, 2 * page);
 }
 
-/* ---- Layouts where the kernel or the program loader mapped ------------- */
+/* ---- Layouts in memory mapped by the kernel or the program loader ------- */
 
 static void guard_heap(struct layout *layout)
 {
@@ -261,7 +261,7 @@ static void __attribute__((noinline)) guard_main_stack(struct layout *layout)
 	install_guard(layout, align_up(space, page), page);
 }
 
-/* Something in it, so that it is in the program's file: at least one page. */
+/* Initialized, so that it is in the program's file; at least one page. */
 static const char program_bytes[128 * KIB] = { 1 };
 
 static void guard_program_file(struct layout *layout)
@@ -281,7 +281,7 @@ static void build_kinds(struct plan *plan)
 
 /* ---- A layout with a parent -------------------------------------------- */
 
-/* The child goes on from here; the parent lives as long as it. */
+/* The child continues from here. The parent lives as long as the child. */
 static void go_on_in_child(void)
 {
 	pid_t parent = getpid();
@@ -299,7 +299,7 @@ static void go_on_in_child(void)
 
 /*
  * Guards that were inherited, some of them removed since and others added.
- * The process that holds the layout is a child of the one that was asked.
+ * The process that holds the layout is a child of the one that was started.
  */
 static void build_fork(struct plan *plan)
 {
@@ -370,7 +370,7 @@ static void (*const builders[])(struct plan *plan) = {
 _Static_assert(LENGTH(layout_names) == LENGTH(builders) + 1,
 	       "every layout has a name and a builder");
 
-/* Returns how many numbers there were, or -1 if something else stands there. */
+/* Returns how many numbers there are, or -1 if there is anything else. */
 static int parse_numbers(const char *text, size_t numbers[2])
 {
 	int count = 0;

@@ -31,7 +31,7 @@ struct worker {
 	pthread_t thread;
 	pid_t tid;
 	char name[16];
-	/* The stack, and the size of what guards it below. */
+	/* The stack, and the size of the guard below it. */
 	char *stack_start;
 	char *stack_end;
 	size_t guard_size;
@@ -79,8 +79,8 @@ static struct worker *create_worker(size_t number, void (*rest)(void))
 }
 
 /*
- * Asked of the library from outside the thread: it takes memory for the
- * answer, and in the thread that would map a heap for it.
+ * The C library is asked from outside the thread, because it allocates memory
+ * for the answer: in the thread, this would map another heap.
  */
 static void find_stack(struct worker *worker)
 {
@@ -123,7 +123,7 @@ static void start_worker_on(struct worker *worker, void *stack, size_t size)
 	pthread_attr_destroy(&attributes);
 }
 
-/* As glibc 2.42 does it: a guard marker at the low end of what was mapped. */
+/* As in glibc 2.42: a guard marker at the low end of the mapping. */
 static void start_guarded_worker(struct layout *layout, struct worker *worker,
 				 char *block)
 {
@@ -134,7 +134,7 @@ static void start_guarded_worker(struct layout *layout, struct worker *worker,
 }
 
 /*
- * threads:N, on guarded stacks side by side in one mapping. The deepest page
+ * threads:N: on adjacent guarded stacks in one mapping. The deepest page
  * that worker-I has touched starts (1 + (I - 1) % 7) * 32 KiB below the end of
  * its stack.
  */
@@ -156,7 +156,7 @@ void build_spinning(struct plan *plan)
 			     map_memory(STACK_SIZE, READ_WRITE));
 }
 
-/* unguarded-threads:N, each on a mapping that is all stack. */
+/* unguarded-threads:N: each on a mapping that is a stack from end to end. */
 void build_unguarded_threads(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->numbers[0]; i++)
@@ -171,7 +171,7 @@ static bool glibc_sets_markers(void)
 	       can_guard(MAP_PRIVATE);
 }
 
-/* glibc-threads:N, stacks and guards as the C library makes them. */
+/* glibc-threads:N: stacks and guards as created by the C library. */
 void build_glibc_threads(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->numbers[0]; i++) {

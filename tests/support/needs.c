@@ -64,7 +64,7 @@ static int count_own_guards(void *page)
 	return count;
 }
 
-/* What the kernel shows of a page of this process with a guard marker. */
+/* How the kernel shows a page of this process with a guard marker. */
 struct own_guard {
 	bool is_there;
 	bool is_scanned;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What can be tested here: on this kernel, by this user, under this tool.
+ * What can be tested here: with this kernel, this user and this tool.
  */
 #ifndef GUARDMAPS_TEST_NEEDS_H
 #define GUARDMAPS_TEST_NEEDS_H
@@ -17,7 +17,7 @@ void needs_guards(void);
 /** Guards of live processes can be read. */
 void needs_source(void);
 
-/** The same, and system calls can be run in other processes. */
+/** The same; and system calls can be run in other processes. */
 void needs_remote_calls(void);
 
 /** The same, and not under valgrind, which hides the vDSO from its programs. */
@@ -34,14 +34,14 @@ enum { SOURCES = 5 };
 extern const enum guardmaps_source all_sources[SOURCES];
 
 /**
- * Why a source cannot be tried on live processes here, found out without the
- * library; NULL if it can.
+ * Why a source cannot be used for live processes here, or NULL if it can. This
+ * does not use the library.
  */
 const char *source_missing(enum guardmaps_source source);
 
 /**
- * Why a layout cannot be built here, found out in a child; NULL if it can.
- * target_start() would end the program.
+ * Why a layout cannot be built here, or NULL if it can. A child tries it,
+ * because target_start() would end the program.
  */
 const char *layout_missing(const char *layout);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Looking at a process by its id.
+ * What /proc shows of a process.
  */
 #ifndef GUARDMAPS_TEST_PID_H
 #define GUARDMAPS_TEST_PID_H
@@ -14,7 +14,7 @@
  */
 char *pid_read(pid_t pid, const char *file);
 
-/** State of a process as in proc_pid_stat(5); 'X' if it is gone. */
+/** State of a process as in proc_pid_stat(5), or 'X' if it is gone. */
 char pid_state(pid_t pid);
 
 /** Wait until a process is in a state; false if that takes too long. */

@@ -58,7 +58,7 @@ static int open_piece(struct subject *subject, enum piece piece, size_t size)
 	return fd;
 }
 
-/* Nothing lies beside it that it could merge with. */
+/* There is nothing next to it that it could merge with. */
 static char *map_piece(struct subject *subject, enum piece piece)
 {
 	size_t page = page_size(), size = PAGES * page;
@@ -96,7 +96,7 @@ void build_pieces(struct subject *subject, struct layout *layout)
 		build_piece(subject, layout, piece);
 }
 
-/* Permissions of a piece, as its guards are to have them. */
+/* The permissions that the guards of a piece should have. */
 static uint32_t permissions_of(const struct tracee *tracee, enum piece piece)
 {
 	const struct guardmaps_map *map = tracee->wanted;

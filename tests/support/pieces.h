@@ -17,7 +17,7 @@ enum piece {
 };
 
 enum {
-	/** Of each mapping: guards on pages 2, 6 and 7, contents on others. */
+	/** Each has guards on pages 2, 6 and 7, and contents on others. */
 	PAGES = 16,
 	GUARDS_PER_PIECE = 2,
 };
@@ -33,7 +33,7 @@ struct piece_kind {
 
 extern const struct piece_kind pieces[PIECES];
 
-/** Builders: one piece, whose start is noted in @starts; all of them. */
+/** Builders of one piece, whose start is recorded in @starts, and of all. */
 void build_piece(struct subject *subject, struct layout *layout,
 		 enum piece piece);
 void build_pieces(struct subject *subject, struct layout *layout);

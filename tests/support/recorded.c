@@ -21,7 +21,7 @@ static void make_directory(const char *parent, const char *name)
 	free(path);
 }
 
-/* proc_pid_stat(5): 52 fields, of which few matter. */
+/* proc_pid_stat(5): 52 fields, few of which matter. */
 static char *stat_line(pid_t pid, pid_t tid, const char *name)
 {
 	return format_string(
@@ -142,7 +142,7 @@ struct maps_line {
 	uint64_t end;
 	char permissions[5];
 	uint64_t offset;
-	/* Device, inode, padding and name, as they stand. */
+	/* Device, inode, padding and name, unchanged. */
 	const char *rest;
 };
 

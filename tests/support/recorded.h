@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Recorded trees: DIR/proc/PID as --sysroot reads it, made by a test.
+ * Recorded trees created by a test: DIR/proc/PID, as read by --sysroot.
  */
 #ifndef GUARDMAPS_TEST_RECORDED_H
 #define GUARDMAPS_TEST_RECORDED_H
@@ -16,7 +16,7 @@
 /** One recorded process in a tree of its own. */
 struct recorded {
 	pid_t pid;
-	/** DIR, what the library takes as sysroot. */
+	/** DIR, the sysroot for the library. */
 	char *root;
 	/** DIR/proc/PID. */
 	char *directory;
@@ -50,7 +50,7 @@ void recorded_remove(const struct recorded *tree, const char *file);
 /** Add a thread to task/. */
 void recorded_thread(const struct recorded *tree, pid_t tid, const char *name);
 
-/** Set the pagemap entries of [start, end), the rest stays as it is. */
+/** Set the pagemap entries of [start, end); others are unchanged. */
 void recorded_pagemap(const struct recorded *tree, uint64_t start, uint64_t end,
 		      uint64_t entry);
 
@@ -86,17 +86,17 @@ struct expected {
 	enum guardmaps_marker marker;
 };
 
-/** What is wrong with regions; NULL if nothing. The caller frees it. */
+/** What is wrong with regions, or NULL. The caller frees the string. */
 char *regions_fault(const struct guardmaps_map *map,
 		    const struct expected *expected, size_t count);
 
-/* Statements, about @what. */
+/* Statements about @what. */
 
 /** A process with these two files can be read; its guard map, or NULL. */
 struct guardmaps_map *recorded_read(const char *maps, const char *guards,
 				    const char *what);
 
-/** Its regions are those expected. */
+/** Its regions are the expected ones. */
 void regions_are(const char *what, const char *maps, const char *guards,
 		 const struct expected *expected, size_t count);
 

@@ -8,7 +8,7 @@
 
 /*
  * spin_in_sequence(stop, count, rseq_cs, aborts): a restartable sequence that
- * counts and, where it is aborted, counts that and starts anew.
+ * counts. If it is aborted, it counts that and starts again.
  */
 void spin_in_sequence(volatile int *stop, volatile uint64_t *count,
 		      volatile uint64_t *rseq_cs, volatile uint64_t *aborts);

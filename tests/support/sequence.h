@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A subject that is in a restartable sequence all the time, see rseq(2).
+ * A subject that is always in a restartable sequence (rseq(2)).
  */
 #ifndef GUARDMAPS_TEST_SEQUENCE_H
 #define GUARDMAPS_TEST_SEQUENCE_H
@@ -10,16 +10,16 @@
 
 #include "subject.h"
 
-/** Why there is no such subject here; NULL if there is. */
+/** Why such a subject is not possible here, or NULL if it is. */
 const char *sequence_missing(void);
 
 /**
- * What it does until @go is set: it counts in @count and, where it is aborted,
- * counts that in @aborts and starts anew. Each SIGUSR1 counts in @handled.
+ * Until @go is set, it counts in @count. If it is aborted, it counts that in
+ * @aborts and starts again. Each SIGUSR1 is counted in @handled.
  */
 void run_sequence(struct subject *subject);
 
-/** Whether a signal aborts it: the kernel knows of the sequence. */
+/** Whether a signal aborts it: then the kernel knows the sequence. */
 bool is_aborted_by_signal(struct subject *subject, pid_t pid);
 
 #endif /* GUARDMAPS_TEST_SEQUENCE_H */

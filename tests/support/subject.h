@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Children that a test changes from outside, and that note what they see of it.
+ * Children that a test changes from outside, and that record its effects.
  *
  * A subject builds mappings and guards and notifies the test. After the test
  * has notified it, it takes out the guards that it does not keep and notifies
@@ -19,32 +19,32 @@
 
 enum {
 	MAXIMUM_GUARDS = 100000,
-	/** Most pages that are noted as written. */
+	/** Maximum number of pages that are recorded as written. */
 	MAXIMUM_WRITTEN = 2000,
 	MAXIMUM_MAPPINGS = 16,
 };
 
-/** What a test and its subject share. */
+/** Shared by a test and its subject. */
 struct subject {
-	/** Map memory and install guards in it; by the child. NULL: nothing. */
+	/** Map memory and install guards in it, in the child. May be NULL. */
 	void (*build)(struct subject *subject, struct layout *layout);
-	/** What the child does once the guards are out; NULL: nothing. */
+	/** What the child does when the guards are out. May be NULL. */
 	void (*act)(struct subject *subject);
 	/** A number that @build or @act understands. */
 	size_t number;
-	/** How many guards, from the first on, are not taken out. */
+	/** How many guards are not taken out, counted from the first. */
 	size_t kept;
 	/** The child's end of the line. */
 	int line;
 	/** Results and flags of @act; @error is an errno. */
 	volatile int go, result, error;
-	/** Its progress, in microseconds and by count. */
+	/** Its progress, in microseconds and as a count. */
 	volatile uint64_t elapsed, count, counts[4];
-	/** Aborts of its restartable sequence; signals that were handled. */
+	/** Aborts of its restartable sequence, and handled signals. */
 	volatile uint64_t aborts, handled;
 	/** A pipe. */
 	int ends[2];
-	/** Addresses of what @build has made, and a file. */
+	/** Addresses of the memory that @build has mapped, and a file. */
 	uint64_t address, starts[MAXIMUM_MAPPINGS];
 	int fd;
 	size_t guard_count, written_count;
@@ -55,7 +55,7 @@ struct subject {
 /** In the child: its subject, for handlers of signals. */
 extern struct subject *self;
 
-/** A subject that does nothing and keeps all of its guards; not yet started. */
+/** A subject that does nothing and keeps all of its guards. Not started yet. */
 struct subject *subject_create(void);
 
 /** Start the child and wait until it has built. */
@@ -69,7 +69,7 @@ uint8_t *subject_contents(const struct subject *subject, pid_t pid);
 
 /* In the child. */
 
-/** Fill a page, and note that it was. */
+/** Fill a page, and record that. */
 void write_page(struct subject *subject, char *page);
 
 /** Guards on alternate pages of memory, and contents between some of them. */

@@ -33,7 +33,7 @@ static void send_all(int fd, const void *buffer, size_t size)
 	}
 }
 
-/* Returns false if the other end was closed before all was there. */
+/* Returns false if the other end was closed before everything was read. */
 static bool receive_all(int fd, void *buffer, size_t size)
 {
 	char *bytes = buffer;
@@ -59,7 +59,7 @@ run_target(const char *name, int report, pid_t parent)
 	struct layout layout;
 
 	die_with_parent(parent);
-	/* target_stop() finds by the group what a layout has forked. */
+	/* target_stop() finds the children of a layout by the process group. */
 	setpgid(0, 0);
 	layout_build(name, &layout);
 
@@ -79,7 +79,7 @@ static bool receive_target(int report, struct target *target)
 	if (!receive_all(report, &greeting, sizeof(greeting)))
 		return false;
 
-	/* One more: calloc(0) may be NULL. */
+	/* One more, because calloc(0) may return NULL. */
 	struct range *guards = calloc(greeting.guard_count + 1,
 				      sizeof(*guards));
 
@@ -113,7 +113,7 @@ void target_start(struct target *target, const char *name)
 	}
 	close(ends[1]);
 
-	/* It has printed why it failed or skips. */
+	/* It has printed why it failed or was skipped. */
 	if (!receive_target(ends[0], target))
 		follow(child);
 	close(ends[0]);

@@ -13,7 +13,7 @@
 /** A child process that holds a layout and sleeps. */
 struct target {
 	pid_t pid;
-	/** Its guard regions: ascending, inside one mapping each. */
+	/** Its guard regions, ascending, each inside one mapping. */
 	struct range *guards;
 	size_t guard_count;
 };
@@ -24,7 +24,7 @@ struct target {
  */
 void target_start(struct target *target, const char *name);
 
-/** Kill the child, reap it and free what target_start() took. */
+/** Kill the child, reap it and free what target_start() allocated. */
 void target_stop(struct target *target);
 
 #endif /* GUARDMAPS_TEST_TARGET_H */

@@ -17,7 +17,7 @@
 #include "pid_lines.h"
 #include "thread_state.h"
 
-/* Without the blocked ones: those are read by PTRACE_GETSIGMASK. */
+/* Without blocked signals, which are read by PTRACE_GETSIGMASK. */
 static const char *const signal_keys[] = {
 	"SigPnd:", "ShdPnd:", "SigIgn:", "SigCgt:", NULL,
 };
@@ -146,8 +146,8 @@ static char *vector_fault(const struct state *before,
 }
 
 /*
- * On aarch64 a nap continues when the thread is given back, and is interrupted
- * again: it has another number then, or is over.
+ * On aarch64, a nap continues when the thread is given back, and is interrupted
+ * again. By then its call has another number, or it is over.
  */
 static bool same_registers(const struct state *before,
 			   const struct state *after)

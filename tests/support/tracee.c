@@ -74,7 +74,7 @@ struct guardmaps_map *tracee_scan(struct tracee *tracee)
 	return now;
 }
 
-/* Locks, and what else is known of the mappings. */
+/* Locks and other flags of the mappings. */
 static char *flags_fault(const struct guardmaps_map *before,
 			 const struct guardmaps_map *after)
 {

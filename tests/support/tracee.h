@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A subject that is held, and its first state. Guards are taken out of it and
- * put back in.
+ * A subject that is held stopped, and its initial state. Guards are taken out
+ * of it and put back in.
  */
 #ifndef GUARDMAPS_TEST_TRACEE_H
 #define GUARDMAPS_TEST_TRACEE_H
@@ -53,17 +53,17 @@ struct guardmaps_error *try_to_reinstate(struct tracee *tracee,
 /** What differs from @before: a guard, mapping, lock or the contents. */
 char *change_fault(struct tracee *tracee, const struct guardmaps_map *before);
 
-/* Statements, about @what. */
+/* Statements about @what. */
 
 /** Guards can be taken out. */
 struct guards_taken take_guards(struct tracee *tracee, uint8_t locks,
 				const char *what);
 
-/** They can be put back, and what was done is reported. */
+/** Guards can be put back, and what was done is reported. */
 void reinstates(struct tracee *tracee, unsigned int flags, size_t gaps,
 		size_t locks, const char *what);
 
-/** Its state is the first one again. */
+/** Its state is the initial one again. */
 void is_as_wanted(struct tracee *tracee, const char *what);
 
 #endif /* GUARDMAPS_TEST_TRACEE_H */

@@ -128,7 +128,7 @@ bool survives_each_moment(struct tracing *tracing,
 			      what, moment);
 }
 
-/* Nanoseconds on a processor; 0 if this kernel does not count them. */
+/* Nanoseconds on a processor, or 0 if this kernel does not count them. */
 static uint64_t run_time(pid_t pid)
 {
 	char *text = pid_read(pid, "schedstat");
@@ -138,7 +138,7 @@ static uint64_t run_time(pid_t pid)
 	return time;
 }
 
-/* Give it time to run without its tracer, into whatever the tracer left. */
+/* Give it time to run, without its tracer, into anything that was left. */
 static void let_it_run(const struct actor *actor)
 {
 	double end = now_seconds() + 1;

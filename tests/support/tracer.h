@@ -18,7 +18,7 @@ struct tracing {
 	pid_t pid;
 	/** What it does to the process while it holds it. */
 	void (*body)(struct tracing *tracing, const struct hold *hold);
-	/** The moment of its work at which it dies; 0: never. */
+	/** The moment of its work at which it dies; 0 means never. */
 	unsigned int moment;
 	/** The tracer's end of the line to the test. */
 	int line;
@@ -26,7 +26,7 @@ struct tracing {
 	/** The signal that it sends, and whether it has. */
 	int signal;
 	volatile bool has_sent;
-	/** The process as it was, and has to be afterwards. */
+	/** The process as it was, and as it must be afterwards. */
 	struct state before;
 	struct guardmaps_map *wanted;
 };
@@ -36,7 +36,7 @@ void tracing_destroy(struct tracing *tracing);
 
 /* In the tracer. */
 
-/** Note that something failed; false if it did not. */
+/** Record that something failed. False if it did not. */
 bool fails(struct tracing *tracing, struct guardmaps_error *error);
 
 /** Notify the test, and wait to be killed. */
@@ -55,9 +55,9 @@ void tracer_run(struct tracing *tracing,
 
 /**
  * A statement: the actor survives tracers that are killed at each moment of
- * their work, the last one after it has done all.
+ * their work, the last one when all of it is done.
  *
- * @see: what is wrong with the process after such a death.
+ * @see: returns what is wrong with the process after such a death.
  */
 bool survives_each_moment(struct tracing *tracing,
 			  void (*body)(struct tracing *, const struct hold *),
@@ -65,8 +65,8 @@ bool survives_each_moment(struct tracing *tracing,
 			  const char *what);
 
 /**
- * Recover the actor from what a tracer left, if anything. Returns the fault;
- * gives the state then, which the caller frees, and the count of the actor.
+ * Recover the actor from what a tracer left, if anything. Returns the fault, or
+ * NULL. Stores the state, which the caller frees, and the count of the actor.
  */
 char *recover(struct actor *actor, struct state *ret, uint64_t *ret_count);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Guards that are put back: a subject that has taken its guards out, and its
- * guard map from before.
+ * earlier guard map.
  */
 #ifndef GUARDMAPS_TEST_TRIAL_H
 #define GUARDMAPS_TEST_TRIAL_H
@@ -27,7 +27,7 @@ struct trial {
 void trial_create(struct trial *trial,
 		  void (*build)(struct subject *, struct layout *),
 		  size_t number, void (*act)(struct subject *));
-/** Let it build; read its guard map; let it go on. */
+/** Let it build, read its guard map, and let it continue. */
 void trial_start(struct trial *trial);
 /** Both. */
 void trial_begin(struct trial *trial,
@@ -39,10 +39,10 @@ void trial_end(struct trial *trial);
 struct guardmaps_error *install_map(pid_t pid, const struct guardmaps_map *map,
 				    bool only_check, size_t *ret);
 
-/** Put the guards back; false, with a note, if that fails. */
+/** Put the guards back. Returns false, with a note, if that fails. */
 bool puts_all_back(struct trial *trial);
 
-/* Statements, about @what. */
+/* Statements about @what. */
 
 bool puts_back(struct trial *trial, const char *what);
 void guards_are(struct trial *trial, const struct range *guards, size_t count,
@@ -50,7 +50,7 @@ void guards_are(struct trial *trial, const struct range *guards, size_t count,
 void guards_are_back(struct trial *trial, const char *what);
 void guards_are_still_out(struct trial *trial, const char *what);
 
-/** Traced by nobody, and not stopped by us. */
+/** It is not traced, and not stopped by us. */
 void is_released(const struct trial *trial, const char *what);
 
 /** The pages that were written are unchanged; frees @before. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the kernel's header may be too old for.
+ * Definitions that the kernel's header may be too old for.
  */
 #ifndef GUARDMAPS_TEST_USERFAULTFD_H
 #define GUARDMAPS_TEST_USERFAULTFD_H

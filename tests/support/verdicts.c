@@ -4,13 +4,13 @@
 #include "check.h"
 #include "verdicts.h"
 
-/* x86's [vsyscall] lies so high that it is no neighbour of anything. */
+/* x86's [vsyscall] is so far up that it is not a neighbour of anything. */
 static bool may_be_above(const struct guardmaps_mapping *mapping)
 {
 	return strcmp(mapping->name, "[vsyscall]") != 0;
 }
 
-/* Where an address lies, looked for from the first mapping to the last. */
+/* Find where an address is by searching all mappings from the first. */
 char *place_fault(const struct guardmaps_map *map,
 		  const struct guardmaps_explanation *got)
 {

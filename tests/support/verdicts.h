@@ -10,13 +10,13 @@
 #include "guardmaps.h"
 
 /**
- * What is wrong with the mappings and the region of an explanation; NULL if
- * nothing. The caller frees it.
+ * What is wrong with the mappings and the region of an explanation, or NULL.
+ * The caller frees the string.
  */
 char *place_fault(const struct guardmaps_map *map,
 		  const struct guardmaps_explanation *got);
 
-/** Statements: an address has this verdict, and the right neighbours. */
+/** Statements: an address has this verdict and the right neighbours. */
 void verdict_is(const struct guardmaps_map *map, uint64_t address,
 		enum guardmaps_marker marker, enum guardmaps_verdict verdict,
 		const char *what);

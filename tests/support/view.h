@@ -27,7 +27,7 @@ struct view {
 bool view_open(struct view *view, pid_t pid, const char *what);
 void view_close(struct view *view);
 
-/** The thread of this name, or worker-@number of a layout; NULL if none. */
+/** The thread of this name, or worker-@number of a layout, or NULL. */
 const struct guardmaps_thread *find_thread(const struct view *view,
 					   const char *name);
 const struct guardmaps_thread *find_worker(const struct view *view,
@@ -36,7 +36,7 @@ const struct guardmaps_thread *find_worker(const struct view *view,
 /** Distance from the end of its stack that worker @number has touched. */
 uint64_t worker_depth(size_t number);
 
-/* Statements, about @what. */
+/* Statements about @what. */
 
 /** The first thread is listed first, the others by their ids. */
 void order_is_kept(const struct view *view, const char *what);
@@ -44,7 +44,7 @@ void order_is_kept(const struct view *view, const char *what);
 void stack_pointer_is_known(const struct guardmaps_thread *thread,
 			    const char *what);
 
-/** A region is the guard of the stack of @thread, and known as such. */
+/** A region is the guard of the stack of @thread, and is reported as such. */
 void owner_is(const struct guardmaps_map *map, size_t region,
 	      const struct guardmaps_thread *thread, const char *what);
 

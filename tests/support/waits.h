@@ -2,8 +2,8 @@
 /*
  * Acts that sleep in one system call, for @wait_time if it has a timeout.
  *
- * They note the time that it took in @elapsed, and its result in @result: 0 if
- * it ended as usual, or else -1 with errno in @error.
+ * They record the time that it took in @elapsed, and its result in @result: 0
+ * if it ended as usual, otherwise -1 with errno in @error.
  */
 #ifndef GUARDMAPS_TEST_WAITS_H
 #define GUARDMAPS_TEST_WAITS_H
@@ -15,7 +15,7 @@
 /** One second. */
 extern struct timespec wait_time;
 
-/** Note how a system call ended that began at @start, in now_seconds(). */
+/** Record how a system call ended that began at @start, in now_seconds(). */
 void note_result(struct subject *subject, double start, int result);
 
 void wait_in_nanosleep(struct subject *subject);
