@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What guardmaps is measured against: the least that a program must do to get
- * the same from the kernel.
+ * The program that guardmaps is compared with. It does no more than is
+ * necessary to get the same information from the kernel.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -79,7 +79,7 @@ static void read_to_end(int fd)
 		continue;
 }
 
-/* Those that end, and those without memory, are skipped. */
+/* Processes that end or have no memory are skipped. */
 static void visit_process(const char *pid)
 {
 	int maps = open_in_proc(pid, "maps");

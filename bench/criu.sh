@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Figures of the CRIU plugin, for bench/run.sh: runs inside tests/bed/enter.
-# Prints lines of a word and numbers:
+# Measures the CRIU plugin for bench/run.sh. Runs inside tests/bed/enter. Prints
+# lines of a word and numbers:
 #
 #   overhead WITH WITHOUT    ms of dump and restore, no guards; the best of each
-#   image BYTES GROWTH       100,000 guards: bytes of the plugin's image, and
-#                            those that criu's own mm image grows by
-#   window MS                100,000 locked guards: from the first that is taken
-#                            out to the last that is back
+#   image BYTES GROWTH       100,000 guards: size of the plugin's image, and
+#                            growth of criu's own mm image, in bytes
+#   window MS                100,000 locked guards: time from taking out the
+#                            first to putting back the last
 #
 # Usage: criu.sh BUILD_DIR
 
@@ -48,7 +48,8 @@ start_subject() {
 	target=$(pgrep -x subject-0)
 }
 
-# It has left the terminal and this shell by then: nothing reports when it ends.
+# It no longer belongs to this shell by then, so there is no report when it
+# ends.
 wait_for_end() {
 	while [ -e "/proc/$target" ]; do
 		sleep 0.01
@@ -84,7 +85,7 @@ round() {
 	echo $((spent / 1000))
 }
 
-# Each in turn, so that what else the machine does falls on both.
+# In turn, so that other load on the machine affects both.
 overhead() {
 	start_resident 64
 	for _ in $(seq "$ROUNDS"); do
@@ -96,7 +97,7 @@ overhead() {
 	echo overhead "$(best with)" "$(best without)"
 }
 
-# best FILE: the least of its numbers, in milliseconds
+# best FILE: prints the lowest of its numbers, in milliseconds
 best() {
 	sort -n "$1" | awk 'NR == 1 { printf "%.1f", $1 / 1000 }'
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * `guards PID REGIONS`: reads the guard regions of a process from
- * /proc/PID/guards, by PAGEMAP_SCAN, and by libguardmaps; and the files that
- * the library reads, which name their owners, by themselves. Prints the best
- * times of each, in milliseconds.
+ * /proc/PID/guards, with PAGEMAP_SCAN and with libguardmaps. Also reads just
+ * the files that the library reads to find owners. Prints the best time of
+ * each, in milliseconds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 	}
 	pid = argv[1];
 	expected = strtoul(argv[2], NULL, 10);
-	/* By turns, so that whatever else the machine does meets all. */
+	/* In turn, so that other load on the machine affects all of them. */
 	for (int i = 0; i < ROUNDS; i++) {
 		time_once(read_file, expected, &file);
 		time_once(scan, expected, &kernel);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * `install PID`: takes the guards out of a process and puts them in again, in
- * batches and one call each. Prints the best times of both, in milliseconds.
+ * `install PID`: takes the guards out of a process and puts them back, in
+ * batches and with a call for each. Prints the best times of both, in
+ * milliseconds.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Measures /proc/PID/guards, and guardmaps with it, against PAGEMAP_SCAN. Runs
-# on a kernel with the series, such as tests/kernel/run boots. Figures are
-# printed and never fail the run; only what could not be run does.
+# Compares /proc/PID/guards, and guardmaps with it, with PAGEMAP_SCAN. Runs on a
+# kernel with the series, as booted by tests/kernel/run. No figure makes the run
+# fail; only a benchmark that could not be run does.
 #
 # Usage: kernel.sh BUILD_DIR
 
@@ -33,7 +33,7 @@ bench() {
 	else
 		fail "$4"
 	fi
-	compare '  guardmaps PID, as a whole' 'from scan' - -n 3 \
+	compare '  guardmaps PID' 'from scan' - -n 3 \
 		"$guardmaps" "$pid" -- "$guardmaps" --source scan "$pid"
 	stop_target
 }

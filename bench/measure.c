@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs two commands by turns and compares their best times. By turns, so that
- * whatever else the machine does meets both.
+ * Runs two commands in turn, so that other load on the machine affects both,
+ * and compares their best times.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ enum { EXIT_USAGE = 2 };
 
 struct command {
 	char **argv;
-	/* An exit status that is no failure, besides 0. */
+	/* Another exit status than 0 that is not a failure. */
 	int expected_status;
 	double best_milliseconds;
 	long peak_kib;
@@ -38,7 +38,7 @@ static void __attribute__((noreturn)) die(const char *what, int error)
 	exit(EXIT_FAILURE);
 }
 
-/* posix_spawn() does not copy page tables, as fork() would on our account. */
+/* Unlike fork(), posix_spawn() does not copy our page tables. */
 static pid_t spawn_quietly(char **argv)
 {
 	posix_spawn_file_actions_t actions;
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 	int rounds = DEFAULT_ROUNDS;
 	int option;
 
-	/* "+": options of the commands are theirs. */
+	/* "+": do not parse the options of the commands. */
 	while ((option = getopt(argc, argv, "+e:n:")) != -1) {
 		if (option == 'e')
 			first.expected_status = parse_number(optarg, 0);

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Measures guardmaps against bare programs that get the same from the kernel,
-# on processes made for it. Figures are printed and never fail the run; only
-# what could not be run does.
+# Compares guardmaps with minimal programs that get the same information from
+# the kernel, on processes made for this purpose. No figure makes the run fail;
+# only a benchmark that could not be run does.
 #
 # Usage: run.sh BUILD_DIR
 
@@ -63,7 +63,7 @@ bench_mappings() {
 
 bench_all() {
 	start_target -c 999 alternate:10 || return
-	# 1: some processes of others may not be read, which bare skips too
+	# 1: processes that may not be read, which bare skips too
 	compare '-a, 1,000 processes' 'bare all' 1.5 -e 1 \
 		"$guardmaps" -a -- "$bare" all
 	stop_target

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# For sourcing by benchmarks, with $build set: processes to measure, and a table
-# of figures. Figures never fail the run; only what could not be run does, and
-# is counted in $failures.
+# To be sourced by benchmarks, with $build set: processes to measure, and a
+# table of figures. No figure makes the run fail; only benchmarks that could not
+# be run do, which $failures counts.
 
 guardmaps=$build/guardmaps
 target=$build/tests/target
@@ -31,7 +31,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# A named pipe, so that this shell stays the parent that the target dies with.
+# A named pipe, so that the target is a child of this shell and dies with it.
 mkfifo "$scratch/ready" || exit 1
 
 # start_target ARGUMENT...: sets pid, or fails with a row that says so
@@ -55,7 +55,7 @@ fail() {
 	failures=$((failures + 1))
 }
 
-# verdict REACHED ALLOWED: of what has no bound there is nothing to say.
+# verdict REACHED ALLOWED: prints nothing if there is no limit.
 verdict() {
 	[ "$2" != - ] || return 0
 	awk -v reached="$1" -v allowed="$2" \
@@ -79,7 +79,7 @@ compare() {
 	against=$2
 	allowed=$3
 	shift 3
-	# Hints on standard error would stand in the table.
+	# Hints on standard error would appear in the table.
 	if ! times=$("$measure" "$@" 2>"$scratch/errors"); then
 		cat "$scratch/errors" >&2
 		fail "$work"

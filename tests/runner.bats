@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# tests/run and make: they test what was asked for, or say why not.
+# tests/run and make test what was requested, or report why not.
 
 bats_require_minimum_version 1.5.0
 
 source=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 build=$(cd "${GUARDMAPS_BUILD:-$source/build}" && pwd)
 
-# refuses MESSAGE COMMAND...: exit 2, and that message last.
+# refuses MESSAGE COMMAND...: exit 2, and the message is the last line.
 refuses() {
 	local message=$1
 	shift
@@ -46,14 +46,14 @@ built() {
 		"$source/tests/run" "$build" documents/nope
 }
 
-@test "a pattern chooses programs of a suite" {
+@test "a pattern selects programs of a suite" {
 	program='echo ok 1' built tests/library/errors
 	run -0 "$source/tests/run" "$BATS_TEST_TMPDIR/built" 'library/err*'
 	[ "${lines[-1]}" = "1 passed, 0 failed, 0 skipped" ]
 	[ "${#lines[@]}" -eq 2 ]
 }
 
-@test "tests that were not built are no success" {
+@test "tests that were not built are a failure" {
 	mkdir "$BATS_TEST_TMPDIR/built"
 	refuses "tests/library/errors is not built (make tests builds it)" \
 		"$source/tests/run" "$BATS_TEST_TMPDIR/built" library/errors
@@ -61,13 +61,13 @@ built() {
 		"$source/tests/run" "$BATS_TEST_TMPDIR/built" command
 }
 
-@test "a run that skipped everything is no success" {
+@test "a run that skipped everything is a failure" {
 	built tests/library/errors
 	refuses "nothing was tested" "$source/tests/run" \
 		"$BATS_TEST_TMPDIR/built" library/errors
 }
 
-@test "a program that fails, dies or says nothing is a failure" {
+@test "a program that fails, dies or prints no tests is a failure" {
 	local program
 	for program in 'echo not ok 1; exit 1' 'echo ok 1; exit 1' 'exit 0'; do
 		built tests/library/errors
@@ -76,7 +76,7 @@ built() {
 	done
 }
 
-@test "words choose statements of a program of the library" {
+@test "words select statements of a program of the library suite" {
 	run -0 "$build/tests/library/errors" descriptor
 	[ "$output" = "ok 1 - no descriptor is left open
 1..1" ]
@@ -87,7 +87,7 @@ built() {
 	run -2 "$build/tests/library/errors" --nope
 }
 
-@test "make refuses to build into a folder with a space in its name, and says so" {
+@test "make refuses to build into a folder with a space in its name" {
 	refuses "make cannot build into a folder with a space in its name.  Stop." \
 		make --no-print-directory -C "$source" B="$BATS_TEST_TMPDIR/a b"
 }

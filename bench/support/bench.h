@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What benchmarks share. */
+/* Helpers for benchmarks. */
 #ifndef GUARDMAPS_BENCH_BENCH_H
 #define GUARDMAPS_BENCH_BENCH_H
 

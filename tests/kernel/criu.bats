@@ -5,7 +5,7 @@
 
 load ../criu/helpers
 
-# All is slower here.
+# Everything is slower here.
 patience=90
 criu_patience=120
 
@@ -14,8 +14,8 @@ criu_patience=120
 both_cpus="taskset -c 0,1"
 taskset -cp 0 $$ >/dev/null
 
-# note_guards WHEN: what guardmaps finds by each source, without the mappings:
-# where those begin and end may change.
+# note_guards WHEN: records what guardmaps finds with each source, without the
+# mappings, whose ends may change.
 note_guards() {
 	local source
 
@@ -49,7 +49,7 @@ keeps_by_each_source() {
 	keeps_by_each_source threads:3 anonymous mlockall
 }
 
-# For old.bats. It has to be in the same folder there.
+# For old.bats, where it must be in the same folder.
 @test "a threaded program with children is dumped for a kernel without guards" {
 	mkdir -p /tmp/moved/images
 	cd /tmp/moved

@@ -7,7 +7,7 @@
 
 load ../criu/helpers
 
-# All is slower here.
+# Everything is slower here.
 patience=90
 criu_patience=120
 

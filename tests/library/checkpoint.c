@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guards are recorded, taken out and put back, as the CRIU plugin does it; and
- * a keeper puts them back if the process that took them out is killed.
+ * Guards are recorded, taken out and put back, as by the CRIU plugin. A keeper
+ * puts them back if the process that took them out is killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static char *out_fault(struct tracee *tracee, bool only_locked)
 	return fault;
 }
 
-/* Besides the tracee there is another child. */
+/* There is another child, besides the tracee. */
 static bool has_keeper(void)
 {
 	char *file = format_string("task/%d/children", getpid());
@@ -85,7 +85,7 @@ static void take_out_and_put_back(bool only_locked)
 	check_number(regions, only_locked ? IN_LOCKED : ALL,
 		     "%s: the number taken out is reported", what);
 	check(protected <= regions && protected > 0,
-	      "%s: some are PROT_NONE meanwhile", what);
+	      "%s: some are PROT_NONE in the meantime", what);
 	check(checkpoint_is_out(checkpoint) && has_keeper(),
 	      "%s: they are out, and there is a keeper", what);
 	check_no_fault(out_fault(&tracee, only_locked),
@@ -171,7 +171,7 @@ static void ended_process(void)
 	kill(tracee.child.pid, SIGKILL);
 	check_setup(pid_reaches(tracee.child.pid, 'Z'));
 	check_success(checkpoint_put_back(checkpoint, false, &done),
-		      "a process that has ended is no error");
+		      "a process that has ended is not an error");
 	check(done.has_ended && !has_keeper(),
 	      "it is reported, and the keeper has exited");
 	checkpoint_destroy(checkpoint);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two guard maps differ where one guards a page and the other does not. */
+/* Two guard maps differ where only one of them guards a page. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 
 #define PAGE UINT64_C(0x1000)
 
-/* Eight pages, eight more in another mapping, and some apart. */
+/* Eight pages, eight more in the next mapping, and some elsewhere. */
 static const char maps[] =
 	"10000000-10008000 rw-p 00000000 00:00 0 \n"
 	"10008000-10010000 r--p 00000000 00:00 0 \n"
@@ -81,7 +81,7 @@ static void swap_changes(struct guardmaps_difference *differences, size_t count)
 				GUARDMAPS_EXTRA : GUARDMAPS_MISSING;
 }
 
-/* Compare what two guards files say, both ways. */
+/* Compare two guards files, both ways. */
 static void guards_differ(const char *what, const char *first_guards,
 			  const char *second_guards,
 			  const struct guardmaps_difference *expected,
@@ -216,7 +216,7 @@ static char *random_guards(uint32_t *state, bool guarded[RANDOM_PAGES])
 	return text;
 }
 
-/* Whether the differences say of this page what @missing and @extra say. */
+/* Whether the differences agree with @missing and @extra about this page. */
 static bool page_is_reported(const struct guardmaps_difference *differences,
 			     size_t count, uint64_t page, bool missing,
 			     bool extra)
@@ -255,7 +255,7 @@ static bool is_ascending(const struct guardmaps_difference *differences,
 	return true;
 }
 
-/* Whether all is right with the comparison of two random guard maps. */
+/* Whether the comparison of two random guard maps is right. */
 static bool random_pair_holds(uint32_t *state)
 {
 	bool in_first[RANDOM_PAGES], in_second[RANDOM_PAGES];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Errors have a code, an errno and a one-line message; every destroy function
- * accepts NULL; every name is the one that the header gives.
+ * Errors have a code, an errno and a one-line message. Every destroy function
+ * accepts NULL. Every name is as in the header.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -17,7 +17,7 @@
 #include "userfaultfd.h"
 #include "verdicts.h"
 
-/* The memory of the process under test: pages from one address on. */
+/* The memory of the process under test: pages that start at one address. */
 enum {
 	PROT_NONE_PAGE,
 	READ_ONLY_PAGE,
@@ -89,7 +89,7 @@ static bool register_page(int fd, int page, uint64_t mode)
 	return fd >= 0 && ioctl(fd, UFFDIO_REGISTER, &registration) == 0;
 }
 
-/* The descriptor stays open: closing it would take the markers away. */
+/* The descriptor stays open, because closing it would remove the markers. */
 static bool write_protect(int page)
 {
 	int fd = open_userfaultfd(UFFD_FEATURE_WP_UNPOPULATED);
@@ -189,7 +189,7 @@ static void unmapped_addresses_are_reported(const struct guardmaps_map *map)
 		   GUARDMAPS_VERDICT_UNMAPPED, "the last address");
 }
 
-/* Both ends of every mapping, and what is beside it. */
+/* Both ends of every mapping, and the addresses next to them. */
 static void every_boundary_is_reported(const struct guardmaps_map *map)
 {
 	size_t count = guardmaps_map_mapping_count(map);

@@ -108,7 +108,7 @@ static void odd_round_trips(void)
 
 enum { LONG_NAMES = 300, LONG_NAME_SIZE = 16000 };
 
-/* A name of the length of the longest path that maps can print. */
+/* A name as long as the longest path that maps can print. */
 static void print_long_name(FILE *file, unsigned int number)
 {
 	fprintf(file, "/%03u", number);
@@ -117,7 +117,7 @@ static void print_long_name(FILE *file, unsigned int number)
 	fputc('\n', file);
 }
 
-/* All in one record they would come to more than 4 MiB. */
+/* In one record, they would take more than 4 MiB. */
 static void long_names_round_trip(void)
 {
 	char *maps = NULL, *guards = NULL;

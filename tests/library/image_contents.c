@@ -54,7 +54,7 @@ static void wrong_mappings(void)
 	is_broken(&file, "an image with a mapping after regions");
 }
 
-/* A reader must not drop a bit that it does not know. */
+/* A reader must not drop an unknown bit. */
 static void wrong_locks(void)
 {
 	static const uint64_t wrong[] = { 4, 7, 8, 256, UINT32_MAX };
@@ -79,7 +79,7 @@ static void wrong_locks(void)
 	guardmaps_map_destroy(map);
 }
 
-/* The mapping is [16, 32), another one [32, 48); the region before [18, 20). */
+/* The mappings are [16, 32) and [32, 48); the previous region is [18, 20). */
 static void wrong_region(uint64_t gap, uint64_t length, const char *what)
 {
 	struct bytes file;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Images that are made by hand and are right.
+ * Valid images that are made by hand.
  */
 
 #include "basics.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Damaged images are refused, whatever was changed.
+ * Damaged images are refused, no matter what was changed.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -62,7 +62,7 @@ static void full_device(const struct guardmaps_map *map)
 	close(fd);
 }
 
-/* What happens in a child that has no rights. */
+/* The results of a child that has no privileges. */
 struct refusal {
 	const char *path;
 	const struct guardmaps_map *map;

@@ -87,7 +87,7 @@ static void wrong_records(void)
 	is_broken(&file, "an image with trailing data");
 }
 
-/* guardmaps.proto bounds a record to 4 MiB. */
+/* guardmaps.proto limits a record to 4 MiB. */
 static void large_record(void)
 {
 	size_t size = 5 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Installing: guards that a guard map has and a process lacks are put back into
- * the process, and nothing else in it changes.
+ * Installing: guards that are in a guard map and not in the process are put
+ * back into the process, and nothing else in it changes.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static void counted_guards(size_t count)
 	check_success(install_map(trial.child.pid, trial.wanted, false,
 				  &would),
 		      "%s: they can be put back again", what);
-	check_number(would, 0, "%s: then nothing is left to do", what);
+	check_number(would, 0, "%s: after that, nothing is left to do", what);
 	trial_end(&trial);
 	free(what);
 }

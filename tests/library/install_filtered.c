@@ -21,7 +21,7 @@
 #include "subject.h"
 #include "trial.h"
 
-/* Locked, so that there are calls for locks as well. */
+/* Locked, so that calls for locks are made as well. */
 static void build_locked(struct subject *subject, struct layout *layout)
 {
 	size_t size = 2 * subject->number * page_size();

@@ -109,7 +109,8 @@ static void locked_under_limit(struct trial *trial, const char *what)
 }
 
 /*
- * Whether RLIMIT_MEMLOCK allows what a subject does: this process is as large.
+ * Whether RLIMIT_MEMLOCK permits the locks of a subject. This process is as
+ * large as the subject.
  */
 static bool can_lock(enum kind_of_lock kind)
 {
@@ -125,7 +126,7 @@ static bool can_lock(enum kind_of_lock kind)
 	return is_locked;
 }
 
-/* Why a kind of lock cannot be tried here, or NULL. */
+/* Why a kind of lock is not possible here, or NULL. */
 static const char *lock_missing(enum kind_of_lock kind)
 {
 #ifdef __SANITIZE_ADDRESS__

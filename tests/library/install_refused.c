@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Installing is refused, and changes nothing, if the guard map is of another
- * process, or if the process cannot be taken over.
+ * process or if the process cannot be taken over.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -149,7 +149,7 @@ static void other_program_is_refused(void)
 	trial_end(&trial);
 }
 
-/* Traced by a child of this test, which reports when it does. */
+/* Traced by a child of this test, which reports when it has attached. */
 struct tracing {
 	pid_t pid;
 	int result;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Installing into a process that gets signals: pending ones stay pending, those
- * that arrive meanwhile are handled, and dispositions do not change.
+ * Installing into a process that gets signals: pending signals stay pending,
+ * those that arrive in the meantime are handled, and dispositions do not
+ * change.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -108,8 +109,8 @@ static void wait_with_trap(struct subject *subject)
 }
 
 /*
- * A single step is reported by SIGTRAP: it must not be taken for one of its
- * own.
+ * A single step is reported by SIGTRAP, which must not be mistaken for one of
+ * the process itself.
  */
 static void trap_is_kept(enum kind_of_trap kind)
 {

@@ -71,7 +71,7 @@ static bool stop_round(struct trial *trial, struct stopper *stopper,
 
 static void stop_that_comes_meanwhile(void)
 {
-	const char *what = "a process that is sent SIGSTOP meanwhile";
+	const char *what = "a process that is sent SIGSTOP at the same time";
 	struct stopper *stopper = shared_memory(sizeof(*stopper));
 	struct child child;
 	struct trial trial;

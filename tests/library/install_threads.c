@@ -30,7 +30,7 @@ static void *end_at_once(void *argument)
 	return NULL;
 }
 
-/* Start threads that end at once, again and again. */
+/* Start threads that end immediately, again and again. */
 static void *start_and_end(void *argument)
 {
 	struct subject *subject = argument;
@@ -43,7 +43,7 @@ static void *start_and_end(void *argument)
 	return NULL;
 }
 
-/* Its stack has no guard: that of glibc 2.42 and later would be one more. */
+/* Without a guard: glibc 2.42 and later would install an additional one. */
 static void start_small_thread(void *(*run)(void *), void *argument)
 {
 	pthread_attr_t attributes;

@@ -81,7 +81,7 @@ static void do_sigsuspend(struct subject *subject)
 	sigemptyset(&mask);
 	sigsuspend(&mask);
 	note_result(subject, start, 0);
-	/* The mask of before is back. */
+	/* The previous mask is restored. */
 	sigprocmask(SIG_SETMASK, NULL, &old);
 	subject->result = sigismember(&old, SIGUSR1) ? 0 : -1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What became of the memory of a process: it is alive, execve() replaced it,
+ * The state of the memory of a process: it is alive, execve() has replaced it,
  * its thread or the process has ended, or it never existed.
  */
 #include <pthread.h>
@@ -66,7 +66,7 @@ static void replaced_memory(bool with_pagemap)
 	open_memory(&before, process, with_pagemap);
 	memory_is(&before, MEMORY_ALIVE, "a process lives");
 	notify(child.line);
-	/* The old address space shows nothing once the new one is there. */
+	/* The old address space shows nothing once the new one exists. */
 	while (pread(before.fds[MEMORY_MAPS], &byte, 1, 0) == 1)
 		usleep(100);
 	memory_is(&before, MEMORY_REPLACED, "it has called execve()");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Processes that change while they are read, as tests/programs/mutator.c does:
- * their guard maps are sound, and only what has ended is refused.
+ * Processes that change while they are read, like tests/programs/mutator.c:
+ * their guard maps are sound, and only processes that have ended are refused.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,12 +27,12 @@ struct tally {
 	uint64_t regions;
 	uint64_t threads;
 	uint64_t owners;
-	/* Refusals that are expected, and the first thing that is not. */
+	/* Refusals that are expected, and the first fault that is not. */
 	uint64_t refusals;
 	char *fault;
 };
 
-/* The process itself stays alive; what it forks comes and goes. */
+/* The process itself stays alive. Its children come and go. */
 static bool is_in_order(const struct guardmaps_error *error, bool lives)
 {
 	switch (guardmaps_error_code(error)) {

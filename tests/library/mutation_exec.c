@@ -40,7 +40,7 @@ static void __attribute__((noreturn)) take_turn(unsigned long turn)
 	for (size_t i = 0; turn % 2 == 0 && i < TURN_PAGES; i += 2)
 		check_setup(madvise(TURN_ADDRESS + i * page_size(),
 				    page_size(), MADV_GUARD_INSTALL) == 0);
-	/* Each time for a different while, to meet a reader at every point. */
+	/* A different delay each time, to meet the reader at every point. */
 	usleep(turn * 7919 % 2000);
 	execl(program, program, turn_argument, next, NULL);
 	_exit(127);
@@ -51,7 +51,7 @@ static void take_turns(int line, void *argument)
 	bool *is_random = argument;
 
 	(void)line;
-	/* As under a debugger: each program has its stack at the same place. */
+	/* As under a debugger, all programs have their stack in the same place. */
 	if (!*is_random)
 		personality(ADDR_NO_RANDOMIZE);
 	take_turn(0);

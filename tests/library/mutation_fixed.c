@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process in which some mappings and guards never change while others always
- * do: each guard map has those that never change.
+ * A process in which some mappings and guards never change while others change
+ * all the time: each guard map has those that never change.
  */
 #include <pthread.h>
 #include <sys/mman.h>
@@ -44,7 +44,7 @@ static char *block_page(char *blocks, size_t block, size_t page)
 	return blocks + (block * BLOCK_PAGES + page) * page_size();
 }
 
-/* Nothing is allocated here: it could take a place that was just unmapped. */
+/* No memory is allocated here: it could be placed where a page was unmapped. */
 static void change_beside(char *beside, unsigned int how)
 {
 	size_t size = BESIDE_PAGES * page_size();
@@ -60,7 +60,7 @@ static void change_beside(char *beside, unsigned int how)
 		mprotect(beside, page_size(), PROT_READ);
 		break;
 	case 3:
-		/* valgrind 3.27 dies where no guard is there to be removed. */
+		/* valgrind 3.27 dies if there is no guard to remove. */
 		madvise(beside + page_size(), page_size(), MADV_GUARD_INSTALL);
 		madvise(beside + page_size(), page_size(), MADV_GUARD_REMOVE);
 		break;
@@ -120,7 +120,7 @@ static void run_changing(int line, void *argument)
 		pause();
 }
 
-/* What a guard map has wrong about the pages that never change. */
+/* What is wrong in a guard map about the pages that never change. */
 static char *fixed_fault(const struct guardmaps_map *map, uint64_t start)
 {
 	for (size_t i = 0; i < BLOCKS * FIXED_PAGES; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process whose threads each start the next one and end: it must never be
- * taken for a process that has ended.
+ * A process in which each thread starts the next one and ends: it must never be
+ * mistaken for a process that has ended.
  */
 #include <pthread.h>
 #include <string.h>

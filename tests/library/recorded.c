@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Recorded trees are read as they are: their mappings, with all their fields.
+ * Recorded trees are read unchanged: their mappings, with all fields.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -95,7 +95,8 @@ static void lines_alike_are_told_apart(void)
 	}
 	struct guardmaps_map *map = recorded_read(maps, "", "similar lines");
 	if (map)
-		check_no_fault(alike_fault(map), "similar lines are told apart");
+		check_no_fault(alike_fault(map),
+			       "similar lines are distinguished");
 	guardmaps_map_destroy(map);
 	free(maps);
 }
@@ -161,7 +162,7 @@ static void names_are_kept(void)
 	name_is("\xff\xfe/not utf-8", "a name that is no text");
 	long_name_is(255);
 	long_name_is(4095);
-	/* Escapes make up to four characters of one. */
+	/* An escape turns one character into four. */
 	long_name_is(16384);
 	long_name_is(100000);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guards in recorded trees. Some do not fit the mappings: a process may change
- * between the two files.
+ * Guards in recorded trees. Some do not fit the mappings, because a process may
+ * change between the reading of the two files.
  */
 
 
@@ -86,7 +86,7 @@ static void overlapping_guards(void)
 		    joined, LENGTH(joined));
 }
 
-/* The kernel prints a mapping that grew in mid-read from its new start. */
+/* The kernel prints a mapping that grew during the read from its new start. */
 static void overlapping_mappings(void)
 {
 	static const struct expected regions[] = {
@@ -118,7 +118,7 @@ static void without_last_newline(void)
 		{ .start = 0x10001000, .end = 0x10002000, .mapping = 0 },
 	};
 
-	regions_are("files without a newline at their end are read whole",
+	regions_are("files without a newline at their end are read completely",
 		    "10000000-10010000 rw-p 00000000 00:00 0",
 		    "10001000-10002000 ---p 00000000 00:00 0",
 		    regions, LENGTH(regions));

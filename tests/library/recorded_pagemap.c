@@ -42,11 +42,11 @@ static const char low_maps[] =
 
 #define LOW_MAPS_END 0x2010000
 
-/* Swap type 31 is the marker, the offset stands above it. */
+/* Swap type 31 is the marker. The offset is above the type. */
 #define PAGEMAP_UNKNOWN_MARKER (UINT64_C(1) << 62 | 8 << 5 | 31)
 /* An entry of another swap type, with the offset of a guard. */
 #define PAGEMAP_SWAPPED_OUT (UINT64_C(1) << 62 | 4 << 5 | 30)
-/* A page that is there, in a frame whose number looks like a guard. */
+/* A present page, in a frame whose number looks like a guard. */
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63 | 0x9f)
 
 static void create_pagemap_tree(struct recorded *tree)
@@ -102,7 +102,7 @@ static void pagemap_guards(void)
 	recorded_destroy(&tree);
 }
 
-/* Linux 6.13 has markers but no bit 58; other users see bit 58 alone. */
+/* Linux 6.13 has markers but no bit 58. Other users see only bit 58. */
 static void pagemap_of_other_kernels(void)
 {
 	static const struct expected regions[] = {

@@ -24,7 +24,7 @@ static char *pid_string(pid_t pid)
 	return format_string("%d", pid);
 }
 
-/* With a guard: without any, no owners are looked up. */
+/* With a guard, because without any, no owners are looked up. */
 static void stay(int line, void *argument)
 {
 	struct layout layout;
@@ -184,7 +184,7 @@ static void ended_in_between(void)
 	free(name);
 }
 
-/* It was opened alive, and is a zombie when it is scanned: it ended. */
+/* It was alive when opened, and is a zombie when scanned: it has ended. */
 static void zombie_in_between(void)
 {
 	struct guardmaps_process *process;

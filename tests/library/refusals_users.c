@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a user may not read is refused, and the message says which privilege is
- * missing.
+ * Processes that a user may not read are refused, and the message says which
+ * privilege is missing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +69,7 @@ static void other_users_process(void)
 	munmap(outcome, sizeof(*outcome));
 }
 
-/* What the sources report about the process that reads itself. */
+/* What the sources report about the reading process itself. */
 struct own_outcomes {
 	struct outcome scan;
 	struct outcome pagemap;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guards that are taken out of a stopped process and put back: afterwards its
- * guards, locks and mappings are what they were.
+ * Guards that are taken out of a stopped process and put back: its guards,
+ * locks and mappings are then what they were before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #include "subject.h"
 #include "tracee.h"
 
-/* Up to this many regions lose their permissions; and more than that. */
+/* The most regions that lose their permissions, and more than that. */
 enum { MAXIMUM_PROTECTED = 1024, MANY = 10000 };
 
 /* @number guards: on alternate pages, and those of a locked mapping. */
@@ -41,7 +41,7 @@ static bool is_selected(enum piece piece, uint8_t locks)
 	return (pieces[piece].locks & locks) == locks;
 }
 
-/* Guards are out of the pieces that were asked for, and of no others. */
+/* Guards are out of the requested pieces, and of no others. */
 static char *taken_fault(struct tracee *tracee, uint8_t locks)
 {
 	struct guardmaps_map *now = tracee_scan(tracee);

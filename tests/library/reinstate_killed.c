@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process that is killed while guards are taken out of it or put in.
+ * A process that is killed while its guards are taken out or put back.
  */
 #include <signal.h>
 #include <sys/mman.h>

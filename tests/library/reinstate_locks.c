@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Locks that have changed since the guard map was read: they are restored, if
- * that is asked for.
+ * Locks that have changed since the guard map was read are restored on request.
  */
 #include <stdlib.h>
 

@@ -23,7 +23,7 @@
 #include "subject.h"
 #include "tracee.h"
 
-/* Refused however it is asked for, and nothing is changed. */
+/* Refused in every way of asking, and nothing is changed. */
 static void is_refused(struct tracee *tracee, const char *fragment,
 		       const char *what)
 {
@@ -176,7 +176,7 @@ static void changed_mappings(void)
 
 		tracee_begin(&tracee, build_pieces, 0, NULL);
 		tracee_remove_guards(&tracee);
-		/* What was in there is lost with it. */
+		/* The contents are lost with it. */
 		tracee.subject->written_count = 0;
 		changes[i].become(&tracee, tracee.subject->starts);
 		is_refused(&tracee, "outdated: the mapping of 0x", changes[i].name);
@@ -184,7 +184,7 @@ static void changed_mappings(void)
 	}
 }
 
-/* The guard map of a process with one guard more, on one page. */
+/* The guard map of a process, with an additional guard on one page. */
 static struct guardmaps_map *add_guard(const struct guardmaps_map *map,
 				       uint64_t address)
 {
@@ -286,7 +286,7 @@ static void lock_upper_half(struct subject *subject)
 	char *memory = (char *)(uintptr_t)subject->starts[0];
 	const struct rlimit limit = { page, page };
 
-	/* No page more: valgrind 3.27 dies where there is no guard. */
+	/* Not a page more: valgrind 3.27 dies if there is no guard. */
 	check_setup(madvise(memory + 6 * page, 4 * page, MADV_GUARD_REMOVE) ==
 		    0);
 	lock_memory(memory + 8 * page, 8 * page, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * System calls in a stopped process: afterwards it is as it was.
+ * System calls in a stopped process: it is then as it was before.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -98,7 +98,7 @@ static void nothing_disturbs(const struct activity *activity,
 	struct actor actor;
 
 	actor_begin(&actor, activity);
-	/* Twice: what is left by the first would be seen by the second. */
+	/* Twice: the second would see what the first has left. */
 	begin_and_end(&actor, with_journal ? actor.journal : NULL, what);
 	begin_and_end(&actor, with_journal ? actor.journal : NULL, what);
 	goes_on(&actor, what);
@@ -106,7 +106,7 @@ static void nothing_disturbs(const struct activity *activity,
 	free(what);
 }
 
-/* Pages that are not mapped: their mprotect() is ENOMEM. */
+/* Pages that are not mapped: mprotect() fails with ENOMEM. */
 static void range_errors(void)
 {
 	struct guardmaps_error *error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tracers that are killed while they take guards out of a process or put them
- * back: another one can finish.
+ * back: another tracer can finish.
  */
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -20,7 +20,7 @@
 #include "subject.h"
 #include "tracer.h"
 
-/* A limit that nobody sets. */
+/* A limit that is set nowhere else. */
 enum { GUARD_PAGES = 16, LOCK_LIMIT = 1234 * 1024 };
 
 static void guard_pages(struct layout *layout, bool is_locked, int protection)
@@ -70,8 +70,8 @@ static void take_and_reinstate(struct tracing *tracing,
 }
 
 /*
- * The same guards in mappings that are the same, locks included. There may be a
- * mapping more: memory of a tracer that did not live to note it.
+ * The same guards in the same mappings, including locks. There may be one more
+ * mapping: memory of a tracer that was killed before it could record it.
  */
 static char *guard_fault(const struct guardmaps_map *wanted,
 			 const struct guardmaps_map *now)
@@ -136,7 +136,7 @@ static char *finish_fault(struct tracing *tracing)
 	return fault ? fault : progress_fault(tracing->actor);
 }
 
-/* What one has begun, another one finishes. */
+/* One tracer begins, and another one finishes. */
 static void guards_outlive_tracer(void)
 {
 	const char *what = "guards that are taken out and put back";

@@ -19,7 +19,7 @@
 
 enum { SCRATCH_SIZE = 16384 };
 
-/* The line of maps of a mapping that begins there, or NULL. */
+/* The line of maps of the mapping that starts at an address, or NULL. */
 static const char *find_mapping(const char *maps, uint64_t start)
 {
 	char *key = format_string("%" PRIx64 "-", start);
@@ -128,7 +128,7 @@ static void leave_memory(struct tracing *tracing, struct hold *hold)
 	check_setup(!remote_recover(hold->process, journal));
 }
 
-/* @maps_anew: the next one maps memory of its own. */
+/* @maps_anew: the next tracer maps memory of its own. */
 static void left_memory_is_unmapped(bool maps_anew)
 {
 	const char *what = maps_anew ? "memory left behind, and new memory"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * System calls are refused in a process that has no vDSO, that is not of this
- * architecture, or that was killed.
+ * System calls are refused in a process that has no vDSO, has another
+ * architecture, or was killed.
  */
 #include <signal.h>
 #include <string.h>
@@ -72,10 +72,10 @@ static void lose_vdso(struct subject *subject)
 	void *vdso = (void *)getauxval(AT_SYSINFO_EHDR);
 	size_t size = page_size();
 
-	/* All of it or nothing can be unmapped; valgrind has hidden it. */
+	/* Only all of it can be unmapped. valgrind has hidden it. */
 	while (vdso && munmap(vdso, size) && size < 65536)
 		size += page_size();
-	/* No function of the C library that would look for it. */
+	/* Do not call the C library, which would look for it. */
 	while (!subject->go)
 		subject->count++;
 }
@@ -85,7 +85,7 @@ static void lose_vdso(struct subject *subject)
 /* jmp . */
 static const char endless_loop[] = "\xeb\xfe";
 
-/* By a far return into a segment of 32-bit code: to all else it is 64-bit. */
+/* A far return enters a 32-bit code segment. The task is still a 64-bit one. */
 static void become_32_bit(struct subject *subject)
 {
 	void *code = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,

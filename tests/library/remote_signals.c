@@ -36,8 +36,8 @@ static void make_calls_and_signal(struct tracing *tracing,
 }
 
 /*
- * Its mappings are as they were. Its signals are not: there is one more, and it
- * may be in the handler of that.
+ * Its mappings are as they were. Its signals are not: there is one more, which
+ * it may be handling.
  */
 static char *recover_signalled(struct tracing *tracing)
 {
@@ -66,7 +66,7 @@ static char *stop_fault(struct tracing *tracing)
 	return progress_fault(tracing->actor);
 }
 
-/* A signal is handled, and once. */
+/* A signal is handled exactly once. */
 static char *signal_fault(struct tracing *tracing)
 {
 	struct subject *subject = tracing->actor->subject;
@@ -99,8 +99,8 @@ static void signal_outlives_tracer(int number, const char *what,
 /* @is_continued: SIGCONT comes as well, and after it. */
 static void stop_that_comes_meanwhile(bool is_continued)
 {
-	const char *what = is_continued ? "SIGSTOP and SIGCONT meanwhile"
-					: "SIGSTOP meanwhile";
+	const char *what = is_continued ? "SIGSTOP and SIGCONT in between"
+					: "SIGSTOP in between";
 	struct remote_task *task;
 	struct actor actor;
 	struct hold hold;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A reused pid: the process that has it now is not mistaken for the one that
- * had it when it was opened.
+ * was opened.
  */
 
 
@@ -24,7 +24,7 @@ static void hold_guards(int line, void *argument)
 	await(line);
 }
 
-/* Start a child that has this pid. Others may be faster: try some times. */
+/* Start a child that has this pid. Others may be faster: try several times. */
 static bool start_child_with_pid(struct child *child, pid_t pid)
 {
 	for (int i = 0; i < PID_ATTEMPTS; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every source gives the guard map that is the truth: what the program that
- * installed the guards noted, page by page and region by region.
+ * Every source gives the true guard map: the guards that the program itself
+ * recorded when it installed them, page by page and region by region.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -78,7 +78,7 @@ static char *maps_file_fault(const struct guardmaps_map *map, pid_t pid)
 
 /* ---- Totals, counted again ---------------------------------------------- */
 
-/* Mappings that [start, end) would be if each guard in it was PROT_NONE. */
+/* The number of mappings in [start, end) if each guard was PROT_NONE. */
 static uint64_t pieces_of(const struct guardmaps_mapping *mapping,
 			  const struct range *guards, size_t guard_count)
 {
@@ -163,7 +163,7 @@ static void map_is_true(const struct target *target, const char *layout,
 	check_no_fault(maps_file_fault(map, target->pid),
 		       "%s: %s has the mappings of the maps file", layout, name);
 	check_number(guardmaps_map_source(map), source,
-		     "%s: the guard map says that %s gave it", layout, name);
+		     "%s: the guard map names the source %s", layout, name);
 	guardmaps_map_destroy(map);
 }
 
@@ -221,7 +221,7 @@ static void auto_is_true(const struct target *target, const char *layout)
 		return;
 	check_string(guardmaps_source_name(guardmaps_map_source(map)),
 		     guardmaps_source_name(expected),
-		     "%s: auto takes the first that works, and says which",
+		     "%s: auto uses the first source that works, and names it",
 		     layout);
 	check_no_fault(truth_fault(map, target->guards, target->guard_count),
 		       "%s: auto gives the truth", layout);

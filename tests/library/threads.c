@@ -28,7 +28,7 @@ static const struct guardmaps_mapping *find_main_stack(const struct view *view)
 	return NULL;
 }
 
-/* Under a limit, the stack may grow to just that size. */
+/* With a limit, the stack may grow to exactly that size. */
 static void growth_is_reported(const struct guardmaps_thread *thread)
 {
 	struct rlimit limit;
@@ -157,7 +157,7 @@ out:
 	target_stop(&target);
 }
 
-/* glibc 2.42 guards stacks by markers where the kernel can. */
+/* glibc 2.42 guards stacks with markers if the kernel supports them. */
 static const char *guard_of_this_libc(void)
 {
 	int major = 0, minor = 0;
@@ -182,7 +182,7 @@ static void libc_worker_is_reported(const struct guardmaps_thread *worker,
 		     sysconf(_SC_PAGESIZE),
 		     "worker-%zu of the C library: its guard is a page",
 		     number);
-	/* It seems deeper if the first touch got a huge page. */
+	/* It appears deeper if the first access got a huge page. */
 	check(worker->deepest_touched > worker->stack_start &&
 	      worker->deepest_touched <= touched,
 	      "worker-%zu of the C library: its depth is found", number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Threads on a signal stack, with a misleading robust list, that outlive the
- * first thread, or with an id below that of the first.
+ * Threads on a signal stack, threads with a misleading robust list, threads
+ * that outlive the first one, and threads with an id below that of the first.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -33,7 +33,7 @@ struct own_thread {
 	pthread_t thread;
 };
 
-/* The mapping goes on above the stack: its end is not that of the stack. */
+/* The mapping continues above the stack, so their ends differ. */
 static void *map_guarded_stack(struct facts *facts)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -131,7 +131,7 @@ static void elsewhere_is_reported(const struct guardmaps_thread *thread,
 		     "on its signal stack: its stack pointer is elsewhere");
 	check(thread->stack_pointer >= facts->signal_stack.start &&
 	      thread->stack_pointer < facts->signal_stack.end,
-	      "on its signal stack: its stack pointer is there");
+	      "on its signal stack: its stack pointer is on the signal stack");
 }
 
 static void signal_stack_is_reported(void)
@@ -157,7 +157,7 @@ static void signal_stack_is_reported(void)
 	munmap(facts, sizeof(*facts));
 }
 
-/* Its head in the guard, with the page above it on no stack of anybody. */
+/* Its head is in the guard, and the page above it is on no stack. */
 static void *set_robust_list_in_guard(void *argument)
 {
 	struct own_thread *own = argument;
@@ -281,7 +281,7 @@ static void start_thread_below(int line, void *argument)
 {
 	struct own_thread own = { .line = line, .facts = argument };
 
-	/* Where it may not be chosen, the test is skipped later. */
+	/* If it cannot be chosen, the test is skipped later. */
 	if (!choose_next_pid(LOW_PID))
 		check_note("the next pid cannot be chosen");
 	start_own_thread(&own, sleep_after_start);
