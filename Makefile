@@ -28,6 +28,9 @@ mandir ?= $(prefix)/share/man
 plugindir ?= $(libdir)/criu
 
 B ?= build
+# The same whether it is given as a relative or an absolute path, because the files
+# of dependencies name their targets by it.
+override B := $(subst $(CURDIR)/,,$(B))
 ifneq ($(words $(B)),1)
 $(error B=$(B): make cannot build into a folder with a space in its name)
 endif

@@ -92,10 +92,24 @@ built() {
 		make --no-print-directory -C "$source" B="$BATS_TEST_TMPDIR/a b"
 }
 
-@test "a checkout may have a space in its path" {
-	mkdir "$BATS_TEST_TMPDIR/a b"
+# copy_checkout FOLDER
+copy_checkout() {
+	mkdir "$1"
 	tar -C "$source" --exclude ./.git --exclude ./build -c . |
-		tar -C "$BATS_TEST_TMPDIR/a b" --no-same-owner -x
+		tar -C "$1" --no-same-owner -x
+}
+
+@test "a changed header is noticed, even if B was an absolute path before" {
+	local folder=$BATS_TEST_TMPDIR/copy object=build/obj/libguardmaps/base/error.o
+	copy_checkout "$folder"
+	make -s -C "$folder" B="$folder/build" "$object"
+	make -q -C "$folder" "$object"
+	touch "$folder/src/libguardmaps/base/error.h"
+	run -1 make -q -C "$folder" "$object"
+}
+
+@test "a checkout may have a space in its path" {
+	copy_checkout "$BATS_TEST_TMPDIR/a b"
 	make -s -j2 -C "$BATS_TEST_TMPDIR/a b" all "build/tests/library/errors" \
 		build/tests/target
 	run -0 "$BATS_TEST_TMPDIR/a b/tests/run" \
