@@ -163,7 +163,7 @@ count_programs() {
 	((BASH_REMATCH[2] <= (before > after ? before : after) + threads / 2))
 }
 
-@test "-a with a source that does not work says why once, exit 2" {
+@test "-a with a source that does not work reports the reason once, exit 2" {
 	local source
 	for source in guards scan pagemap markers; do
 		if known_sources | grep -qx "$source"; then

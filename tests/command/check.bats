@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps check: what works on this machine, and what is missing.
+# guardmaps check reports what works on this machine, and what is missing.
 
 load helpers
 
@@ -55,7 +55,7 @@ criu\\x20plugin"
 		| length')" 0
 }
 
-@test "check exits 0 where a source can answer, and says so and exits 1 where none can" {
+@test "check exits 0 if a source works; otherwise it says so and exits 1" {
 	try guardmaps check
 	if [ -n "$(known_sources)" ]; then
 		same "$status$stderr" 0
@@ -66,7 +66,7 @@ criu\\x20plugin"
 	fi
 }
 
-@test "a source that check says yes to works, one that it says no to does not" {
+@test "sources with the status yes work, sources with the status no do not" {
 	start_target run:1
 	for source in guards scan pagemap markers; do
 		try guardmaps check -J
@@ -94,7 +94,7 @@ criu\\x20plugin"
 	fi
 }
 
-@test "thread stacks tells what the C library guards them by" {
+@test "thread stacks reports how the C library guards them" {
 	local version expected
 	version=$(getconf GNU_LIBC_VERSION)
 	version=${version#glibc }
@@ -120,7 +120,7 @@ criu\\x20plugin"
 	matches "$(item CAP_SYS_ADMIN)" "yes: .*"
 }
 
-@test "a user is told which capabilities he lacks, and what for" {
+@test "missing capabilities are reported, and what they are for" {
 	needs_two_users
 	try as_nobody guardmaps check -J
 	matches "$(item CAP_SYS_PTRACE)" "no: processes of other users.*"
@@ -186,7 +186,7 @@ reads_others() {
 	same "$(item criu)" "no: $PWD/bin/criu 4.1.1 does not know guards: a process that has some needs the plugin"
 }
 
-@test "a criu whose version cannot be read is told all the same" {
+@test "a criu whose version cannot be read is reported as well" {
 	hide_criu
 	printf '#!/bin/sh\necho nothing; echo garbage >&2; exit 1\n' >bin/criu
 	chmod +x bin/criu
@@ -233,7 +233,7 @@ use_plugins() {
 	export CRIU_LIBS_DIR=$PWD/plugins
 }
 
-@test "check says that there is no folder of plugins, and what that costs" {
+@test "check reports a missing directory for plugins, and the consequences" {
 	use_plugins
 	install_criu 4.1.1
 	rmdir plugins
@@ -241,7 +241,7 @@ use_plugins() {
 	matches "$(item "criu plugin")" "no: no directory $PWD/plugins: .*guards are lost"
 }
 
-@test "check does not invite to install the plugin where no criu can load it" {
+@test "check does not suggest installing the plugin if no criu can load it" {
 	use_plugins
 	hide_criu
 	rmdir plugins
@@ -303,7 +303,7 @@ use_plugins() {
 
 # ---- What it refuses -------------------------------------------------------
 
-@test "check takes no argument, and no option that reads a process" {
+@test "check refuses arguments, and options that apply to processes" {
 	refuses "too many arguments for check" guardmaps check 1
 	refuses "--source cannot be used with check" guardmaps check --source scan
 	refuses "--sysroot cannot be used with check" guardmaps check --sysroot tree

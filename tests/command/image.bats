@@ -136,7 +136,7 @@ load helpers
 	done
 }
 
-@test "a FIFO or a device in the place of an image is refused at once" {
+@test "a FIFO or a device in the place of an image is refused without waiting" {
 	start_target run:1
 	mkfifo image
 	ln -s /dev/zero zero

@@ -259,7 +259,7 @@ check_mappings() {
 		"main-stack $TARGET_PID"
 }
 
-@test "COMMAND is the name of the process, MARKER says guard" {
+@test "COMMAND is the name of the process, MARKER is guard" {
 	start_target run:1 -n "my name"
 	try guardmaps -n -o PID,COMMAND,MARKER "$TARGET_PID"
 	same "$output" "$TARGET_PID my name guard"

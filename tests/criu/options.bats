@@ -81,7 +81,7 @@ load helpers
 	keeps threads:2 anonymous anonymous mlock
 }
 
-@test "strict refuses to dump markers that nobody preserves, and names them" {
+@test "strict refuses to dump markers that are not preserved, and names them" {
 	settings=(GUARDMAPS_CRIU=strict)
 	start_subject anonymous poison
 	note_state
