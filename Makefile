@@ -43,7 +43,7 @@ override CFLAGS += -std=gnu11 $(warnings) -fvisibility=hidden
 override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-Isrc/libguardmaps/include -DGUARDMAPS_VERSION='"$(version)"'
 library_libs := -lprotobuf-c -lz
-command_libs := -lsmartcols -lcap -lelf
+command_libs := -lcap -lelf
 
 # The library's wings, and which of them each may include. An include of a wing
 # that is not listed does not compile.

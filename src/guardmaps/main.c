@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
+#include <string.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
@@ -28,11 +28,11 @@ static const struct verb *find_named_verb(struct command_line *line)
 		return verb;
 	}
 	if (!line->help && !is_number(command->arguments[0]))
-		errx(EXIT_TROUBLE,
-		     "'%s' is neither a process id nor a command (see %s --help)",
-		     command->arguments[0], program_invocation_short_name);
+		fail_with(
+			"'%s' is neither a process id nor a command (see %s --help)",
+			command->arguments[0], program_invocation_short_name);
 	if (line->all)
-		errx(EXIT_TROUBLE, "--all cannot be used with a process id");
+		fail_with("--all cannot be used with a process id");
 	return NULL;
 }
 
@@ -48,7 +48,8 @@ static enum exit_status close_output(enum exit_status status)
 	if (fclose(stdout) && !(is_unused && errno == EBADF))
 		failed = true;
 	if (failed)
-		err(EXIT_TROUBLE, "cannot write to standard output");
+		fail_with("cannot write to standard output: %s",
+			  strerror(errno));
 	return status;
 }
 

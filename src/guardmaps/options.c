@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -83,7 +82,7 @@ static void take_image_limit(struct command_line *line)
 	int shift = unit ? 10 * (unit - units + 1) : 0;
 	if (errno || *optarg < '0' || *optarg > '9' || end[unit != NULL] ||
 	    limit > UINT64_MAX >> shift)
-		errx(EXIT_TROUBLE, "invalid size: '%s'", optarg);
+		fail_with("invalid size: '%s'", optarg);
 	line->command.read.image_limit = (uint64_t)limit << shift;
 }
 
@@ -104,7 +103,7 @@ static void take_source(struct command_line *line)
 static void take_sysroot(struct command_line *line)
 {
 	if (!*optarg)
-		errx(EXIT_TROUBLE, "--sysroot requires a directory");
+		fail_with("--sysroot requires a directory");
 	line->command.read.sysroot = optarg;
 }
 
@@ -206,8 +205,8 @@ static void take_option(struct command_line *line, const struct option_row *row,
 	if (output->format == before)
 		return;
 	if (*format)
-		errx(EXIT_TROUBLE, "--%s and --%s cannot be used together",
-		     (*format)->name, row->name);
+		fail_with("--%s and --%s cannot be used together",
+			  (*format)->name, row->name);
 	*format = row;
 }
 
@@ -239,8 +238,8 @@ void check_options(const struct command_line *line, const struct verb *verb)
 {
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		if (line->given & 1U << i && !is_for(&rows[i], verb->does))
-			errx(EXIT_TROUBLE, "--%s cannot be used with %s",
-			     rows[i].name, verb->name);
+			fail_with("--%s cannot be used with %s", rows[i].name,
+				  verb->name);
 }
 
 /* ---- Help ------------------------------------------------------------- */

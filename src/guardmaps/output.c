@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,17 +68,11 @@ void cell_set_owner(struct cell *cell, const struct guardmaps_owner *owner)
 
 /* ---- Choosing columns ------------------------------------------------- */
 
-static char ascii_lower(char letter)
-{
-	return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
-}
-
-/* Not strncasecmp(): in a Turkish locale, i is not the lower case of I. */
 static bool is_column_name(const char *known, const char *name, size_t length)
 {
 	if (strlen(known) != length)
 		return false;
-	while (length && ascii_lower(*known) == ascii_lower(*name)) {
+	while (length && text_ascii_lower(*known) == text_ascii_lower(*name)) {
 		known++;
 		name++;
 		length--;
@@ -101,12 +94,13 @@ static const struct column *find_column(const struct table *table,
 static void __attribute__((noreturn))
 unknown_column(const struct table *table, const char *name, size_t length)
 {
-	fprintf(stderr, "%s: unknown column: %.*s (known:",
-		program_invocation_short_name, (int)length, name);
+	char known[1024] = "";
+	size_t used = 0;
+
 	for (size_t i = 0; i < table->column_count; i++)
-		fprintf(stderr, " %s", table->columns[i].name);
-	fputs(")\n", stderr);
-	exit(EXIT_TROUBLE);
+		used += snprintf(known + used, sizeof(known) - used, " %s",
+				 table->columns[i].name);
+	fail_with("unknown column: %.*s (known:%s)", (int)length, name, known);
 }
 
 static void show_named_column(struct output *output, const char *name,
@@ -117,8 +111,8 @@ static void show_named_column(struct output *output, const char *name,
 	if (!column)
 		unknown_column(output->table, name, length);
 	if (output->shown_count == OUTPUT_MAXIMUM_COLUMNS)
-		errx(EXIT_TROUBLE, "too many columns (at most %d)",
-		     OUTPUT_MAXIMUM_COLUMNS);
+		fail_with("too many columns (at most %d)",
+			  OUTPUT_MAXIMUM_COLUMNS);
 	output->shown[output->shown_count++] = column;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tables in all formats, printed with libsmartcols. Rows are created as they
- * are printed, a few thousand at a time, because a process may have millions of
- * guard regions.
+ * Tables in all formats. Rows are created as they are printed, because a process
+ * may have millions of guard regions.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -66,9 +65,13 @@ struct table {
 	size_t column_count;
 	/** Find a row. It is used until the next one is found. */
 	const struct row *(*find)(void *rows, size_t number);
-	/** Colour of a row on a terminal (a libsmartcols name), or NULL. */
+	/** Colour of a row on a terminal, or NULL. */
 	const char *(*color)(const struct row *row);
 };
+
+#define COLOR_RED "\033[31m"
+#define COLOR_YELLOW "\033[33m"
+#define COLOR_RESET "\033[0m"
 
 #define TABLE_COLUMNS(columns) \
 	.columns = columns, .column_count = sizeof(columns) / sizeof(*columns)
@@ -130,7 +133,7 @@ void output_init(struct output *output, const struct table *table);
 void output_add_column(struct output *output, const char *name, bool first);
 
 /**
- * Print a table to standard output. Exits with a message on failure.
+ * Print a table to standard output.
  *
  * @rows: passed to the table's find().
  */

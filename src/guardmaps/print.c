@@ -1,181 +1,42 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
-#include <libsmartcols/libsmartcols.h>
+/*
+ * Print tables in the formats of libsmartcols, which other tools print with. It
+ * is not used, because it leaves a cell blank if it is out of memory, and it
+ * computes the width of each character twice. Nothing here needs memory.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "output.h"
-#include "report.h"
-
-/* Rows given to libsmartcols at a time: 4,096 take about 3 MB. */
-#define ROWS_PER_TABLE 4096
-
-/*
- * Longer tables are not printed with libsmartcols, because it computes the width
- * of each character twice: 30,000 rows took five times as long as reading the
- * maps file that they come from.
- */
-#define LONG_TABLE 256
-
-/* libsmartcols fails only if it is out of memory or cannot write. */
-static void check(int error)
-{
-	if (error)
-		errx(EXIT_TROUBLE, "cannot print the table: %s",
-		     strerror(-error));
-}
-
-static struct libscols_table *make_table(const struct output *output)
-{
-	const struct output_options *options = &output->options;
-	struct libscols_table *table = scols_new_table();
-
-	if (!table)
-		fail_out_of_memory();
-	check(scols_table_set_name(table, output->table->name));
-	check(scols_table_enable_raw(table, options->format == OUTPUT_RAW));
-	check(scols_table_enable_export(table,
-					options->format == OUTPUT_PAIRS));
-	check(scols_table_enable_json(table, options->format == OUTPUT_JSON));
-	check(scols_table_enable_noheadings(table, options->no_headings));
-	for (size_t i = 0; i < output->shown_count; i++) {
-		const struct column *column = output->shown[i];
-		bool is_number = column->type == COLUMN_NUMBER;
-		struct libscols_column *made = scols_table_new_column(
-			table, column->name, 0, is_number ? SCOLS_FL_RIGHT : 0);
-		if (!made)
-			fail_out_of_memory();
-		check(scols_column_set_json_type(
-			made,
-			is_number ? SCOLS_JSON_NUMBER : SCOLS_JSON_STRING));
-	}
-	return table;
-}
 
 static const char *fill_cell(const struct output *output, const struct row *row,
 			     size_t shown, struct cell *cell)
 {
-	cell->text = NULL;
+	cell->text = "";
 	cell->sizes_in_bytes = output->options.sizes_in_bytes ||
 			       output->options.format == OUTPUT_JSON;
 	output->shown[shown]->fill(row, cell);
 	return cell->text;
 }
 
-static void set_cell(const struct output *output, struct libscols_line *line,
-		     size_t shown, const char *text)
+static bool is_number(const struct output *output, size_t shown)
 {
-	if (!text || output->options.format != OUTPUT_JSON) {
-		check(scols_line_set_data(line, shown, text));
-		return;
-	}
-	char *utf8 = text_make_utf8(text);
-	check(scols_line_set_data(line, shown, utf8));
-	free(utf8);
+	return output->shown[shown]->type == COLUMN_NUMBER;
 }
 
-static void fill_line(const struct output *output, const struct row *row,
-		      struct libscols_line *line)
-{
-	struct cell cell;
-
-	for (size_t i = 0; i < output->shown_count; i++)
-		set_cell(output, line, i, fill_cell(output, row, i, &cell));
-	if (output->table->color)
-		check(scols_line_set_color(line, output->table->color(row)));
-}
-
-/*
- * libsmartcols prints each part as a JSON array of its own. Leave out the end of
- * one and the start of the next.
- */
-static void print_json_part(struct libscols_table *table, bool is_first,
-			    bool is_last)
-{
-	char *json;
-
-	check(scols_print_table_to_string(table, &json));
-	char *begin = is_first ? json : strchr(json, '[') + 1;
-	char *end = strrchr(json, ']');
-	if (is_last)
-		end += strlen(end);
-	else
-		while (end[-1] == '\n' || end[-1] == ' ')
-			end--;
-	if (!is_first)
-		putchar(',');
-	fwrite(begin, 1, end - begin, stdout);
-	free(json);
-}
-
-static void print_part(const struct output *output,
-		       struct libscols_table *table, bool is_first,
-		       bool is_last)
-{
-	if (output->options.format == OUTPUT_JSON) {
-		print_json_part(table, is_first, is_last);
-		return;
-	}
-	check(scols_print_table(table));
-	check(scols_table_enable_noheadings(table, true));
-}
-
-/* libsmartcols prints nothing for a table without rows. */
-static void print_empty(const struct output *output)
-{
-	enum output_format format = output->options.format;
-
-	if (format == OUTPUT_JSON)
-		printf("{\n   \"%s\": []\n}\n", output->table->name);
-	if (format == OUTPUT_JSON || format == OUTPUT_PAIRS ||
-	    output->options.no_headings)
-		return;
-	for (size_t i = 0; i < output->shown_count; i++)
-		printf("%s%s", i ? " " : "", output->shown[i]->name);
-	putchar('\n');
-}
-
-/* The lines of the first part are used again for the parts after it. */
-static void print_parts(const struct output *output, void *rows,
-			size_t row_count, struct libscols_table *table)
-{
-	struct libscols_line *lines[ROWS_PER_TABLE];
-	size_t line_count = 0;
-
-	for (size_t first = 0; first < row_count; first += ROWS_PER_TABLE) {
-		size_t count = row_count - first;
-		bool is_last = count <= ROWS_PER_TABLE;
-		if (!is_last)
-			count = ROWS_PER_TABLE;
-		for (; line_count < count; line_count++) {
-			lines[line_count] = scols_table_new_line(table, NULL);
-			if (!lines[line_count])
-				fail_out_of_memory();
-		}
-		for (; line_count > count; line_count--)
-			check(scols_table_remove_line(table,
-						      lines[line_count - 1]));
-		for (size_t i = 0; i < count; i++)
-			fill_line(output, output->table->find(rows, first + i),
-				  lines[i]);
-		print_part(output, table, first == 0, is_last);
-	}
-}
-
-/* ---- Long tables ------------------------------------------------------- */
+/* ---- Tables ------------------------------------------------------------- */
 
 /* One column for each byte, and nothing to escape. */
 static bool is_plain(const char *text)
 {
 	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
+		if (*text < ' ' || *text > '~' || *text == '\\')
 			return false;
 	return true;
 }
 
-/* As printed by libsmartcols, which prints invalid bytes as \xNN. */
 static size_t display_width(const char *text)
 {
 	size_t width = 0;
@@ -197,14 +58,12 @@ static void find_widths(const struct output *output, void *rows,
 	struct cell cell;
 
 	for (size_t i = 0; i < output->shown_count; i++)
-		ret[i] = output->options.no_headings
-				 ? 1
-				 : strlen(output->shown[i]->name);
+		ret[i] = strlen(output->shown[i]->name);
 	for (size_t number = 0; number < row_count; number++) {
 		const struct row *row = output->table->find(rows, number);
 		for (size_t i = 0; i < output->shown_count; i++) {
-			const char *text = fill_cell(output, row, i, &cell);
-			size_t width = text ? display_width(text) : 0;
+			size_t width =
+				display_width(fill_cell(output, row, i, &cell));
 			if (width > ret[i])
 				ret[i] = width;
 		}
@@ -217,72 +76,36 @@ static void put_blanks(size_t count)
 		putchar_unlocked(' ');
 }
 
+static void put_text(const char *text)
+{
+	if (is_plain(text))
+		fputs_unlocked(text, stdout);
+	else
+		text_print(stdout, text);
+}
+
 static void put_cell(const struct output *output, size_t shown,
 		     const char *text, size_t width)
 {
-	enum column_type type = output->shown[shown]->type;
 	bool is_last = shown + 1 == output->shown_count;
-	size_t padding = width - strlen(text);
+	size_t padding = width - display_width(text);
 
-	if (type == COLUMN_NUMBER)
+	if (is_number(output, shown))
 		put_blanks(padding);
-	fputs_unlocked(text, stdout);
-	if (type != COLUMN_NUMBER && !is_last)
+	put_text(text);
+	if (!is_number(output, shown) && !is_last)
 		put_blanks(padding);
-	putchar_unlocked(is_last ? '\n' : ' ');
+	if (!is_last)
+		putchar_unlocked(' ');
 }
 
-/* Returns false and prints nothing if a cell is not plain. */
-static bool print_plain_row(const struct output *output, const struct row *row,
-			    const size_t *widths)
+static void put_headings(const struct output *output, const size_t *widths)
 {
-	struct cell cells[OUTPUT_MAXIMUM_COLUMNS];
-	const char *texts[OUTPUT_MAXIMUM_COLUMNS];
-
-	for (size_t i = 0; i < output->shown_count; i++) {
-		texts[i] = fill_cell(output, row, i, &cells[i]);
-		if (!texts[i])
-			texts[i] = "";
-		if (!is_plain(texts[i]))
-			return false;
-	}
+	if (output->options.no_headings)
+		return;
 	for (size_t i = 0; i < output->shown_count; i++)
-		put_cell(output, i, texts[i], widths[i]);
-	return true;
-}
-
-static void set_widths(struct libscols_table *table, const size_t *widths,
-		       size_t count)
-{
-	/* A hint of 1 or less means a fraction of the width of the terminal. */
-	for (size_t i = 0; i < count; i++)
-		if (widths[i] > 1)
-			check(scols_column_set_whint(
-				scols_table_get_column(table, i), widths[i]));
-}
-
-/* Rows that are not plain are still printed with libsmartcols. */
-static void print_long_table(const struct output *output, void *rows,
-			     size_t row_count, struct libscols_table *table)
-{
-	size_t widths[OUTPUT_MAXIMUM_COLUMNS];
-	struct libscols_line *line = scols_table_new_line(table, NULL);
-
-	if (!line)
-		fail_out_of_memory();
-	find_widths(output, rows, row_count, widths);
-	set_widths(table, widths, output->shown_count);
-	check(scols_table_enable_noheadings(table, true));
-	if (!output->options.no_headings)
-		for (size_t i = 0; i < output->shown_count; i++)
-			put_cell(output, i, output->shown[i]->name, widths[i]);
-	for (size_t number = 0; number < row_count; number++) {
-		const struct row *row = output->table->find(rows, number);
-		if (print_plain_row(output, row, widths))
-			continue;
-		fill_line(output, row, line);
-		check(scols_print_table(table));
-	}
+		put_cell(output, i, output->shown[i]->name, widths[i]);
+	putchar_unlocked('\n');
 }
 
 /* The user can disable colours (no-color.org). */
@@ -294,18 +117,158 @@ static bool wants_colors(void)
 	       !(term && strcmp(term, "dumb") == 0);
 }
 
+static void print_table(const struct output *output, void *rows,
+			size_t row_count)
+{
+	bool colors = output->table->color && wants_colors();
+	size_t widths[OUTPUT_MAXIMUM_COLUMNS];
+	struct cell cell;
+
+	find_widths(output, rows, row_count, widths);
+	put_headings(output, widths);
+	for (size_t number = 0; number < row_count; number++) {
+		const struct row *row = output->table->find(rows, number);
+		const char *color = colors ? output->table->color(row) : NULL;
+		if (color)
+			fputs_unlocked(color, stdout);
+		for (size_t i = 0; i < output->shown_count; i++)
+			put_cell(output, i, fill_cell(output, row, i, &cell),
+				 widths[i]);
+		if (color)
+			fputs_unlocked(COLOR_RESET, stdout);
+		putchar_unlocked('\n');
+	}
+}
+
+/* ---- Raw and pairs ------------------------------------------------------ */
+
+/* Escape bytes that are not printable ASCII, or in @special, as \xNN. */
+static void put_escaped(const char *text, const char *special)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~' || strchr(special, *text))
+			printf("\\x%02x", (unsigned char)*text);
+		else
+			putchar_unlocked(*text);
+}
+
+static void print_raw(const struct output *output, void *rows, size_t row_count)
+{
+	struct cell cell;
+
+	for (size_t i = 0;
+	     !output->options.no_headings && i < output->shown_count; i++)
+		printf("%s%s", i ? " " : "", output->shown[i]->name);
+	if (!output->options.no_headings)
+		putchar_unlocked('\n');
+	for (size_t number = 0; number < row_count; number++) {
+		const struct row *row = output->table->find(rows, number);
+		for (size_t i = 0; i < output->shown_count; i++) {
+			if (i > 0)
+				putchar_unlocked(' ');
+			put_escaped(fill_cell(output, row, i, &cell), " \\");
+		}
+		putchar_unlocked('\n');
+	}
+}
+
+static void print_pairs(const struct output *output, void *rows,
+			size_t row_count)
+{
+	struct cell cell;
+
+	for (size_t number = 0; number < row_count; number++) {
+		const struct row *row = output->table->find(rows, number);
+		for (size_t i = 0; i < output->shown_count; i++) {
+			printf("%s%s=\"", i ? " " : "", output->shown[i]->name);
+			put_escaped(fill_cell(output, row, i, &cell), "\"\\`$");
+			putchar_unlocked('"');
+		}
+		putchar_unlocked('\n');
+	}
+}
+
+/* ---- JSON --------------------------------------------------------------- */
+
+static void put_json_byte(unsigned char byte)
+{
+	static const char letters[] = "btn\0fr";
+
+	if (byte == '"' || byte == '\\')
+		printf("\\%c", byte);
+	else if (byte >= '\b' && byte <= '\r' && letters[byte - '\b'])
+		printf("\\%c", letters[byte - '\b']);
+	else if (byte < ' ' || byte == 0x7f)
+		printf("\\u%04x", byte);
+	else
+		putchar_unlocked(byte);
+}
+
+/* JSON is UTF-8: bytes that are not, and controls, become the text \xNN. */
+static void put_json_text(const char *text)
+{
+	putchar_unlocked('"');
+	while (*text) {
+		size_t length = text_utf8_length(text);
+		if (length == 0) {
+			printf("\\\\x%02x", (unsigned char)*text++);
+			continue;
+		}
+		for (; length > 0; length--)
+			put_json_byte(*text++);
+	}
+	putchar_unlocked('"');
+}
+
+static void put_json_name(const char *name)
+{
+	putchar_unlocked('"');
+	for (; *name; name++)
+		putchar_unlocked(text_ascii_lower(*name));
+	putchar_unlocked('"');
+}
+
+static void print_json_row(const struct output *output, const struct row *row)
+{
+	struct cell cell;
+
+	puts("{");
+	for (size_t i = 0; i < output->shown_count; i++) {
+		const char *text = fill_cell(output, row, i, &cell);
+		printf("         ");
+		put_json_name(output->shown[i]->name);
+		printf(": ");
+		if (!*text)
+			printf("null");
+		else if (is_number(output, i))
+			fputs_unlocked(text, stdout);
+		else
+			put_json_text(text);
+		puts(i + 1 < output->shown_count ? "," : "");
+	}
+	printf("      }");
+}
+
+static void print_json(const struct output *output, void *rows,
+		       size_t row_count)
+{
+	printf("{\n   \"%s\": [", output->table->name);
+	for (size_t number = 0; number < row_count; number++) {
+		printf("%s", number ? "," : "\n      ");
+		print_json_row(output, output->table->find(rows, number));
+	}
+	puts(row_count ? "\n   ]\n}" : "]\n}");
+}
+
 void output_print(const struct output *output, void *rows, size_t count)
 {
-	if (count == 0) {
-		print_empty(output);
-		return;
-	}
-	struct libscols_table *table = make_table(output);
-	check(scols_table_enable_colors(table, output->table->color &&
-						       wants_colors()));
-	if (output->options.format == OUTPUT_TABLE && count > LONG_TABLE)
-		print_long_table(output, rows, count, table);
-	else
-		print_parts(output, rows, count, table);
-	scols_unref_table(table);
+	static void (*const printers[])(const struct output *output, void *rows,
+					size_t count) = {
+		[OUTPUT_TABLE] = print_table,
+		[OUTPUT_RAW] = print_raw,
+		[OUTPUT_PAIRS] = print_pairs,
+		[OUTPUT_JSON] = print_json,
+	};
+
+	printers[output->options.format](output, rows, count);
 }

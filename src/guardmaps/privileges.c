@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
+#include <string.h>
+#include <errno.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ bool privileges_are_borrowed(void)
 static void check(int failed)
 {
 	if (failed)
-		err(EXIT_TROUBLE, "cannot change privileges");
+		fail_with("cannot change privileges: %s", strerror(errno));
 }
 
 void privileges_lower(struct privileges *ret)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,11 +17,11 @@ bool is_number(const char *argument)
 pid_t parse_pid(const char *argument)
 {
 	if (!is_number(argument))
-		errx(EXIT_TROUBLE, "invalid process id: '%s'", argument);
+		fail_with("invalid process id: '%s'", argument);
 	errno = 0;
 	long pid = strtol(argument, NULL, 10);
 	if (errno || pid == 0 || pid > INT32_MAX)
-		errx(EXIT_TROUBLE, "process id out of range: %s", argument);
+		fail_with("process id out of range: %s", argument);
 	return pid;
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "report.h"
+#include "text.h"
 
 enum exit_status outcome_exit_status(const struct outcome *outcome)
 {
@@ -14,23 +14,44 @@ enum exit_status outcome_exit_status(const struct outcome *outcome)
 	return outcome->done > 0 ? EXIT_PARTLY : EXIT_TROUBLE;
 }
 
-void report(struct guardmaps_error *error)
+/* Messages contain names that others have chosen. */
+static void print_message(const char *prefix, const char *format,
+			  va_list arguments)
 {
+	char *message;
+
 	/* Keep the order of output and messages on a terminal. */
 	fflush(stdout);
-	warnx("%s", guardmaps_error_message(error));
-	guardmaps_error_destroy(error);
+	if (vasprintf(&message, format, arguments) < 0)
+		message = NULL;
+	fprintf(stderr, "%s%s", prefix, *prefix ? ": " : "");
+	text_print(stderr, message ? message : "out of memory");
+	putc('\n', stderr);
+	free(message);
+}
+
+void report_problem(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_message(program_invocation_short_name, format, arguments);
+	va_end(arguments);
 }
 
 void note(const char *format, ...)
 {
 	va_list arguments;
 
-	fflush(stdout);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	print_message("", format, arguments);
 	va_end(arguments);
-	putc('\n', stderr);
+}
+
+void report(struct guardmaps_error *error)
+{
+	report_problem("%s", guardmaps_error_message(error));
+	guardmaps_error_destroy(error);
 }
 
 void report_outcome(struct guardmaps_error *error, struct outcome *outcome)
@@ -51,9 +72,19 @@ void fail(struct guardmaps_error *error)
 	exit(EXIT_TROUBLE);
 }
 
+void fail_with(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_message(program_invocation_short_name, format, arguments);
+	va_end(arguments);
+	exit(EXIT_TROUBLE);
+}
+
 void fail_out_of_memory(void)
 {
-	errx(EXIT_TROUBLE, "out of memory");
+	fail_with("out of memory");
 }
 
 void fail_usage(void)

@@ -24,6 +24,14 @@ struct outcome {
 
 enum exit_status outcome_exit_status(const struct outcome *outcome);
 
+/** Print a line on standard error that reports a failure. */
+void report_problem(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+/** The same, and exit. */
+void fail_with(const char *format, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
+
 /** Print an error on standard error and free it. */
 void report(struct guardmaps_error *error);
 

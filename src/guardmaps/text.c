@@ -6,7 +6,6 @@
 #include <wctype.h>
 
 #include "guardmaps.h"
-#include "report.h"
 #include "text.h"
 
 char *text_put_hex(char *to, uint64_t value, int width)
@@ -70,6 +69,11 @@ void text_permissions(char ret[5], uint32_t permissions)
 	ret[4] = '\0';
 }
 
+char text_ascii_lower(char letter)
+{
+	return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
+}
+
 struct text_character text_first_character(const char *text)
 {
 	mbstate_t state = {};
@@ -78,61 +82,44 @@ struct text_character text_first_character(const char *text)
 
 	if (length > MB_CUR_MAX)
 		return (struct text_character){ 1, false, 4 };
-	if (!iswprint(character))
+	/* What looks like an escape is one. */
+	if (!iswprint(character) || (text[0] == '\\' && text[1] == 'x'))
 		return (struct text_character){ length, false, 4 * length };
 	return (struct text_character){ length, true, wcwidth(character) };
 }
 
-void text_print_name(const char *name)
+void text_print(FILE *to, const char *text)
 {
-	while (*name) {
-		struct text_character first = text_first_character(name);
+	while (*text) {
+		struct text_character first = text_first_character(text);
 		for (size_t i = 0; i < first.length; i++)
-			printf(first.is_printable ? "%c" : "\\x%02x",
-			       (unsigned char)name[i]);
-		name += first.length;
+			fprintf(to, first.is_printable ? "%c" : "\\x%02x",
+				(unsigned char)text[i]);
+		text += first.length;
 	}
 }
 
-/* Length of the first UTF-8 character of a text, or 0 if it is invalid. */
-static size_t utf8_length(const unsigned char *text)
+size_t text_utf8_length(const char *text)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = text[0] < 0x80	 ? 1
-			: text[0] < 0xc0 ? 0
-			: text[0] < 0xe0 ? 2
-			: text[0] < 0xf0 ? 3
-			: text[0] < 0xf8 ? 4
-					 : 0;
+	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
+	const unsigned char *bytes = (const unsigned char *)text;
+	size_t length = bytes[0] < 0x80	  ? 1
+			: bytes[0] < 0xc0 ? 0
+			: bytes[0] < 0xe0 ? 2
+			: bytes[0] < 0xf0 ? 3
+			: bytes[0] < 0xf8 ? 4
+					  : 0;
 
 	if (length < 2)
 		return length;
-	uint32_t character = text[0] & (0x7f >> length);
+	uint32_t character = bytes[0] & (0x7f >> length);
 	for (size_t i = 1; i < length; i++) {
-		if ((text[i] & 0xc0) != 0x80)
+		if ((bytes[i] & 0xc0) != 0x80)
 			return 0;
-		character = character << 6 | (text[i] & 0x3f);
+		character = character << 6 | (bytes[i] & 0x3f);
 	}
 	bool is_surrogate = character >= 0xd800 && character < 0xe000;
 	return character < least[length] || character > 0x10ffff || is_surrogate
 		       ? 0
 		       : length;
-}
-
-char *text_make_utf8(const char *text)
-{
-	char *ret = allocate(NULL, strlen(text) + 1, 4);
-	char *to = ret;
-
-	while (*text) {
-		size_t length = utf8_length((const unsigned char *)text);
-		if (length == 0) {
-			to += sprintf(to, "\\x%02x", (unsigned char)*text++);
-			continue;
-		}
-		to = mempcpy(to, text, length);
-		text += length;
-	}
-	*to = '\0';
-	return ret;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Large enough for any of them, with the zero byte. */
 #define TEXT_NUMBER_SIZE 32
@@ -25,6 +26,9 @@ void text_size(char *ret, uint64_t bytes);
 /** "rw-p" from bits of enum guardmaps_permission, with a zero byte. */
 void text_permissions(char ret[5], uint32_t permissions);
 
+/** In a Turkish locale, tolower() does not make an i of I. */
+char text_ascii_lower(char letter);
+
 /** The first character of a text, in the encoding of the locale. */
 struct text_character {
 	/** In bytes; 1 if it is not a valid character. */
@@ -37,15 +41,16 @@ struct text_character {
 struct text_character text_first_character(const char *text);
 
 /**
- * Print a name to standard output as in tables: bytes that are not printable are
- * shown as \xNN, so that a name cannot control the terminal.
+ * Print a text that others have a part in. Everything that is not printable is
+ * shown as \xNN, so that no name can control the terminal. All messages and
+ * tables are printed with this, or in formats that escape more.
  */
-void text_print_name(const char *name);
+void text_print(FILE *to, const char *text);
 
 /**
- * Copy a text for JSON, which must be UTF-8: invalid bytes become \xNN, as in
- * the other formats. The caller frees the copy.
+ * Length of the first UTF-8 character of a text. 0 if it is invalid or a control
+ * character from U+0080 to U+009F, which terminals obey as well.
  */
-char *text_make_utf8(const char *text);
+size_t text_utf8_length(const char *text);
 
 #endif /* TEXT_H */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <err.h>
 #include <string.h>
 
 #include "verb.h"
@@ -33,10 +32,10 @@ void verb_check_arguments(const struct verb *verb, int count)
 	if (count == wanted || (count > wanted && may_have_more))
 		return;
 	if (count > wanted)
-		warnx("too many arguments for %s", verb->name);
+		report_problem("too many arguments for %s", verb->name);
 	else if (verb == &list_verb)
-		warnx("no process id given");
+		report_problem("no process id given");
 	else
-		warnx("%s requires %s", verb->name, verb->arguments);
+		report_problem("%s requires %s", verb->name, verb->arguments);
 	fail_usage();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps all: a row for each process that has guard regions. */
+#include <errno.h>
 #include <dirent.h>
-#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,7 +188,7 @@ static void sweep_processes(struct sweep *sweep)
 		fail_out_of_memory();
 	int count = scandir(path, &entries, is_process, compare_pids);
 	if (count < 0)
-		err(EXIT_TROUBLE, "cannot read %s", path);
+		fail_with("cannot read %s: %s", path, strerror(errno));
 	free(path);
 	progress_start(&progress, count);
 	for (int i = 0; i < count; i++) {
@@ -206,8 +206,9 @@ static void report_failures(const struct sweep *sweep)
 		report(sweep->unsupported);
 	if (sweep->denied > 0) {
 		fflush(stdout);
-		warnx("%zu process%s could not be read: Permission denied (needs the same user, or CAP_SYS_PTRACE)",
-		      sweep->denied, sweep->denied == 1 ? "" : "es");
+		report_problem(
+			"%zu process%s could not be read: Permission denied (needs the same user, or CAP_SYS_PTRACE)",
+			sweep->denied, sweep->denied == 1 ? "" : "es");
 	}
 }
 

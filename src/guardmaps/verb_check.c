@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps check: what works on this machine, and what is missing. */
-#include <err.h>
 #include <gnu/libc-version.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -375,7 +374,7 @@ static enum exit_status run_check(const struct command *command)
 	free(check.findings);
 	if (check.has_source)
 		return EXIT_DONE;
-	warnx("no source shows guard regions on this machine");
+	report_problem("no source shows guard regions on this machine");
 	return EXIT_PARTLY;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps explain PID ADDRESS...: what is at an address. */
-#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -114,7 +113,7 @@ static void print_mapping(const char *label,
 	text_permissions(permissions, mapping->permissions);
 	printf("  %-8s 0x%" PRIx64 "-0x%" PRIx64 " %s%s", label, mapping->start,
 	       mapping->end, permissions, *mapping->name ? " " : "");
-	text_print_name(mapping->name);
+	text_print(stdout, mapping->name);
 	putchar('\n');
 }
 
@@ -162,7 +161,7 @@ static void print_guard(const struct row *row)
 	if (!row->owner)
 		return;
 	printf("  owner    thread ");
-	text_print_name(row->owner->name);
+	text_print(stdout, row->owner->name);
 	printf(" (%d): an access from above means that its stack overflowed\n",
 	       row->owner->tid);
 }
@@ -215,12 +214,11 @@ static uint64_t parse_address(const char *argument)
 		digits += 2;
 	if (!*digits ||
 	    digits[strspn(digits, "0123456789abcdefABCDEF")] != '\0')
-		errx(EXIT_TROUBLE, "not a hexadecimal address: '%s'", argument);
+		fail_with("not a hexadecimal address: '%s'", argument);
 	errno = 0;
 	uint64_t address = strtoull(digits, NULL, 16);
 	if (errno)
-		errx(EXIT_TROUBLE, "address longer than 64 bits: '%s'",
-		     argument);
+		fail_with("address longer than 64 bits: '%s'", argument);
 	return address;
 }
 

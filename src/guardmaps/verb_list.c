@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps [list] PID...: a row for each guard region. */
-#include <err.h>
 #include <stdlib.h>
 
 #include "list.h"
@@ -27,8 +26,8 @@ static struct read_options choose_source(const struct command *command)
 		return ret;
 	if (ret.source != GUARDMAPS_SOURCE_AUTO &&
 	    ret.source != GUARDMAPS_SOURCE_MARKERS)
-		errx(EXIT_TROUBLE, "--markers cannot be used with --source %s",
-		     guardmaps_source_name(ret.source));
+		fail_with("--markers cannot be used with --source %s",
+			  guardmaps_source_name(ret.source));
 	ret.source = GUARDMAPS_SOURCE_MARKERS;
 	return ret;
 }

@@ -12,6 +12,31 @@
 /* Longest part of a line before the name, with room to spare. */
 #define LINE_SIZE 256
 
+static bool is_control(unsigned char byte)
+{
+	return byte < ' ' || byte == 0x7f;
+}
+
+/*
+ * The kernel prints a newline in a name as \012. Other bytes that a terminal
+ * obeys are printed like that here.
+ */
+static void print_name(const char *name)
+{
+	while (*name) {
+		size_t length = text_utf8_length(name);
+		unsigned char byte = *name;
+		bool is_escaped = is_control(byte) ||
+				  (byte == 0xc2 && !length) ||
+				  (byte >= 0x80 && byte < 0xa0);
+		if (is_escaped)
+			printf("\\%03o", byte);
+		else
+			fwrite_unlocked(name, 1, length ? length : 1, stdout);
+		name += is_escaped || !length ? 1 : length;
+	}
+}
+
 static void print_line(const struct guardmaps_mapping *mapping, uint64_t start,
 		       uint64_t end, uint32_t permissions)
 {
@@ -39,7 +64,7 @@ static void print_line(const struct guardmaps_mapping *mapping, uint64_t start,
 		while (to < line + NAME_COLUMN);
 	fwrite_unlocked(line, 1, to - line, stdout);
 	if (*mapping->name)
-		fputs_unlocked(mapping->name, stdout);
+		print_name(mapping->name);
 	putchar_unlocked('\n');
 }
 

@@ -223,8 +223,8 @@ static const struct row *find_row(void *context, size_t number)
 static const char *choose_color(const struct row *row)
 {
 	if (is_unguarded(row->thread))
-		return "red";
-	return is_low(row->thread) ? "yellow" : NULL;
+		return COLOR_RED;
+	return is_low(row->thread) ? COLOR_YELLOW : NULL;
 }
 
 static const struct table table = {

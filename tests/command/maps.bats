@@ -192,6 +192,16 @@ check_shown() {
 	same "$stderr" "2 (kthreadd): a kernel thread has no memory of its own"
 }
 
+@test "a name with control characters is printed in octal, as the kernel prints a newline" {
+	record_process 100 recorded
+	printf '10000000-10004000 rw-s 00000000 08:01 77                                 /%b\n' \
+		'a\033b\177c\xc2\x9bd\x9be\xc3\xa4f\xe9g' | record 100 maps
+	record 100 guards </dev/null
+	printf '10000000-10004000 rw-s 00000000 08:01 77                                 /%b\n' \
+		'a\\033b\\177c\\302\\233d\\233e\xc3\xa4f\xe9g' >expected
+	guardmaps --sysroot tree maps 100 | cmp - expected
+}
+
 @test "maps of a process that does not exist is an error" {
 	local gone
 	gone=$(dead_pid)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controls.h"
 #include "error.h"
 
 struct guardmaps_error {
@@ -28,6 +29,7 @@ static struct guardmaps_error *error_new(enum guardmaps_error_code code,
 		free(message);
 		return &error_no_memory;
 	}
+	replace_controls(message);
 	*error = (struct guardmaps_error){ code, errnum, message };
 	return error;
 }

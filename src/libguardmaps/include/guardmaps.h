@@ -71,7 +71,8 @@ int guardmaps_error_errno(const struct guardmaps_error *error);
 
 /**
  * One line to print, without a full stop or newline: what was being done, to
- * what, and why it failed. Belongs to @error.
+ * what, and why it failed. Control characters in names are replaced by "?".
+ * Belongs to @error.
  */
 const char *guardmaps_error_message(const struct guardmaps_error *error);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "controls.h"
 #include "kernel_abi.h"
 #include "proc.h"
 #include "stat.h"
@@ -12,9 +12,9 @@ void task_copy_name(char *ret, const char *name, size_t length)
 {
 	if (length > PROCESS_NAME_SIZE - 1)
 		length = PROCESS_NAME_SIZE - 1;
-	for (size_t i = 0; i < length; i++)
-		ret[i] = iscntrl((unsigned char)name[i]) ? '?' : name[i];
+	memcpy(ret, name, length);
 	ret[length] = '\0';
+	replace_controls(ret);
 }
 
 /* Field @number of proc_pid_stat(5), at least 3, or NULL if there is none. */
