@@ -34,18 +34,37 @@ static struct guardmaps_error *error_new(enum guardmaps_error_code code,
 	return error;
 }
 
+static struct guardmaps_error *error_print(enum guardmaps_error_code code,
+					   int errnum, const char *format,
+					   va_list args)
+{
+	char *message;
+
+	return vasprintf(&message, format, args) < 0
+		       ? &error_no_memory
+		       : error_new(code, errnum, message);
+}
+
 struct guardmaps_error *error_create(enum guardmaps_error_code code,
 				     const char *format, ...)
 {
-	char *message;
 	va_list args;
 
 	va_start(args, format);
-	int length = vasprintf(&message, format, args);
+	struct guardmaps_error *error = error_print(code, 0, format, args);
 	va_end(args);
-	if (length < 0)
-		return &error_no_memory;
-	return error_new(code, 0, message);
+	return error;
+}
+
+struct guardmaps_error *error_make(enum guardmaps_error_code code, int errnum,
+				   const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	struct guardmaps_error *error = error_print(code, errnum, format, args);
+	va_end(args);
+	return error;
 }
 
 static enum guardmaps_error_code code_of_errno(int errnum)

@@ -12,6 +12,11 @@ struct guardmaps_error *error_create(enum guardmaps_error_code code,
 				     const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/** The same with an errno value that is not in the message by itself. */
+struct guardmaps_error *error_make(enum guardmaps_error_code code, int errnum,
+				   const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /**
  * Make an error from an errno value, which gives the code and the reason. The
  * reason is appended to the message.
