@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	check(guardmaps_process_open(strtol(argv[1], NULL, 10), NULL,
 				     &subject.process));
-	check(seize(subject.process, &seized));
+	check(seize(subject.process, NULL, &seized));
 	subject.tid = seized_thread(seized);
 	subject.map = scan(subject.process);
 	for (int i = 0; i < ROUNDS; i++) {

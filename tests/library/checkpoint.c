@@ -185,7 +185,7 @@ static void own(int line, void *argument)
 	struct seized_process *seized;
 	size_t regions, protected;
 
-	check_setup(!seize(tracee->process, &seized));
+	check_setup(!seize(tracee->process, NULL, &seized));
 	check_setup(!checkpoint_take_out(record(tracee), false, &regions,
 					 &protected));
 	notify(line);
@@ -220,7 +220,7 @@ static void killed_owner(void)
 	child_stop(&owner);
 	while (!are_all_back(&tracee) && now_seconds() < deadline)
 		usleep(1000);
-	check_setup(!seize(tracee.process, &tracee.seized));
+	check_setup(!seize(tracee.process, NULL, &tracee.seized));
 	is_as_wanted(&tracee, "a process whose owner was killed");
 	tracee_end(&tracee);
 }

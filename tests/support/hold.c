@@ -12,7 +12,7 @@ struct guardmaps_error *hold_begin(struct hold *hold, pid_t pid)
 	*hold = (struct hold){ .pid = pid };
 	error = guardmaps_process_open(pid, NULL, &hold->process);
 	if (!error)
-		error = seize(hold->process, &hold->seized);
+		error = seize(hold->process, NULL, &hold->seized);
 	if (!error)
 		error = guardmaps_map_read(hold->process, GUARDMAPS_SOURCE_AUTO,
 					   &hold->map);

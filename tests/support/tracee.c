@@ -19,7 +19,7 @@
 
 static void tracee_hold(struct tracee *tracee)
 {
-	check_setup(!seize(tracee->process, &tracee->seized));
+	check_setup(!seize(tracee->process, NULL, &tracee->seized));
 }
 
 static void tracee_let_go(struct tracee *tracee)

@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "error.h"
+#include "patience.h"
 #include "stops.h"
 
 #define MAXIMUM_RESTARTS 1000
@@ -51,8 +52,12 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 	const uint64_t arguments[6] = { start, end - start, argument };
 	int64_t result;
 
+	task->patience_milliseconds =
+		CALL_PATIENCE_MILLISECONDS +
+		(double)((end - start) >> 30) * PATIENCE_MILLISECONDS_PER_GIB;
 	struct guardmaps_error *error =
 		remote_call(task, number, arguments, &result);
+	task->patience_milliseconds = CALL_PATIENCE_MILLISECONDS;
 	if (error || result >= 0 || result == -tolerated)
 		return error;
 	return error_errno(-result,

@@ -19,7 +19,7 @@ struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
 				  process->pid, process->name)
 			: process_check_memory(process);
 	if (!error)
-		error = seize(process, &seized);
+		error = seize(process, NULL, &seized);
 	if (!error)
 		error = reinstate(process, seized_thread(seized), NULL, map,
 				  only_check ? REINSTATE_ONLY_CHECK : 0, &done);

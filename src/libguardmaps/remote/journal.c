@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "clock.h"
 #include "saved_state.h"
 #include "task.h"
 
@@ -29,6 +30,36 @@ pid_t remote_journal_thread(const struct remote_journal *journal)
 bool remote_journal_has_memory(const struct remote_journal *journal)
 {
 	return journal->scratch != 0;
+}
+
+/* What work takes besides waits, even on a busy machine. */
+#define WORK_MILLISECONDS 20000
+
+void remote_journal_cancel(struct remote_journal *journal)
+{
+	atomic_store(&journal->is_cancelled, true);
+}
+
+void remote_journal_allow_cancel(struct remote_journal *journal, bool allow)
+{
+	journal->heeds_cancel = allow;
+}
+
+bool remote_journal_is_cancelled(const struct remote_journal *journal)
+{
+	return journal->heeds_cancel && atomic_load(&journal->is_cancelled);
+}
+
+void remote_journal_promise(struct remote_journal *journal, double milliseconds)
+{
+	atomic_store(&journal->promised,
+		     (long long)(clock_milliseconds() + milliseconds +
+				 WORK_MILLISECONDS));
+}
+
+bool remote_journal_is_late(const struct remote_journal *journal)
+{
+	return clock_milliseconds() > atomic_load(&journal->promised);
 }
 
 static bool is_in_waiting_call(const struct remote_journal *journal,

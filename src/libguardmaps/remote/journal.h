@@ -27,6 +27,29 @@ pid_t remote_journal_thread(const struct remote_journal *journal);
 /** Whether memory of remote_map() is left that remote_end() has to unmap. */
 bool remote_journal_has_memory(const struct remote_journal *journal);
 
+/* ---- Watched by another process ----------------------------------------- */
+
+/** Ask whoever works with the journal to end early. */
+void remote_journal_cancel(struct remote_journal *journal);
+
+/**
+ * Heed that from now on, or no more: what must be done to give the task back is
+ * done all the same. At first it is not heeded.
+ */
+void remote_journal_allow_cancel(struct remote_journal *journal, bool allow);
+
+/** Whether to end early. */
+bool remote_journal_is_cancelled(const struct remote_journal *journal);
+
+/** Promise to promise again, or to be done, within a time and some more. */
+void remote_journal_promise(struct remote_journal *journal,
+			    double milliseconds);
+
+/** Whether a promise was broken: whoever made it hangs. */
+bool remote_journal_is_late(const struct remote_journal *journal);
+
+/* ---- After a death ------------------------------------------------------ */
+
 /**
  * Restore a thread that was taken over by a process that is gone. The caller
  * must trace it, and it must be in a PTRACE_EVENT_STOP.

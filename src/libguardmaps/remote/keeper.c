@@ -107,7 +107,7 @@ static struct guardmaps_error *put_right(const struct charge *charge,
 	struct seized_process *seized;
 
 	*ret_done = false;
-	struct guardmaps_error *error = seize(charge->process, &seized);
+	struct guardmaps_error *error = seize(charge->process, NULL, &seized);
 	if (error)
 		return error;
 	error = put_right_seized(charge, seized, is_patient, ret_done);

@@ -45,15 +45,20 @@ struct guardmaps_error *remote_begin(const struct guardmaps_process *process,
 	return error;
 }
 
+/*
+ * Whatever fails, all else is restored. Only a task that does not stop any more
+ * stays as it is, and in the journal.
+ */
 struct guardmaps_error *remote_end(struct remote_task *task)
 {
 	struct guardmaps_error *error = calls_unmap_scratch(task);
+	struct guardmaps_error *lost = stops_move_back(task);
 
-	error = error_first(error, stops_move_back(task));
-	if (!error)
-		error = task->is_at_call && task->has_moved
-				? restart_restore(task)
-				: state_restore(task, true);
+	error = error_first(error, lost);
+	if (!lost)
+		error = error_first(error, task->is_at_call && task->has_moved
+						   ? restart_restore(task)
+						   : state_restore(task, true));
 	free(task);
 	return error;
 }

@@ -1,83 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "error.h"
-#include "kernel_abi.h"
+#include "hindrance.h"
+#include "patience.h"
 #include "proc.h"
 #include "seize.h"
 
-/*
- * Each round finds the threads started during the one before. Give up on a
- * process that starts threads faster than they can be stopped.
- */
-#define MAXIMUM_ROUNDS 64
-
-/* A thread in a system call usually stops at once, but may stop at its end. */
-#define STOP_PATIENCE_MILLISECONDS 5000
-
-struct seized_process {
-	pid_t *tids;
-	size_t count, capacity;
+struct thread {
+	pid_t tid;
+	/* Traced, but it has not stopped yet; or it has ended. */
+	bool is_running, is_gone;
 };
 
-static bool is_seized(const struct seized_process *seized, pid_t tid)
-{
-	for (size_t i = 0; i < seized->count; i++)
-		if (seized->tids[i] == tid)
-			return true;
-	return false;
-}
+struct seized_process {
+	const struct guardmaps_process *process;
+	/* Ascending. */
+	struct thread *threads;
+	size_t count, capacity;
+	/* The same, for seized_threads(). */
+	pid_t *tids;
+	/* Seccomp filters apply to our system calls in it. */
+	bool is_filtered;
+};
 
-/* Returns 0 with a status, or a negative errno. */
-static int wait_patiently(pid_t tid, int *ret_status)
-{
-	const struct timespec nap = { .tv_nsec = 1000 * 1000 };
+/* ---- One thread --------------------------------------------------------- */
 
-	for (int i = 0; i < STOP_PATIENCE_MILLISECONDS; i++) {
-		pid_t waited = waitpid(tid, ret_status, __WALL | WNOHANG);
-		if (waited < 0)
-			return -errno;
-		if (waited > 0)
-			return 0;
-		/* Usually it has stopped by then, so do not sleep at first. */
-		if (i > 100)
-			nanosleep(&nap, NULL);
-		else
-			sched_yield();
-	}
-	return -ETIMEDOUT;
-}
-
-/*
- * Wait for the requested stop. A signal that arrives first is delivered, and
- * the thread stops after it.
- */
-static int wait_for_stop(pid_t tid)
-{
-	int status;
-
-	for (;;) {
-		int failed = wait_patiently(tid, &status);
-		if (failed)
-			return failed;
-		if (!WIFSTOPPED(status))
-			return -ESRCH;
-		if (status >> 16 == PTRACE_EVENT_STOP)
-			return 0;
-		if (ptrace(PTRACE_CONT, tid, NULL, WSTOPSIG(status)))
-			return -errno;
-	}
-}
-
-static int seize_thread(pid_t tid)
+/* Returns 0 or a negative errno. */
+static int seize_thread(struct seized_process *seized, pid_t tid)
 {
 	/*
 	 * Seccomp filters must not apply to our system calls (Linux 4.3). If we
@@ -86,24 +42,44 @@ static int seize_thread(pid_t tid)
 	 * number that does not exist.
 	 */
 	if (ptrace(PTRACE_SEIZE, tid, NULL,
-		   PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP) &&
-	    (errno == ESRCH ||
-	     ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD)))
-		return -errno;
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-		return -errno;
-	return wait_for_stop(tid);
+		   PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) {
+		if (errno == ESRCH ||
+		    ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD))
+			return -errno;
+		seized->is_filtered = true;
+	}
+	/* If it fails, the thread is about to end. */
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	return 0;
 }
 
-static int add_thread(struct seized_process *seized, pid_t tid)
+/*
+ * See whether it has stopped. A signal that arrived first is delivered, and the
+ * thread stops after it.
+ */
+static void look_at(struct thread *thread)
 {
-	int failed = seize_thread(tid);
-	if (failed)
-		return failed;
-	if (array_append(seized->tids, seized->count, seized->capacity, tid))
-		return 0;
-	ptrace(PTRACE_DETACH, tid, NULL, 0);
-	return -ENOMEM;
+	int status;
+
+	pid_t waited = waitpid(thread->tid, &status, __WALL | WNOHANG);
+	if (waited == 0 || (waited < 0 && errno == EINTR))
+		return;
+	if (waited < 0 || !WIFSTOPPED(status))
+		thread->is_gone = true;
+	else if (status >> 16 != PTRACE_EVENT_STOP &&
+		 !ptrace(PTRACE_CONT, thread->tid, NULL, WSTOPSIG(status)))
+		return;
+	thread->is_running = false;
+}
+
+/* ---- All of them -------------------------------------------------------- */
+
+/* Of threads, or of their numbers: the number is a thread's first member. */
+static int compare_tids(const void *a, const void *b)
+{
+	pid_t first = *(const pid_t *)a, second = *(const pid_t *)b;
+
+	return (first > second) - (first < second);
 }
 
 static struct guardmaps_error *
@@ -114,64 +90,171 @@ seize_error(const struct guardmaps_process *process, int errnum)
 			GUARDMAPS_ERROR_PERMISSION,
 			"%d (%s): cannot stop it: Operation not permitted (already being traced, or needs the same user or CAP_SYS_PTRACE)",
 			process->pid, process->name);
+	if (errnum == ECANCELED)
+		return error_make(GUARDMAPS_ERROR_OS, ECANCELED,
+				  "%d (%s): interrupted", process->pid,
+				  process->name);
 	return error_errno(errnum, "%d (%s): cannot stop it", process->pid,
 			   process->name);
 }
 
-/* @ret_added: the number of new threads, without those that have ended. */
-static struct guardmaps_error *
-seize_round(const struct guardmaps_process *process,
-	    struct seized_process *seized, size_t *ret_added)
+static bool is_listed(pid_t tid, const pid_t *tids, size_t count)
+{
+	return bsearch(&tid, tids, count, sizeof(*tids), compare_tids) != NULL;
+}
+
+/*
+ * Forget those that are not threads of the process (any more): a number may
+ * have been given to another one between its listing and PTRACE_SEIZE.
+ */
+static void forget_others(struct seized_process *seized, const pid_t *tids,
+			  size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < seized->count; i++) {
+		struct thread thread = seized->threads[i];
+		bool is_known = !thread.is_gone &&
+				is_listed(thread.tid, tids, count);
+		if (is_known || thread.is_running)
+			seized->threads[kept++] = thread;
+		else if (!thread.is_gone)
+			ptrace(PTRACE_DETACH, thread.tid, NULL, 0);
+	}
+	seized->count = kept;
+}
+
+static bool is_seized(const struct seized_process *seized, size_t count,
+		      pid_t tid)
+{
+	return count > 0 && bsearch(&tid, seized->threads, count,
+				    sizeof(*seized->threads), compare_tids);
+}
+
+/* The first thread may have ended long before the others. */
+static bool is_ending(const struct guardmaps_process *process, pid_t tid,
+		      int failed)
+{
+	return failed == -ESRCH || !process_has_living_thread(process, tid);
+}
+
+/* Seize those that are not yet; @ret_added: their number. */
+static struct guardmaps_error *add_threads(struct seized_process *seized,
+					   const pid_t *tids, size_t count,
+					   size_t *ret_added)
+{
+	size_t known = seized->count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct thread thread = { .tid = tids[i], .is_running = true };
+		if (is_seized(seized, known, tids[i]))
+			continue;
+		int failed = seize_thread(seized, tids[i]);
+		if (failed && is_ending(seized->process, tids[i], failed))
+			continue;
+		if (failed)
+			return seize_error(seized->process, -failed);
+		if (!array_append(seized->threads, seized->count,
+				  seized->capacity, thread))
+			return &error_no_memory;
+	}
+	*ret_added = seized->count - known;
+	if (*ret_added > 0)
+		qsort(seized->threads, seized->count, sizeof(*seized->threads),
+		      compare_tids);
+	return NULL;
+}
+
+/* Find the threads that were started since the last time, too. */
+static struct guardmaps_error *seize_listed(struct seized_process *seized,
+					    size_t *ret_added)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	size_t count = 0;
 
-	*ret_added = 0;
 	struct guardmaps_error *error =
-		process_list_threads(process, &tids, &count);
+		process_list_threads(seized->process, &tids, &count);
 	if (error)
 		return error;
-	for (size_t i = 0; i < count; i++) {
-		if (is_seized(seized, tids[i]))
-			continue;
-		int failed = add_thread(seized, tids[i]);
-		/* The first thread may have ended long before the others. */
-		if (failed == -ESRCH ||
-		    (failed && !process_has_living_thread(process, tids[i])))
-			continue;
+	forget_others(seized, tids, count);
+	return add_threads(seized, tids, count, ret_added);
+}
+
+static const struct thread *find_running(struct seized_process *seized)
+{
+	const struct thread *running = NULL;
+
+	for (size_t i = 0; i < seized->count; i++) {
+		if (seized->threads[i].is_running)
+			look_at(&seized->threads[i]);
+		if (seized->threads[i].is_running && !running)
+			running = &seized->threads[i];
+	}
+	return running;
+}
+
+/* All were asked to stop at once; wait for the last one. */
+static struct guardmaps_error *collect(struct seized_process *seized,
+				       struct patience *patience)
+{
+	const struct thread *running;
+
+	while ((running = find_running(seized))) {
+		int failed = patience_nap(patience);
+		if (failed == -ECANCELED)
+			return seize_error(seized->process, ECANCELED);
 		if (failed)
-			return seize_error(process, -failed);
-		++*ret_added;
+			return hindrance_error(seized->process, running->tid,
+					       "stop");
 	}
 	return NULL;
 }
 
-static struct guardmaps_error *
-seize_all(const struct guardmaps_process *process,
-	  struct seized_process *seized)
+static struct guardmaps_error *seize_all(struct seized_process *seized,
+					 struct remote_journal *journal)
 {
-	size_t added;
+	struct guardmaps_error *error = NULL;
+	struct patience patience;
+	int failed = 0;
 
-	for (int i = 0; i < MAXIMUM_ROUNDS; i++) {
-		struct guardmaps_error *error =
-			seize_round(process, seized, &added);
-		if (error)
-			return error;
-		if (added == 0 && seized->count > 0)
-			return NULL;
-		if (added == 0)
-			return process_file_error(process, ESRCH, "task");
+	patience_begin(&patience, STOP_PATIENCE_MILLISECONDS, journal);
+	while (!error && !failed) {
+		size_t added = 0;
+		error = seize_listed(seized, &added);
+		if (!error && added == 0)
+			return seized->count > 0
+				       ? NULL
+				       : process_file_error(seized->process,
+							    ESRCH, "task");
+		if (!error)
+			error = collect(seized, &patience);
+		/* It may start threads faster than they can be stopped. */
+		failed = patience_check(&patience);
 	}
-	return seize_error(process, EAGAIN);
+	return error ? error
+		     : seize_error(seized->process,
+				   failed == -ECANCELED ? ECANCELED : EAGAIN);
+}
+
+static bool note_tids(struct seized_process *seized)
+{
+	seized->tids = calloc(seized->count, sizeof(*seized->tids));
+	for (size_t i = 0; seized->tids && i < seized->count; i++)
+		seized->tids[i] = seized->threads[i].tid;
+	return seized->tids != NULL;
 }
 
 struct guardmaps_error *seize(const struct guardmaps_process *process,
+			      struct remote_journal *journal,
 			      struct seized_process **ret)
 {
 	struct seized_process *seized = calloc(1, sizeof(*seized));
 	if (!seized)
 		return &error_no_memory;
-	struct guardmaps_error *error = seize_all(process, seized);
+	seized->process = process;
+	struct guardmaps_error *error = seize_all(seized, journal);
+	if (!error && !note_tids(seized))
+		error = &error_no_memory;
 	if (error)
 		release(seized);
 	else
@@ -191,12 +274,23 @@ const pid_t *seized_threads(const struct seized_process *seized,
 	return seized->tids;
 }
 
+/* After an error some may not have stopped yet, and could not be detached. */
+static void settle(struct seized_process *seized)
+{
+	struct patience patience;
+
+	patience_begin(&patience, INTERRUPT_PATIENCE_MILLISECONDS, NULL);
+	guardmaps_error_destroy(collect(seized, &patience));
+}
+
 void release(struct seized_process *seized)
 {
 	if (!seized)
 		return;
+	settle(seized);
 	for (size_t i = 0; i < seized->count; i++)
-		ptrace(PTRACE_DETACH, seized->tids[i], NULL, 0);
+		ptrace(PTRACE_DETACH, seized->threads[i].tid, NULL, 0);
+	free(seized->threads);
 	free(seized->tids);
 	free(seized);
 }

@@ -4,21 +4,26 @@
 #define GUARDMAPS_SEIZE_H
 
 #include "guardmaps.h"
+#include "journal.h"
 
 struct seized_process;
 
 /**
- * Stop all threads of a process and trace them.
+ * Stop all threads of a process, all at once, and trace them.
  *
  * Threads started in the meantime are stopped, too. A process that was stopped
- * by a signal stays stopped afterwards.
+ * by a signal stays stopped afterwards. All are threads of the process that
+ * @process was opened for, whatever its number means by now.
+ *
+ * @journal: for its caller to cancel the wait and to watch it; may be NULL.
  *
  * Errors: PERMISSION (already being traced, or no PTRACE_MODE_ATTACH access),
- * ENDED, OS (ETIMEDOUT: a thread cannot be stopped, for example in vfork(2)),
- * NO_MEMORY. On error no thread stays traced, except one that could not be
- * stopped: it is traced until the calling thread ends.
+ * ENDED, OS (ETIMEDOUT: a thread cannot be stopped, for example in vfork(2);
+ * ECANCELED), NO_MEMORY. On error no thread stays traced, except one that could
+ * not be stopped: it is traced until the calling process ends.
  */
 struct guardmaps_error *seize(const struct guardmaps_process *process,
+			      struct remote_journal *journal,
 			      struct seized_process **ret);
 
 /** One of its threads, to run system calls in. */

@@ -4,10 +4,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "patience.h"
 #include "stops.h"
-
-/* Other stops may come first: of the process, or by a pending SIGSTOP. */
-#define MAXIMUM_STOPS 16
 
 enum stop {
 	/* At the entry to a system call, or at the exit from it. */
@@ -16,15 +14,15 @@ enum stop {
 	STOP_EVENT,
 	/* By SIGSTOP, the one signal besides SIGKILL that cannot be blocked. */
 	STOP_SIGNAL,
-	/* Killed, or in a state in which nothing can be done with it. */
-	STOP_LOST,
+	/* It has not stopped, or was killed, or nothing can be done with it. */
+	STOP_NONE,
 };
 
 static enum stop classify(struct remote_task *task, int status)
 {
 	if (!WIFSTOPPED(status)) {
 		errno = ESRCH;
-		return STOP_LOST;
+		return STOP_NONE;
 	}
 	if (status >> 16 == PTRACE_EVENT_STOP)
 		return STOP_EVENT;
@@ -36,44 +34,110 @@ static enum stop classify(struct remote_task *task, int status)
 		return STOP_SIGNAL;
 	}
 	errno = EPROTO;
-	return STOP_LOST;
+	return STOP_NONE;
 }
 
-/* Let it run until it stops again; sets errno for STOP_LOST. */
-static enum stop move(struct remote_task *task, int request)
+/* Wait until it stops again; sets errno for STOP_NONE. */
+static enum stop wait_for_stop(struct remote_task *task,
+			       struct patience *patience)
 {
 	int status;
 
-	task->has_moved = true;
-	if (ptrace(request, task->tid, NULL, NULL))
-		return STOP_LOST;
-	while (waitpid(task->tid, &status, __WALL) < 0)
-		if (errno != EINTR)
-			return STOP_LOST;
+	errno = -patience_wait(patience, task->tid, &status);
+	if (errno)
+		return STOP_NONE;
+	task->is_running = false;
 	return classify(task, status);
 }
 
-/* Let it run, through others, to a stop of one kind. */
+/* Let it run until it stops again; sets errno for STOP_NONE. */
+static enum stop move(struct remote_task *task, int request,
+		      struct patience *patience)
+{
+	task->has_moved = true;
+	if (ptrace(request, task->tid, NULL, NULL))
+		return STOP_NONE;
+	task->is_running = true;
+	return wait_for_stop(task, patience);
+}
+
+/*
+ * It has taken too long, or is to end early: have it stop wherever it is, if it
+ * can. Why it does not is seen before that.
+ */
+static struct guardmaps_error *give_up(struct remote_task *task, int errnum,
+				       const char *what)
+{
+	struct patience patience;
+
+	struct guardmaps_error *error = task_wait_error(task, errnum, what);
+	if (!task->is_running || errnum == ESRCH ||
+	    ptrace(PTRACE_INTERRUPT, task->tid, NULL, NULL))
+		return error;
+	patience_begin(&patience, INTERRUPT_PATIENCE_MILLISECONDS, NULL);
+	wait_for_stop(task, &patience);
+	return error;
+}
+
+/*
+ * Let it run, through others, to a stop of one kind. Signals may stop it again
+ * and again, so their number does not matter, only the time.
+ */
 static struct guardmaps_error *move_to(struct remote_task *task, int request,
 				       enum stop wanted, const char *what)
 {
-	for (int i = 0; i < MAXIMUM_STOPS; i++) {
-		enum stop stop = move(task, request);
+	struct patience patience;
+
+	patience_begin(&patience, task->patience_milliseconds, task->saved);
+	for (;;) {
+		enum stop stop = move(task, request, &patience);
 		if (stop == wanted)
 			return NULL;
-		if (stop == STOP_LOST)
-			return task_error(task, errno, what);
+		if (stop == STOP_NONE)
+			return give_up(task, errno, what);
+		int failed = patience_check(&patience);
+		if (failed)
+			return give_up(task, -failed, what);
 	}
-	return task_error(task, ETIME, what);
 }
 
+/* One that was given up may have stopped in the meantime. */
+static struct guardmaps_error *catch_up(struct remote_task *task)
+{
+	struct patience patience;
+
+	if (!task->is_running)
+		return NULL;
+	patience_begin(&patience, INTERRUPT_PATIENCE_MILLISECONDS, NULL);
+	return wait_for_stop(task, &patience) == STOP_NONE
+		       ? task_wait_error(task, errno, "stop")
+		       : NULL;
+}
+
+/* Where a signal is about to be delivered is in the middle of it, too. */
 struct guardmaps_error *stops_move_back(struct remote_task *task)
 {
+	struct patience patience;
+
 	if (!task->has_moved)
 		return NULL;
+	struct guardmaps_error *error = catch_up(task);
+	if (error)
+		return error;
 	if (ptrace(PTRACE_INTERRUPT, task->tid, NULL, NULL))
 		return task_error(task, errno, "interrupt");
-	return move_to(task, PTRACE_CONT, STOP_EVENT, "stop");
+	patience_begin(&patience, INTERRUPT_PATIENCE_MILLISECONDS, NULL);
+	for (;;) {
+		switch (move(task, PTRACE_CONT, &patience)) {
+		case STOP_EVENT:
+		case STOP_SIGNAL:
+			return NULL;
+		case STOP_NONE:
+			return task_wait_error(task, errno, "stop");
+		case STOP_SYSCALL:
+			break;
+		}
+	}
 }
 
 struct guardmaps_error *stops_enter_call(struct remote_task *task)

@@ -6,6 +6,8 @@
 #include <sys/uio.h>
 
 #include "error.h"
+#include "hindrance.h"
+#include "patience.h"
 #include "task.h"
 
 void task_init(struct remote_task *task,
@@ -16,6 +18,8 @@ void task_init(struct remote_task *task,
 	task->tid = tid;
 	strcpy(task->name, process->name);
 	task->saved = saved;
+	task->process = process;
+	task->patience_milliseconds = CALL_PATIENCE_MILLISECONDS;
 }
 
 struct guardmaps_error *task_error(const struct remote_task *task, int errnum,
@@ -27,6 +31,18 @@ struct guardmaps_error *task_error(const struct remote_task *task, int errnum,
 				    task->pid, task->name);
 	return error_errno(errnum, "%d (%s): cannot %s thread %d", task->pid,
 			   task->name, what, task->tid);
+}
+
+struct guardmaps_error *task_wait_error(const struct remote_task *task,
+					int errnum, const char *what)
+{
+	if (errnum == ECANCELED)
+		return error_make(GUARDMAPS_ERROR_OS, ECANCELED,
+				  "%d (%s): interrupted", task->pid,
+				  task->name);
+	return errnum == ETIMEDOUT
+		       ? hindrance_error(task->process, task->tid, what)
+		       : task_error(task, errnum, what);
 }
 
 struct guardmaps_error *task_refuse(const struct remote_task *task,

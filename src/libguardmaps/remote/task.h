@@ -47,9 +47,15 @@ struct remote_journal {
 	/* Memory that was mapped into it and must be unmapped; 0 for none. */
 	uint64_t scratch;
 	uint64_t scratch_size;
+	/* By another process, which watches; and whether that is heeded. */
+	atomic_bool is_cancelled;
+	bool heeds_cancel;
+	/* By clock_milliseconds(). */
+	atomic_llong promised;
 };
 
 struct remote_task {
+	const struct guardmaps_process *process;
 	/* Of its first thread, and its own. */
 	pid_t pid;
 	pid_t tid;
@@ -64,6 +70,10 @@ struct remote_task {
 	bool is_at_call;
 	/* It has made a call and is no longer where it was stopped. */
 	bool has_moved;
+	/* It was let run and has not stopped since. */
+	bool is_running;
+	/* How long a call may take. */
+	double patience_milliseconds;
 };
 
 void task_init(struct remote_task *task,
@@ -73,6 +83,10 @@ void task_init(struct remote_task *task,
 /** "cannot WHAT thread TID", or ENDED for ESRCH. */
 struct guardmaps_error *task_error(const struct remote_task *task, int errnum,
 				   const char *what);
+
+/** The same for a wait: -ETIMEDOUT says why it does not stop. */
+struct guardmaps_error *task_wait_error(const struct remote_task *task,
+					int errnum, const char *what);
 
 /** UNSUPPORTED: no call can be run in it. */
 struct guardmaps_error *task_refuse(const struct remote_task *task,
