@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps install FILE PID: restore the guards of an image in a process. */
 #include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "verb.h"
 
@@ -13,20 +15,43 @@ static void say_count(const struct command *command,
 }
 
 /*
- * While the process runs a system call for us, it cannot continue without us. A
- * signal that ended us would end it too, so signals are blocked. SIGKILL cannot
- * be blocked.
+ * Signals that end the command are read from a descriptor, which ends the
+ * installation first. They are delivered afterwards. Returns -1 where that is
+ * not possible: then they wait until it is done.
  */
-static void block_signals(sigset_t *ret_before)
+static int catch_signals(sigset_t *ret_before)
 {
-	static const int signals[] = { SIGHUP,	SIGINT,	 SIGQUIT,
-				       SIGTERM, SIGPIPE, SIGALRM };
-	sigset_t blocked;
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	sigset_t caught;
 
-	sigemptyset(&blocked);
+	sigemptyset(&caught);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-		sigaddset(&blocked, signals[i]);
-	sigprocmask(SIG_BLOCK, &blocked, ret_before);
+		sigaddset(&caught, signals[i]);
+	sigprocmask(SIG_BLOCK, &caught, ret_before);
+	return signalfd(-1, &caught, SFD_CLOEXEC);
+}
+
+static enum exit_status install(const struct command *command,
+				struct guardmaps_process *process,
+				const struct guardmaps_map *map)
+{
+	sigset_t before;
+	size_t count = 0;
+
+	int signals = catch_signals(&before);
+	struct guardmaps_error *error = guardmaps_install_cancellable(
+		process, map, command->dry_run, signals, &count);
+	if (signals >= 0)
+		close(signals);
+	bool failed = error != NULL;
+	if (failed)
+		report(error);
+	else
+		say_count(command, process, count);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (!failed)
+		return EXIT_DONE;
+	return count > 0 ? EXIT_PARTLY : EXIT_TROUBLE;
 }
 
 static enum exit_status run_install(const struct command *command)
@@ -34,24 +59,17 @@ static enum exit_status run_install(const struct command *command)
 	pid_t pid = parse_pid(command->arguments[1]);
 	struct guardmaps_process *process;
 	struct guardmaps_map *map;
-	sigset_t before;
-	size_t count;
 
 	struct guardmaps_error *error =
 		read_image(&command->read, command->arguments[0], &map);
 	if (!error)
 		error = guardmaps_process_open(pid, NULL, &process);
-	block_signals(&before);
-	if (!error)
-		error = guardmaps_install(process, map, command->dry_run,
-					  &count);
-	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		fail(error);
-	say_count(command, process, count);
+	enum exit_status status = install(command, process, map);
 	guardmaps_process_close(process);
 	guardmaps_map_destroy(map);
-	return EXIT_DONE;
+	return status;
 }
 
 const struct verb install_verb = {

@@ -557,22 +557,47 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
  * permissions at all get those of the guard map once they are guarded. The
  * result is read back and verified.
  *
+ * A child process does it, so that nothing can happen to the process: if the
+ * caller is killed, the child finishes; if the child is killed, another one
+ * restores the process and installs what is left. In a program with threads, the
+ * child's end sends SIGCHLD. No wait is without a limit: if a system call that
+ * the process was made to run does not return, the child stays, gives the
+ * process back as soon as it can, and the error says so.
+ *
  * @map: a guard map of this process at another time, such as one read from an
  *	image. The executable and the mappings that contain the regions must be
  *	the same.
  * @only_check: change nothing.
  * @ret_missing: the number of runs of pages that were missing. They are guarded
- *	now, unless @only_check.
+ *	now, unless @only_check. On error it is set only if some of them were
+ *	installed, to their number.
  *
- * Needs PTRACE_MODE_ATTACH access. The process must not be traced already.
+ * Needs PTRACE_MODE_ATTACH access, and CAP_SYS_ADMIN if seccomp filters the
+ * system calls of the process. The process must not be traced already.
  *
- * Errors: INVALID (a guard map of another process, or a mapping that cannot
- * hold guard regions), UNSUPPORTED (a 32-bit process, or an architecture other
- * than x86-64 and aarch64), PERMISSION, ENDED, NO_ADDRESS_SPACE, OS, NO_MEMORY.
+ * Errors: INVALID (another process, a mapping that cannot hold guard regions, or
+ * /proc of another pid namespace), UNSUPPORTED (a 32-bit process, an unusable
+ * vDSO, or an architecture other than x86-64 and aarch64), PERMISSION, ENDED,
+ * NO_ADDRESS_SPACE, OS (ETIMEDOUT: a thread does not stop, or a call does not
+ * return), NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_install(struct guardmaps_process *process,
 					  const struct guardmaps_map *map,
 					  bool only_check, size_t *ret_missing);
+
+/**
+ * The same, ended early as soon as a descriptor is readable: a signalfd(2), an
+ * eventfd(2), a pipe. The process is given back as it was; guard regions that
+ * were installed by then stay.
+ *
+ * @cancel_fd: -1 for none. Nothing is read from it.
+ *
+ * Errors: also OS with ECANCELED.
+ */
+struct guardmaps_error *
+guardmaps_install_cancellable(struct guardmaps_process *process,
+			      const struct guardmaps_map *map, bool only_check,
+			      int cancel_fd, size_t *ret_missing);
 
 /* ---- Explaining ------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 static uint8_t flag_of_word(const char *word)
 {
 	static const char *const no_guards[] = { "io", "pf", "mm", "de", "ht" };
+	static const char *const userfaultfd[] = { "um", "uw", "ui" };
 
 	if (strcmp(word, "lo") == 0)
 		return GUARDMAPS_LOCKED;
@@ -22,6 +23,9 @@ static uint8_t flag_of_word(const char *word)
 	for (size_t i = 0; i < sizeof(no_guards) / sizeof(*no_guards); i++)
 		if (strcmp(word, no_guards[i]) == 0)
 			return MAPPING_TAKES_NO_GUARDS;
+	for (size_t i = 0; i < sizeof(userfaultfd) / sizeof(*userfaultfd); i++)
+		if (strcmp(word, userfaultfd[i]) == 0)
+			return MAPPING_USERFAULTFD;
 	return 0;
 }
 

@@ -11,6 +11,8 @@ enum mapping_flag {
 	MAPPING_TAKES_NO_GUARDS = 1 << 2,
 	/** VM_GROWSDOWN. */
 	MAPPING_GROWS_DOWN = 1 << 3,
+	/** VM_UFFD_MISSING, VM_UFFD_WP, VM_UFFD_MINOR. */
+	MAPPING_USERFAULTFD = 1 << 4,
 };
 
 /**

@@ -22,11 +22,18 @@ static bool must_be_restarted(int64_t result)
 	return result <= -512 && result >= -516;
 }
 
+void remote_allow_cancel(struct remote_task *task, bool allow)
+{
+	remote_journal_allow_cancel(task->saved, allow);
+}
+
 struct guardmaps_error *remote_call(struct remote_task *task, long number,
 				    const uint64_t arguments[6], int64_t *ret)
 {
 	int64_t result = 0;
 
+	if (remote_journal_is_cancelled(task->saved))
+		return task_wait_error(task, ECANCELED, "");
 	for (int i = 0; i < MAXIMUM_RESTARTS; i++) {
 		registers regs = task->saved->registers;
 		arch_set_call(&regs, task->instruction, number, arguments);

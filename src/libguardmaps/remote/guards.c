@@ -238,28 +238,41 @@ install(struct remote_task *task, const struct guard_gap *gaps, size_t count)
 	return error;
 }
 
-/*
- * Unlock, or lock again, each locked mapping with a gap. All of it, because
- * unlocking a part would split it. After a failure the others are still tried.
- */
-static struct guardmaps_error *for_each_locked(struct remote_task *task,
-					       const struct guardmaps_map *now,
-					       const struct guard_gap *gaps,
-					       size_t count, bool lock)
+/* Whether the gap is the first one in a locked mapping. */
+static bool begins_locked(const struct guardmaps_map *now,
+			  const struct guard_gap *gaps, size_t i)
+{
+	return (i == 0 || gaps[i].mapping != gaps[i - 1].mapping) &&
+	       now->mappings[gaps[i].mapping].flags & GUARDMAPS_LOCKED;
+}
+
+/* All of each mapping, because unlocking a part would split it. */
+static struct guardmaps_error *unlock(struct remote_task *task,
+				      const struct guardmaps_map *now,
+				      const struct guard_gap *gaps,
+				      size_t count)
 {
 	struct guardmaps_error *error = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct guardmaps_mapping *mapping =
-			&now->mappings[gaps[i].mapping];
-		if ((i > 0 && gaps[i].mapping == gaps[i - 1].mapping) ||
-		    !(mapping->flags & GUARDMAPS_LOCKED))
-			continue;
-		error = error_first(
-			error, range_lock(task, mapping->start, mapping->end,
-					  lock ? mapping->flags : 0));
-	}
+	for (size_t i = 0; i < count && !error; i++)
+		if (begins_locked(now, gaps, i))
+			error = locks_suspend(task,
+					      &now->mappings[gaps[i].mapping]);
 	return error;
+}
+
+/* How many gaps lie in as many locked mappings as can be unlocked at once. */
+static size_t part_size(const struct guardmaps_map *now,
+			const struct guard_gap *gaps, size_t count)
+{
+	size_t size, locked = 0;
+
+	for (size = 0; size < count; size++) {
+		locked += begins_locked(now, gaps, size);
+		if (locked > locks_maximum_suspended)
+			break;
+	}
+	return size;
 }
 
 static struct guardmaps_error *unprotect(struct remote_task *task,
@@ -279,20 +292,35 @@ static struct guardmaps_error *unprotect(struct remote_task *task,
 	return error;
 }
 
+/* Until the guards are installed it can be cancelled; what follows is due. */
+static struct guardmaps_error *put_part(struct remote_task *task,
+					const struct guardmaps_map *now,
+					const struct guard_gap *gaps,
+					size_t count)
+{
+	remote_allow_cancel(task, true);
+	struct guardmaps_error *error = unlock(task, now, gaps, count);
+	if (!error)
+		error = install(task, gaps, count);
+	remote_allow_cancel(task, false);
+	/* After the guards: locking would fill unguarded pages. */
+	if (!error)
+		error = unprotect(task, now, gaps, count);
+	return error_first(error, locks_resume(task));
+}
+
 struct guardmaps_error *guards_put(struct remote_task *task,
 				   const struct guardmaps_map *now,
 				   const struct guard_gap *gaps, size_t count)
 {
+	struct guardmaps_error *error = NULL;
+	size_t size;
+
 	remote_raise_lock_limit(task);
-	struct guardmaps_error *error =
-		for_each_locked(task, now, gaps, count, false);
-	if (!error)
-		error = install(task, gaps, count);
-	/* After the guards: locking would fill unguarded pages. */
-	if (!error)
-		error = unprotect(task, now, gaps, count);
-	error = error_first(error,
-			    for_each_locked(task, now, gaps, count, true));
+	for (; count > 0 && !error; gaps += size, count -= size) {
+		size = part_size(now, gaps, count);
+		error = put_part(task, now, gaps, size);
+	}
 	return error;
 }
 

@@ -32,6 +32,23 @@ bool remote_journal_has_memory(const struct remote_journal *journal)
 	return journal->scratch != 0;
 }
 
+bool remote_journal_has_locks(const struct remote_journal *journal)
+{
+	return journal->unlocked_count > 0;
+}
+
+pid_t remote_journal_last_thread(const struct remote_journal *journal)
+{
+	return journal->tid;
+}
+
+void remote_journal_forget(struct remote_journal *journal)
+{
+	journal->scratch = 0;
+	journal->unlocked_count = 0;
+	atomic_store(&journal->active, false);
+}
+
 /* What work takes besides waits, even on a busy machine. */
 #define WORK_MILLISECONDS 20000
 

@@ -27,6 +27,15 @@ pid_t remote_journal_thread(const struct remote_journal *journal);
 /** Whether memory of remote_map() is left that remote_end() has to unmap. */
 bool remote_journal_has_memory(const struct remote_journal *journal);
 
+/** Whether mappings are unlocked that locks_resume() has to lock again. */
+bool remote_journal_has_locks(const struct remote_journal *journal);
+
+/** The thread that was taken over last, or 0. */
+pid_t remote_journal_last_thread(const struct remote_journal *journal);
+
+/** The thread is gone, and all that was changed with it. */
+void remote_journal_forget(struct remote_journal *journal);
+
 /* ---- Watched by another process ----------------------------------------- */
 
 /** Ask whoever works with the journal to end early. */

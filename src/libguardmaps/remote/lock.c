@@ -15,6 +15,7 @@
 #include "guard_map.h"
 #include "lock.h"
 #include "proc.h"
+#include "task.h"
 
 /* ---- The limit -------------------------------------------------------- */
 
@@ -100,6 +101,48 @@ struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 		task, SYS_mlock2, start, end,
 		locks & GUARDMAPS_LOCKED_ON_FAULT ? MLOCK_ONFAULT : 0, ENOMEM,
 		"lock");
+}
+
+/* ---- For a while ------------------------------------------------------ */
+
+const size_t locks_maximum_suspended = MAXIMUM_UNLOCKED;
+
+struct guardmaps_error *locks_suspend(struct remote_task *task,
+				      const struct guardmaps_mapping *mapping)
+{
+	struct remote_journal *saved = task->saved;
+
+	saved->unlocked[saved->unlocked_count++] = (struct unlocked_range){
+		mapping->start,
+		mapping->end,
+		mapping->flags & ALL_LOCKS,
+	};
+	return range_lock(task, mapping->start, mapping->end, 0);
+}
+
+/* Only a task that could not be reached can be asked again. */
+static bool is_final(const struct guardmaps_error *error)
+{
+	return !error || guardmaps_error_errno(error) != ETIMEDOUT;
+}
+
+struct guardmaps_error *locks_resume(struct remote_task *task)
+{
+	struct remote_journal *saved = task->saved;
+	struct guardmaps_error *error = NULL;
+
+	while (saved->unlocked_count > 0) {
+		const struct unlocked_range *range =
+			&saved->unlocked[saved->unlocked_count - 1];
+		struct guardmaps_error *failed = range_lock(
+			task, range->start, range->end, range->locks);
+		bool is_over = !is_final(failed);
+		error = error_first(error, failed);
+		if (is_over)
+			break;
+		saved->unlocked_count--;
+	}
+	return error;
 }
 
 /* ---- Comparing -------------------------------------------------------- */

@@ -18,6 +18,16 @@ lock_limit_check(const struct guardmaps_process *process);
 struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
 				   uint64_t end, uint8_t locks);
 
+/** How many mappings locks_suspend() can unlock before locks_resume(). */
+extern const size_t locks_maximum_suspended;
+
+/** Unlock a locked mapping, and note in the journal that it was. */
+struct guardmaps_error *locks_suspend(struct remote_task *task,
+				      const struct guardmaps_mapping *mapping);
+
+/** Lock all of those again. After a failure the others are still tried. */
+struct guardmaps_error *locks_resume(struct remote_task *task);
+
 /**
  * Lock and unlock the ranges that are mapped in both guard maps and locked
  * differently, so that they are as in @wanted.

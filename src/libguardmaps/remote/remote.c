@@ -13,6 +13,7 @@
 /* From here on the task is changed: everything must be restored. */
 static struct guardmaps_error *take_over(struct remote_task *task)
 {
+	remote_allow_cancel(task, false);
 	task->saved->tid = task->tid;
 	atomic_store(&task->saved->active, true);
 	if (!vdso_write_waiting_call(task))

@@ -24,8 +24,8 @@ struct remote_task;
  * Take over a stopped task.
  *
  * @process: the process it belongs to; @map: its guard map, for the vDSO.
- * @journal: may be NULL; then the task is lost if the caller is killed. With a
- *	journal, the task must be traced with PTRACE_O_TRACESYSGOOD, as seize()
+ * @journal: may be NULL; then the task is lost if the caller is killed, or if
+ *	the task cannot be stopped in remote_end(). With a journal, the task must be traced with PTRACE_O_TRACESYSGOOD, as seize()
  *	does.
  *
  * Errors: UNSUPPORTED (a 32-bit task, another architecture, no vDSO: nothing
@@ -37,11 +37,18 @@ struct guardmaps_error *remote_begin(const struct guardmaps_process *process,
 				     struct remote_task **ret);
 
 /**
+ * Let whoever watches the journal cancel system calls, or no more. The first one
+ * that is cancelled fails with ECANCELED. At first they cannot.
+ */
+void remote_allow_cancel(struct remote_task *task, bool allow);
+
+/**
  * Run a system call.
  *
  * @ret: what it returned: a value, or a negative errno.
  *
- * Errors: ENDED (the task was killed), OS. remote_end() is needed all the same.
+ * Errors: ENDED (the task was killed), OS (ETIMEDOUT: it does not return;
+ * ECANCELED). remote_end() is needed all the same.
  */
 struct guardmaps_error *remote_call(struct remote_task *task, long number,
 				    const uint64_t arguments[6], int64_t *ret);
@@ -75,7 +82,8 @@ struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
 /**
  * Give a task back, stopped and as it was, and free @task in any case.
  *
- * Errors: ENDED, OS.
+ * Errors: ENDED, OS. All that can be restored is. If it was not possible to
+ * stop the task (ETIMEDOUT), the journal still says what to restore.
  */
 struct guardmaps_error *remote_end(struct remote_task *task);
 

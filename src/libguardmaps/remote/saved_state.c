@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cleanup.h"
+#include "pagemap.h"
 #include "restart.h"
 #include "saved_state.h"
 #include "vdso.h"
@@ -13,6 +16,22 @@
 
 /* Offset of rseq_cs in struct rseq (include/uapi/linux/rseq.h). */
 #define RSEQ_CRITICAL_SECTION 8
+
+/*
+ * Reading a page that is neither in memory nor swapped out might wait for a
+ * userfaultfd handler.
+ */
+static bool is_missing(const struct remote_task *task, uint64_t address)
+{
+	uint64_t entry, size = sysconf(_SC_PAGESIZE);
+	char file[64];
+
+	snprintf(file, sizeof(file), "task/%d/pagemap", task->tid);
+	_cleanup_close_ int fd = process_open_file(task->process, file, 0);
+	return fd >= 0 &&
+	       !pagemap_read_entry(fd, address & ~(size - 1), size, &entry) &&
+	       !(entry & (PAGEMAP_ENTRY_PRESENT | PAGEMAP_ENTRY_SWAPPED));
+}
 
 /*
  * When a thread returns to user space outside of its critical section, the
@@ -31,6 +50,8 @@ static struct guardmaps_error *save_rseq(struct remote_task *task)
 	    !configuration.rseq_abi_pointer)
 		return NULL;
 	saved->rseq = configuration.rseq_abi_pointer;
+	if (is_missing(task, saved->rseq))
+		return task_refuse(task, "its rseq area is not in memory");
 	int failed = remote_read(task, saved->rseq + RSEQ_CRITICAL_SECTION,
 				 &saved->rseq_critical_section,
 				 sizeof(saved->rseq_critical_section));

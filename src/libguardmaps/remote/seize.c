@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "cleanup.h"
@@ -21,6 +24,8 @@ struct thread {
 
 struct seized_process {
 	const struct guardmaps_process *process;
+	/* The only thread to seize, or 0 for all. */
+	pid_t only;
 	/* Ascending. */
 	struct thread *threads;
 	size_t count, capacity;
@@ -30,7 +35,65 @@ struct seized_process {
 	bool is_filtered;
 };
 
+/* ---- Reaping while PTRACE_SEIZE waits ----------------------------------- */
+
+#define REAP_MICROSECONDS 10000
+
+/* For the handler of a signal, which has no argument. */
+static struct {
+	struct seized_process *seized;
+	/* Being seized, now and at the last signal; or 0. */
+	volatile sig_atomic_t tid, last;
+} reaping;
+
+static bool has_ended(pid_t tid)
+{
+	siginfo_t info = {};
+
+	/* A wait for ends alone would take the stops of traced threads, too. */
+	return !waitid(P_PID, tid, &info,
+		       WEXITED | WNOHANG | WNOWAIT | __WALL) &&
+	       info.si_pid != 0 && info.si_code != CLD_TRAPPED &&
+	       info.si_code != CLD_STOPPED;
+}
+
+static void reap(int signal)
+{
+	int before = errno;
+
+	(void)signal;
+	if (reaping.tid != 0 && reaping.tid == reaping.last)
+		for (size_t i = 0; i < reaping.seized->count; i++)
+			if (has_ended(reaping.seized->threads[i].tid))
+				waitpid(reaping.seized->threads[i].tid, NULL,
+					WNOHANG | __WALL);
+	reaping.last = reaping.tid;
+	errno = before;
+}
+
+void seize_reap(bool on)
+{
+	const struct timeval often = { 0, on ? REAP_MICROSECONDS : 0 };
+	const struct itimerval timer = { often, often };
+	struct sigaction action = { .sa_handler = on ? reap : SIG_IGN,
+				    .sa_flags = SA_RESTART };
+	sigset_t alarm;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &alarm, NULL);
+}
+
 /* ---- One thread --------------------------------------------------------- */
+
+/* If it fails, the thread is about to end. */
+static int interrupt(pid_t tid)
+{
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	return 0;
+}
 
 /* Returns 0 or a negative errno. */
 static int seize_thread(struct seized_process *seized, pid_t tid)
@@ -41,16 +104,24 @@ static int seize_thread(struct seized_process *seized, pid_t tid)
 	 * the signal of that stop: with TRACESYSGOOD not SIGTRAP, but a signal
 	 * number that does not exist.
 	 */
-	if (ptrace(PTRACE_SEIZE, tid, NULL,
-		   PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) {
-		if (errno == ESRCH ||
-		    ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD))
-			return -errno;
+	if (!ptrace(PTRACE_SEIZE, tid, NULL,
+		    PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP))
+		return interrupt(tid);
+	if (errno == ESRCH)
+		return -ESRCH;
+	if (!ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD)) {
 		seized->is_filtered = true;
+		return interrupt(tid);
 	}
-	/* If it fails, the thread is about to end. */
-	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	return 0;
+	/* Traced by us: it did not stop in time before. */
+	int failed = -errno;
+	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? failed : 0;
+}
+
+/* A stop at a system call is no signal. */
+static int signal_of(int status)
+{
+	return WSTOPSIG(status) & 0x80 ? 0 : WSTOPSIG(status);
 }
 
 /*
@@ -67,7 +138,7 @@ static void look_at(struct thread *thread)
 	if (waited < 0 || !WIFSTOPPED(status))
 		thread->is_gone = true;
 	else if (status >> 16 != PTRACE_EVENT_STOP &&
-		 !ptrace(PTRACE_CONT, thread->tid, NULL, WSTOPSIG(status)))
+		 !ptrace(PTRACE_CONT, thread->tid, NULL, signal_of(status)))
 		return;
 	thread->is_running = false;
 }
@@ -149,7 +220,10 @@ static struct guardmaps_error *add_threads(struct seized_process *seized,
 		struct thread thread = { .tid = tids[i], .is_running = true };
 		if (is_seized(seized, known, tids[i]))
 			continue;
+		reaping.seized = seized;
+		reaping.tid = tids[i];
 		int failed = seize_thread(seized, tids[i]);
+		reaping.tid = 0;
 		if (failed && is_ending(seized->process, tids[i], failed))
 			continue;
 		if (failed)
@@ -176,8 +250,25 @@ static struct guardmaps_error *seize_listed(struct seized_process *seized,
 		process_list_threads(seized->process, &tids, &count);
 	if (error)
 		return error;
+	if (seized->only && is_listed(seized->only, tids, count)) {
+		*tids = seized->only;
+		count = 1;
+	} else if (seized->only) {
+		count = 0;
+	}
 	forget_others(seized, tids, count);
 	return add_threads(seized, tids, count, ret_added);
+}
+
+/*
+ * Again, because execve() gives the thread that makes it another number: it may
+ * have been seized by the old one and not have been reached by that any more.
+ */
+static void interrupt_running(const struct seized_process *seized)
+{
+	for (size_t i = 0; i < seized->count; i++)
+		if (seized->threads[i].is_running)
+			interrupt(seized->threads[i].tid);
 }
 
 static const struct thread *find_running(struct seized_process *seized)
@@ -185,7 +276,8 @@ static const struct thread *find_running(struct seized_process *seized)
 	const struct thread *running = NULL;
 
 	for (size_t i = 0; i < seized->count; i++) {
-		if (seized->threads[i].is_running)
+		/* A stopped one may have been killed: execve() waits for us. */
+		if (!seized->threads[i].is_gone)
 			look_at(&seized->threads[i]);
 		if (seized->threads[i].is_running && !running)
 			running = &seized->threads[i];
@@ -206,6 +298,7 @@ static struct guardmaps_error *collect(struct seized_process *seized,
 		if (failed)
 			return hindrance_error(seized->process, running->tid,
 					       "stop");
+		interrupt_running(seized);
 	}
 	return NULL;
 }
@@ -248,10 +341,18 @@ struct guardmaps_error *seize(const struct guardmaps_process *process,
 			      struct remote_journal *journal,
 			      struct seized_process **ret)
 {
+	return seize_one(process, 0, journal, ret);
+}
+
+struct guardmaps_error *seize_one(const struct guardmaps_process *process,
+				  pid_t tid, struct remote_journal *journal,
+				  struct seized_process **ret)
+{
 	struct seized_process *seized = calloc(1, sizeof(*seized));
 	if (!seized)
 		return &error_no_memory;
 	seized->process = process;
+	seized->only = tid;
 	struct guardmaps_error *error = seize_all(seized, journal);
 	if (!error && !note_tids(seized))
 		error = &error_no_memory;
@@ -265,6 +366,32 @@ struct guardmaps_error *seize(const struct guardmaps_process *process,
 pid_t seized_thread(const struct seized_process *seized)
 {
 	return seized->tids[0];
+}
+
+/* The mode in its status file: 0 for none. */
+static bool has_filters(const struct guardmaps_process *process, pid_t tid)
+{
+	char name[64], mode[16] = "";
+
+	snprintf(name, sizeof(name), "task/%d/", tid);
+	_cleanup_close_ int fd = process_open_file(process, name, O_DIRECTORY);
+	const struct guardmaps_process thread = { .dirfd = fd };
+	return process_read_status(&thread, "Seccomp", mode, sizeof(mode)) ||
+	       strtol(mode, NULL, 10) != 0;
+}
+
+struct guardmaps_error *
+seized_check_filters(const struct seized_process *seized)
+{
+	const struct guardmaps_process *process = seized->process;
+
+	if (!seized->is_filtered ||
+	    !has_filters(process, seized_thread(seized)))
+		return NULL;
+	return error_create(
+		GUARDMAPS_ERROR_PERMISSION,
+		"%d (%s): cannot run system calls in it: seccomp filters them (needs CAP_SYS_ADMIN)",
+		process->pid, process->name);
 }
 
 const pid_t *seized_threads(const struct seized_process *seized,

@@ -3,6 +3,8 @@
 #ifndef GUARDMAPS_SEIZE_H
 #define GUARDMAPS_SEIZE_H
 
+#include <stdbool.h>
+
 #include "guardmaps.h"
 #include "journal.h"
 
@@ -26,8 +28,30 @@ struct guardmaps_error *seize(const struct guardmaps_process *process,
 			      struct remote_journal *journal,
 			      struct seized_process **ret);
 
+/**
+ * While it is on, seize() reaps threads that end meanwhile even if it waits in
+ * the kernel. Without that an execve() in another thread waits for them, and
+ * PTRACE_SEIZE waits for the execve(). Only for a process that does nothing
+ * else: it handles SIGALRM.
+ */
+void seize_reap(bool on);
+
+/** The same with one of its threads; the others continue. */
+struct guardmaps_error *seize_one(const struct guardmaps_process *process,
+				  pid_t tid, struct remote_journal *journal,
+				  struct seized_process **ret);
+
 /** One of its threads, to run system calls in. */
 pid_t seized_thread(const struct seized_process *seized);
+
+/**
+ * Refuse a thread whose seccomp filters apply to system calls that we run in it:
+ * they might kill it.
+ *
+ * Errors: PERMISSION.
+ */
+struct guardmaps_error *
+seized_check_filters(const struct seized_process *seized);
 
 /** All of its threads. The array is freed with @seized. */
 const pid_t *seized_threads(const struct seized_process *seized,

@@ -24,6 +24,15 @@
 #define ALL_SIGNALS \
 	(~(UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1)))
 
+/* Mappings that are unlocked at the same time. */
+#define MAXIMUM_UNLOCKED 1024
+
+struct unlocked_range {
+	uint64_t start, end;
+	/* Bits of enum guardmaps_lock that it had. */
+	uint8_t locks;
+};
+
 /* Whoever restores the task reads it: this process, or one that outlives it. */
 struct remote_journal {
 	/* Set last and cleared last: while it is set, the rest is valid. */
@@ -47,6 +56,9 @@ struct remote_journal {
 	/* Memory that was mapped into it and must be unmapped; 0 for none. */
 	uint64_t scratch;
 	uint64_t scratch_size;
+	/* Noted before they are unlocked; forgotten when they are locked. */
+	atomic_size_t unlocked_count;
+	struct unlocked_range unlocked[MAXIMUM_UNLOCKED];
 	/* By another process, which watches; and whether that is heeded. */
 	atomic_bool is_cancelled;
 	bool heeds_cancel;

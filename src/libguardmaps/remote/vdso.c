@@ -44,6 +44,9 @@ struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
 
 	if (!vdso || vdso->end - vdso->start > MAXIMUM_VDSO_SIZE)
 		return task_refuse(task, "it has no vDSO");
+	/* Otherwise the call is a SIGSEGV, which costs it the handler. */
+	if (!(vdso->permissions & GUARDMAPS_EXECUTE))
+		return task_refuse(task, "its vDSO is not executable");
 	size_t size = vdso->end - vdso->start;
 	_cleanup_free_ char *code = malloc(size);
 	if (!code)
@@ -53,6 +56,9 @@ struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
 		return task_error(task, -failed, "read the vDSO of");
 	task->saved->waiting_call =
 		task->saved != &task->own ? find_room(vdso, code, size) : 0;
+	if (task->saved != &task->own && !task->saved->waiting_call)
+		return task_refuse(task,
+				   "its vDSO has no room for code to wait in");
 	for (size_t i = 0; i + SYSCALL_INSTRUCTION_SIZE <= size;
 	     i += SYSCALL_ALIGNMENT) {
 		if (memcmp(code + i, SYSCALL_INSTRUCTION,
