@@ -14,7 +14,7 @@
 
 /* ---- Recording ---------------------------------------------------------- */
 
-/* Nobody keeps other markers; with strict that is an error. */
+/* Other markers are not kept. With strict, that is an error. */
 static int check_markers(const struct session *session,
 			 const struct checkpoint *task)
 {
@@ -139,7 +139,7 @@ static int take_out(struct checkpoint *task, bool only_locked)
 		return log_failure(error, ADVICE);
 	log_task_info(
 		task,
-		"%zu guard regions taken out (%zu of them PROT_NONE meanwhile), %zu left to criu",
+		"%zu guard regions taken out (%zu of them PROT_NONE in the meantime), %zu left to criu",
 		regions, protected,
 		checkpoint_region_count(task, false) - regions);
 	return 0;

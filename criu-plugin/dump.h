@@ -23,8 +23,8 @@ struct dump {
 int dump_look_ahead(const struct session *session, int pid);
 
 /**
- * Whether --stream makes it impossible to keep the guards of a task, or to keep
- * to the option strict. Says so in the log.
+ * Whether --stream makes it impossible to keep the guards of a task, or
+ * violates the option strict. Logs the reason.
  */
 bool dump_refuses_stream(const struct session *session,
 			 const struct checkpoint *task);

@@ -40,7 +40,7 @@ int dump_look_ahead(const struct session *session, int pid)
 	/* In all other cases it is early enough once the tasks are stopped. */
 	if (!is_pre_dump && !session->is_streaming)
 		return 0;
-	/* What cannot be read may be exiting; if not, it is refused later. */
+	/* It may be exiting if it cannot be read. If not, it is refused later. */
 	guardmaps_error_destroy(checkpoint_record(pid, &task));
 	if (task && checkpoint_region_count(task, false) > 0)
 		is_refused = is_pre_dump ? refuses_pre_dump(session, task)

@@ -75,7 +75,7 @@ bool criu_find(struct criu *ret)
 		*ret->path = '\0';
 		return false;
 	}
-	/* It is not ours to run with the privileges of this program. */
+	/* Do not run it with the privileges of this program. */
 	if (!privileges_are_borrowed())
 		read_version(ret);
 	/* criu exports its functions to its plugins. */

@@ -60,7 +60,7 @@ static void list_plugins(DIR *directory, struct plugin *plugin)
 	}
 }
 
-/* It is not loaded: that would run whatever is in its place. */
+/* It is not loaded, because that would run any code in the file. */
 static void read_descriptor(struct plugin *plugin)
 {
 	char path[PATH_MAX + sizeof(PLUGIN_NAME) + 1], name[64];

@@ -54,8 +54,8 @@ static enum exit_status close_output(enum exit_status status)
 }
 
 /*
- * A user must gain nothing by privileges that only the program file has: they
- * serve to read processes, neither to change one nor to read a recorded tree.
+ * Privileges that only the program file has serve to read processes. Users must
+ * gain nothing else: not to change a process, nor to read a recorded tree.
  */
 static void drop_unneeded_privileges(const struct verb *verb,
 				     const struct command *command)
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 
 	/* For names of files and threads. Numbers do not change. */
 	setlocale(LC_CTYPE, "");
-	/* Whoever lacks these privileges may not choose the environment. */
+	/* A user without these privileges must not choose the environment. */
 	if (privileges_are_borrowed())
 		clearenv();
 	parse_options(argc, argv, &line);

@@ -70,7 +70,7 @@ static void take_dry_run(struct command_line *line)
 	line->command.dry_run = true;
 }
 
-/* A number of bytes, or with K, M or G. */
+/* A number of bytes, or of units: K, M or G. */
 static void take_image_limit(struct command_line *line)
 {
 	static const char units[] = "KMG";

@@ -12,7 +12,7 @@ bool privileges_are_borrowed(void)
 	return getauxval(AT_SECURE) != 0;
 }
 
-/* To go on with the wrong privileges would be worse than to end. */
+/* Exiting is better than continuing with the wrong privileges. */
 static void check(int failed)
 {
 	if (failed)

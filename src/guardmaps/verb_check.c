@@ -143,7 +143,7 @@ static void check_file_privileges(struct check *check)
 		    text);
 	else
 		add(check, item, "yes",
-		    "%s is safe: whoever may run guardmaps sees the mappings and stacks of all processes",
+		    "%s is safe: all users who can run guardmaps see the mappings and stacks of all processes",
 		    text);
 	cap_free(text);
 	cap_free(found);
@@ -152,7 +152,7 @@ static void check_file_privileges(struct check *check)
 
 /* ---- The C library ---------------------------------------------------- */
 
-/* A thread that lives until it is told to end. */
+/* A thread that runs until it is asked to end. */
 struct sleeper {
 	/* Waited for at its start, when its stack is set up, and its end. */
 	pthread_barrier_t barrier;
@@ -211,16 +211,16 @@ static void check_c_library(struct check *check)
 	switch (try_thread_stack(check)) {
 	case GUARDMAPS_STACK_GUARD_MARKER:
 		add(check, "thread stacks", "yes",
-		    "glibc %s guards them by guard markers", version);
+		    "glibc %s guards them with guard markers", version);
 		break;
 	case GUARDMAPS_STACK_GUARD_PROT_NONE:
 		add(check, "thread stacks", "no",
-		    "glibc %s guards them by PROT_NONE mappings (2.42 and later by guard markers)",
+		    "glibc %s guards them with PROT_NONE mappings (2.42 and later with guard markers)",
 		    version);
 		break;
 	default:
 		add(check, "thread stacks", "no",
-		    "cannot tell how glibc %s guards them", version);
+		    "unknown how glibc %s guards them", version);
 	}
 }
 
@@ -243,11 +243,11 @@ static void check_criu(struct check *check, const struct criu *criu)
 		add(check, "criu", "no", "not installed");
 	else if (is_too_old(criu))
 		add(check, "criu", "no",
-		    "%s %s does not know guards, and does not load the plugin: needs criu 4.1",
+		    "%s %s does not support guards, and does not load the plugin: needs criu 4.1",
 		    criu->path, criu->version);
 	else if (!criu->knows_guards)
 		add(check, "criu", "no",
-		    "%s %s does not know guards: a process that has some needs the plugin",
+		    "%s %s does not support guards: a process that has some needs the plugin",
 		    criu->path, version_of(criu));
 	else if (!check->has_scan)
 		add(check, "criu", "no",
@@ -313,7 +313,7 @@ static void check_plugin(struct check *check, const struct criu *criu)
 		add(check, "other plugins", plugin.is_there ? "yes" : "partly",
 		    "%s; %s", plugin.others,
 		    plugin.is_there
-			    ? "guardmaps.so is asked before them"
+			    ? "guardmaps.so is called before them"
 			    : "one that handles all tasks may hide others");
 }
 

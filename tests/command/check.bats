@@ -98,10 +98,10 @@ criu\\x20plugin"
 	local version expected
 	version=$(getconf GNU_LIBC_VERSION)
 	version=${version#glibc }
-	expected="no: glibc $version guards them by PROT_NONE mappings.*"
+	expected="no: glibc $version guards them with PROT_NONE mappings.*"
 	start_target glibc-threads:1
 	if [ -s "$TARGET_GUARDS" ]; then
-		expected="yes: glibc $version guards them by guard markers"
+		expected="yes: glibc $version guards them with guard markers"
 	fi
 	# Each time: the answer must not depend on which thread is faster.
 	for i in {1..10}; do
@@ -180,10 +180,10 @@ reads_others() {
 	printf '#!/bin/sh\necho Version: 3.17.1\n' >bin/criu
 	chmod +x bin/criu
 	try_check "$PWD/first:$PWD/missing::$PWD/bin"
-	same "$(item criu)" "no: $PWD/bin/criu 3.17.1 does not know guards, and does not load the plugin: needs criu 4.1"
+	same "$(item criu)" "no: $PWD/bin/criu 3.17.1 does not support guards, and does not load the plugin: needs criu 4.1"
 	printf '#!/bin/sh\necho Version: 4.1.1\n' >bin/criu
 	try_check "$PWD/bin"
-	same "$(item criu)" "no: $PWD/bin/criu 4.1.1 does not know guards: a process that has some needs the plugin"
+	same "$(item criu)" "no: $PWD/bin/criu 4.1.1 does not support guards: a process that has some needs the plugin"
 }
 
 @test "a criu whose version cannot be read is reported as well" {
@@ -192,10 +192,10 @@ reads_others() {
 	chmod +x bin/criu
 	try_check "$PWD/bin"
 	same "$stderr" ""
-	matches "$(item criu)" "no: $PWD/bin/criu of unknown version does not know guards: .*"
+	matches "$(item criu)" "no: $PWD/bin/criu of unknown version does not support guards: .*"
 	printf '#!/nonexistent/interpreter\n' >bin/criu
 	try_check "$PWD/bin"
-	matches "$(item criu)" "no: $PWD/bin/criu of unknown version does not know guards: .*"
+	matches "$(item criu)" "no: $PWD/bin/criu of unknown version does not support guards: .*"
 }
 
 @test "a criu that exports collect_madv_guards is known to keep most guards" {
@@ -276,7 +276,7 @@ use_plugins() {
 	touch plugins/a.so
 	try guardmaps check -J
 	same "$(item "criu plugin")" "yes: $PWD/plugins/guardmaps.so: there is no criu to load it"
-	same "$(item "other plugins")" "yes: a.so; guardmaps.so is asked before them"
+	same "$(item "other plugins")" "yes: a.so; guardmaps.so is called before them"
 	printf '#!/bin/sh\necho Version: 4.1.1\n' >bin/criu
 	chmod +x bin/criu
 	PATH=$PWD/bin:$PATH try guardmaps check -J

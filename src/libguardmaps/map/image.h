@@ -22,8 +22,8 @@ struct guardmaps_error *image_encode(const struct guardmaps_map *map,
 				     const char *path, struct byte_buffer *ret);
 
 /**
- * What no image may contain: why the header, or anything in a guard map, is
- * invalid, or NULL. Neither written nor read.
+ * Why the header or anything in a guard map is invalid, or NULL. Images with an
+ * invalid one are neither written nor read.
  */
 const char *image_header_fault(const struct guardmaps_map *map);
 const char *image_fault(const struct guardmaps_map *map);
@@ -32,7 +32,7 @@ const char *image_fault(const struct guardmaps_map *map);
 bool image_may_begin(const uint8_t *bytes, size_t size);
 
 /**
- * Decode an image. On failure, nothing of it is used.
+ * Decode an image. On failure, no part of it is used.
  *
  * @path: used in messages.
  * @limit: the most memory that it may need, in bytes.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Write images to files as a whole or not at all, and read them. */
+/* Write images to files, completely or not at all, and read them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -97,7 +97,7 @@ static int give_name(const struct destination *to, int fd,
 	return err;
 }
 
-/* Write to a file without a name: whatever ends this process ends the file. */
+/* Write to a file without a name, which is gone if this process is killed. */
 static int write_unnamed(const struct destination *to, const char *directory,
 			 const char *temporary)
 {
@@ -109,7 +109,7 @@ static int write_unnamed(const struct destination *to, const char *directory,
 	return err ? err : give_name(to, fd, temporary);
 }
 
-/* For file systems that have no files without a name. */
+/* For file systems that do not support O_TMPFILE. */
 static int write_named(const struct destination *to, const char *temporary)
 {
 	int fd = openat(to->dirfd, temporary,
@@ -176,7 +176,7 @@ static char *directory_of(const char *path)
 
 /*
  * Only a regular file is replaced, and nothing is written through a link: who
- * may make links in the directory must not choose the file.
+ * can create links in the directory must not choose the file.
  */
 static struct guardmaps_error *check_replaceable(int dirfd, const char *path)
 {
@@ -257,7 +257,7 @@ struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
 
 /* ---- Reading ------------------------------------------------------------ */
 
-/* Room for more. Returns 0 or a negative errno. */
+/* Make room for more. Returns 0 or a negative errno. */
 static int reserve(struct byte_buffer *buffer, size_t capacity)
 {
 	uint8_t *bytes = realloc(buffer->bytes, capacity);

@@ -339,7 +339,7 @@ static struct guardmaps_error *find_threads(struct thread_finder *finder,
 		find_stack(finder, tids[i] == first, descriptors[i], thread);
 		/*
 		 * Read last, through the directory of the process: if the
-		 * thread still has a name, its id was not reused meanwhile.
+		 * thread still has a name, its id has not been reused.
 		 */
 		if (read_thread_name(finder->process, tids[i], thread->name))
 			threads->count++;

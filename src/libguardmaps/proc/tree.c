@@ -31,7 +31,7 @@ static int open_without_links(int directory, const char *path, int flags)
 		if (from != directory)
 			close(from);
 		if (err)
-			/* With O_DIRECTORY, a link is no directory. */
+			/* With O_DIRECTORY, a link is not a directory. */
 			return err == -ENOTDIR ? -ELOOP : err;
 		from = fd;
 		part = next;
@@ -49,7 +49,7 @@ int tree_open(int directory, const char *path, int flags)
 	int fd = syscall(SYS_openat2, directory, path, &how, sizeof(how));
 	if (fd >= 0)
 		return fd;
-	/* Linux 5.6. Containers may refuse what they do not know. */
+	/* Linux 5.6. Containers may refuse unknown system calls. */
 	if (errno == ENOSYS || errno == EPERM)
 		return open_without_links(directory, path, flags);
 	return -errno;

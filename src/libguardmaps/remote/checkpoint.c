@@ -83,7 +83,7 @@ struct guardmaps_error *checkpoint_save(const struct checkpoint *checkpoint,
 {
 	char name[IMAGE_NAME_SIZE];
 
-	/* Owners are for those who read the image: it restores without. */
+	/* Owners are for readers of the image. A restore does not need them. */
 	if (checkpoint->map->region_count > 0)
 		guardmaps_error_destroy(guardmaps_find_owners(
 			checkpoint->process, checkpoint->map));

@@ -169,8 +169,8 @@ static void restore_lock_limit(struct remote_task *task)
 }
 
 /*
- * In this order: with its registers restored but not its sequence, it would go
- * on in the middle of the sequence if we were killed in between.
+ * In this order: with its registers restored but not its sequence, it would
+ * continue in the middle of the sequence if we were killed in between.
  */
 static struct guardmaps_error *bring_back(struct remote_task *task)
 {
