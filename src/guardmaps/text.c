@@ -82,7 +82,7 @@ struct text_character text_first_character(const char *text)
 
 	if (length > MB_CUR_MAX)
 		return (struct text_character){ 1, false, 4 };
-	/* What looks like an escape is one. */
+	/* A backslash that looks like the start of an escape is escaped. */
 	if (!iswprint(character) || (text[0] == '\\' && text[1] == 'x'))
 		return (struct text_character){ length, false, 4 * length };
 	return (struct text_character){ length, true, wcwidth(character) };

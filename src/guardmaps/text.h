@@ -26,7 +26,7 @@ void text_size(char *ret, uint64_t bytes);
 /** "rw-p" from bits of enum guardmaps_permission, with a zero byte. */
 void text_permissions(char ret[5], uint32_t permissions);
 
-/** In a Turkish locale, tolower() does not make an i of I. */
+/** In a Turkish locale, tolower() does not turn I into i. */
 char text_ascii_lower(char letter);
 
 /** The first character of a text, in the encoding of the locale. */
@@ -41,7 +41,7 @@ struct text_character {
 struct text_character text_first_character(const char *text);
 
 /**
- * Print a text that others have a part in. Everything that is not printable is
+ * Print a text that may contain names chosen by others. What is not printable is
  * shown as \xNN, so that no name can control the terminal. All messages and
  * tables are printed with this, or in formats that escape more.
  */
