@@ -60,7 +60,7 @@ struct area *add_area(const char *name, void *start, size_t count,
 struct area *last_area(void)
 {
 	if (self.area_count == 0)
-		die("this word goes behind one that maps memory");
+		die("this word must follow one that maps memory");
 	return &self.areas[self.area_count - 1];
 }
 
