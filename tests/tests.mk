@@ -20,7 +20,7 @@ criu_programs := $(patsubst tests/criu/programs/%.c,$(B)/tests/criu/%, \
 	$(wildcard tests/criu/programs/*.c)))
 criu_subject := $(wildcard tests/criu/programs/subject/*.[ch])
 test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
-	$(wildcard tests/programs/*.c))
+	$(filter-out tests/programs/failing.c,$(wildcard tests/programs/*.c)))
 bench_support := $(wildcard bench/support/*.[ch])
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
@@ -35,7 +35,7 @@ layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
 	builder layout layout_threads pid target)
 
 tests: $(library_tests) $(test_programs) $(criu_programs) \
-	$(B)/tests/criu/subject $(B)/tests/criu/greedy.so $(B)/demo/threads
+	$(B)/tests/failing.so $(B)/tests/criu/subject $(B)/tests/criu/greedy.so $(B)/demo/threads
 
 $(B)/obj/tests/support/%.o: tests/support/%.c Makefile tests/tests.mk
 	@mkdir -p $(@D)
@@ -75,6 +75,11 @@ $(B)/tests/criu/subject: $(criu_subject) $(test_headers) tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(plain_flags) $(LDFLAGS) -o $@ \
 		$(filter %.c,$(criu_subject)) -lpthread
+
+# To be preloaded.
+$(B)/tests/failing.so: tests/programs/failing.c tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(plain_flags) -fPIC -shared $(LDFLAGS) -o $@ $<
 
 # Another plugin for criu, which claims all tasks for itself.
 $(B)/tests/criu/greedy.so: tests/criu/programs/greedy.c tests/tests.mk

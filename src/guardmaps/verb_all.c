@@ -189,6 +189,10 @@ static void sweep_processes(struct sweep *sweep)
 	int count = scandir(path, &entries, is_process, compare_pids);
 	if (count < 0)
 		fail_with("cannot read %s: %s", path, strerror(errno));
+	/* Not even this process: that is not the same as no guards. */
+	if (count == 0)
+		fail_with("no processes in %s%s", path,
+			  sysroot ? "" : " (it may not be mounted)");
 	free(path);
 	progress_start(&progress, count);
 	for (int i = 0; i < count; i++) {

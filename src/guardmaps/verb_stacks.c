@@ -2,6 +2,7 @@
 /* guardmaps stacks PID...: a row for each thread. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "verb.h"
 
@@ -165,17 +166,25 @@ static void fill_guard_size(const struct row *row, struct cell *ret)
 		cell_set_size(ret, thread->guard_end - thread->guard_start);
 }
 
+/* Room for all notes together. */
+#define NOTE_SIZE 96
+
 static void fill_note(const struct row *row, struct cell *ret)
 {
 	const struct guardmaps_thread *thread = row->thread;
 	const char *pointer = stack_pointer_note(thread->stack_pointer_state);
 	const char *guard = is_unguarded(thread) ? "unguarded" : "";
 	const char *low = is_low(thread) ? "low headroom" : "";
+	const char *name = *thread->name ? "" : "no name";
+	const char *const notes[] = { guard, low, pointer, name };
+	char text[NOTE_SIZE] = "";
 
-	if (!*guard && !*low && !*pointer)
-		return;
-	cell_format(ret, "%s%s%s%s%s", guard, *guard && *low ? ", " : "", low,
-		    (*guard || *low) && *pointer ? ", " : "", pointer);
+	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
+		strcat(text, *text && *notes[i] ? ", " : "");
+		strcat(text, notes[i]);
+	}
+	if (*text)
+		cell_format(ret, "%s", text);
 }
 
 static const struct column columns[] = {
@@ -203,7 +212,8 @@ static const struct column columns[] = {
 	COLUMN("GUARDSIZE", NUMBER, OPTIONAL, "size of the guard",
 	       fill_guard_size),
 	COLUMN("NOTE", TEXT, DEFAULT,
-	       "unguarded; low headroom; why USED is unknown", fill_note),
+	       "unguarded; low headroom; why USED or NAME is unknown",
+	       fill_note),
 };
 
 /* ---- The command ------------------------------------------------------ */

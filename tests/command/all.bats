@@ -20,6 +20,14 @@ totals_of() {
 
 # ---- What it shows ---------------------------------------------------------
 
+@test "without processes to look at, -a fails" {
+	needs_mounts
+	mkdir -p empty/proc
+	refuses "no processes in empty/proc" guardmaps --sysroot empty -a
+	refuses "no processes in /proc (it may not be mounted)" \
+		in_mount_namespace sh -c 'mount -t tmpfs none /proc && exec guardmaps -a'
+}
+
 @test "-a shows each process that has guards: regions, their size and mappings" {
 	local page
 	page=$(getconf PAGESIZE)

@@ -11,6 +11,19 @@ thread() {
 	json -c --arg name "$1" ".threads[] | select(.name == \$name) | $2"
 }
 
+@test "a thread whose name cannot be read is a row with a note" {
+	record_process 100 recorded
+	record_thread 100 101 other
+	mkdir -p tree/proc/100/task/102 tree/proc/100/task/103/comm
+	echo '7fc000000000-7fc000010000 rw-p 00000000 00:00 0' | record 100 maps
+	record 100 guards </dev/null
+	same "$(guardmaps --sysroot tree stacks -n -r -o TID,NAME,NOTE 100)" "\
+100 recorded no\\x20stack\\x20pointer
+101 other no\\x20stack\\x20pointer
+102  no\\x20stack\\x20pointer,\\x20no\\x20name
+103  no\\x20stack\\x20pointer,\\x20no\\x20name"
+}
+
 # ---- What it shows ---------------------------------------------------------
 
 @test "a row for each thread shows its stack, how much of it was used, and its guard" {

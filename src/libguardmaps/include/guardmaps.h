@@ -405,6 +405,7 @@ enum guardmaps_stack_pointer_state {
 /** One thread and its stack. */
 struct guardmaps_thread {
 	pid_t tid;
+	/** "" if it has none, or it could not be read. */
 	char name[64];
 	/**
 	 * The stack without its guard, or 0 if it was not found. The stack of

@@ -33,13 +33,20 @@ struct guardmaps_threads {
 	size_t count;
 };
 
+/*
+ * Returns false if the thread has ended. If its name cannot be read for another
+ * reason, it is "".
+ */
 static bool read_thread_name(const struct guardmaps_process *process, pid_t tid,
 			     char *ret)
 {
 	char directory[32];
 
 	snprintf(directory, sizeof(directory), "task/%d/", tid);
-	return process_read_name(process, directory, ret) == 0;
+	int err = process_read_name(process, directory, ret);
+	if (err)
+		*ret = '\0';
+	return process->recorded || (err != -ENOENT && err != -ESRCH);
 }
 
 /*
@@ -232,7 +239,8 @@ static void bound_main_stack(const struct thread_finder *finder,
 	thread->guard = GUARDMAPS_STACK_GUARD_GAP;
 }
 
-static void find_deepest_touched(const struct thread_finder *finder,
+/* Returns false if there is no memory. It may be unreadable otherwise. */
+static bool find_deepest_touched(const struct thread_finder *finder,
 				 struct guardmaps_thread *thread)
 {
 	uint64_t touched;
@@ -243,13 +251,18 @@ static void find_deepest_touched(const struct thread_finder *finder,
 		guardmaps_map_find_mapping(finder->map, thread->stack_end - 1);
 	if (start < finder->map->mappings[mapping].start)
 		start = finder->map->mappings[mapping].start;
-	if (finder->pagemap_fd >= 0 &&
-	    pagemap_find_touched(finder->pagemap_fd, start, thread->stack_end,
-				 finder->map->page_size, &touched) == 0)
+	if (finder->pagemap_fd < 0)
+		return true;
+	int err = pagemap_find_touched(finder->pagemap_fd, start,
+				       thread->stack_end,
+				       finder->map->page_size, &touched);
+	if (!err)
 		thread->deepest_touched = touched;
+	return err != -ENOMEM;
 }
 
-static void find_stack(const struct thread_finder *finder, bool is_first,
+/* Returns false if there is no memory. */
+static bool find_stack(const struct thread_finder *finder, bool is_first,
 		       uint64_t descriptor_end, struct guardmaps_thread *thread)
 {
 	thread->stack_pointer_state = read_stack_pointer(
@@ -265,11 +278,11 @@ static void find_stack(const struct thread_finder *finder, bool is_first,
 		 find_stack_mapping(finder->map, thread->stack_pointer))
 		bound_stack(finder, thread->stack_pointer, 0, thread);
 	if (!thread->stack_end)
-		return;
+		return true;
 	if (known && (thread->stack_pointer < thread->stack_start ||
 		      thread->stack_pointer >= thread->stack_end))
 		thread->stack_pointer_state = GUARDMAPS_STACK_POINTER_ELSEWHERE;
-	find_deepest_touched(finder, thread);
+	return find_deepest_touched(finder, thread);
 }
 
 /*
@@ -336,10 +349,12 @@ static struct guardmaps_error *find_threads(struct thread_finder *finder,
 			.tid = tids[i],
 			.guard = GUARDMAPS_STACK_GUARD_UNKNOWN,
 		};
-		find_stack(finder, tids[i] == first, descriptors[i], thread);
+		if (!find_stack(finder, tids[i] == first, descriptors[i],
+				thread))
+			return &error_no_memory;
 		/*
 		 * Read last, through the directory of the process: if the
-		 * thread still has a name, its id has not been reused.
+		 * thread is still there, its id has not been reused.
 		 */
 		if (read_thread_name(finder->process, tids[i], thread->name))
 			threads->count++;
