@@ -7,6 +7,7 @@
 #include "images.h"
 #include "log.h"
 #include "restore.h"
+#include "signals.h"
 
 /* All state is here: criu passes no pointer of ours to hooks. */
 static struct {
@@ -67,25 +68,40 @@ static int pause_devices(int pid)
 
 static int checkpoint_devices(int pid)
 {
+	sigset_t before;
+	int ret = 0;
+
 	chain_admit_others(&plugin.chain);
-	return admit_others(
-		is_idle() ? 0 : dump_task(&plugin.session, &plugin.dump, pid));
+	signals_block(&before);
+	if (!is_idle())
+		ret = dump_task(&plugin.session, &plugin.dump, pid);
+	signals_restore(&before);
+	return admit_others(ret);
 }
 
 static int resume_devices_late(int pid)
 {
+	sigset_t before;
+	int ret = 0;
+
 	chain_admit_others(&plugin.chain);
-	return admit_others(is_idle() ? 0
-				      : restore_task(&plugin.session,
-						     &plugin.restore, pid));
+	signals_block(&before);
+	if (!is_idle())
+		ret = restore_task(&plugin.session, &plugin.restore, pid);
+	signals_restore(&before);
+	return admit_others(ret);
 }
 
 static void end(int stage, int ret)
 {
+	sigset_t before;
+
 	(void)ret;
+	signals_block(&before);
 	/* @ret does not say whether the tasks live on. */
 	if (stage == STAGE_DUMP && !is_idle())
 		dump_end(&plugin.dump);
+	signals_restore(&before);
 }
 
 __attribute__((visibility("default")))
