@@ -15,16 +15,15 @@
 /* ---- Recording ---------------------------------------------------------- */
 
 /* Other markers are not kept. With strict, that is an error. */
-static int check_markers(const struct session *session,
-			 const struct checkpoint *task)
+static int check_markers(const struct session *session, struct checkpoint *task)
 {
 	struct guardmaps_map *map;
 	int ret = 0;
 
 	if (!session->options.strict)
 		return 0;
-	struct guardmaps_error *error = guardmaps_map_read(
-		checkpoint_process(task), GUARDMAPS_SOURCE_MARKERS, &map);
+	struct guardmaps_error *error =
+		checkpoint_read(task, GUARDMAPS_SOURCE_MARKERS, &map);
 	if (error)
 		return log_failure(error, "strict");
 	if (guardmaps_map_marker_run_count(map) > 0) {
@@ -76,7 +75,7 @@ static int add_task(struct dump *dump, int pid, struct checkpoint **ret)
 	return -1;
 }
 
-static int write_image(const struct checkpoint *task)
+static int write_image(struct checkpoint *task)
 {
 	struct guardmaps_error *error =
 		checkpoint_save(task, criu_get_image_dir());
@@ -86,7 +85,7 @@ static int write_image(const struct checkpoint *task)
 
 /* Once a task has guards, all have images: then a missing one is noticed. */
 static int record(const struct session *session, struct dump *dump,
-		  const struct checkpoint *task)
+		  struct checkpoint *task)
 {
 	int ret = 0;
 
@@ -129,12 +128,13 @@ static void leave_to_criu(const struct session *session,
 			      count);
 }
 
-static int take_out(struct checkpoint *task, bool only_locked)
+static int take_out(struct dump *dump, struct checkpoint *task,
+		    bool only_locked)
 {
 	size_t regions, protected;
 
-	struct guardmaps_error *error =
-		checkpoint_take_out(task, only_locked, &regions, &protected);
+	struct guardmaps_error *error = checkpoint_take_out(
+		task, &dump->keeper, only_locked, &regions, &protected);
 	if (error)
 		return log_failure(error, ADVICE);
 	log_task_info(
@@ -154,7 +154,9 @@ static int keep_guards(const struct session *session, struct dump *dump,
 		leave_to_criu(session, task);
 		return 0;
 	}
-	return require_at_restore(dump) || take_out(task, only_locked) ? -1 : 0;
+	return require_at_restore(dump) || take_out(dump, task, only_locked)
+		       ? -1
+		       : 0;
 }
 
 /* ---- A dump ------------------------------------------------------------- */
@@ -170,13 +172,11 @@ int dump_begin(const struct session *session, struct dump *dump)
 	return session->is_first ? 0 : require_at_restore(dump);
 }
 
-int dump_task(const struct session *session, struct dump *dump, int pid)
+static int keep(const struct session *session, struct dump *dump,
+		struct checkpoint *task)
 {
-	struct checkpoint *task = NULL;
-
-	if (add_task(dump, pid, &task))
-		return -1;
 	size_t count = checkpoint_region_count(task, false);
+
 	dump->regions += count;
 	if (check_markers(session, task) ||
 	    (count > 0 && session->is_streaming &&
@@ -184,6 +184,17 @@ int dump_task(const struct session *session, struct dump *dump, int pid)
 	    record(session, dump, task))
 		return -1;
 	return count > 0 ? keep_guards(session, dump, task) : 0;
+}
+
+int dump_task(const struct session *session, struct dump *dump, int pid)
+{
+	struct checkpoint *task = NULL;
+
+	if (add_task(dump, pid, &task))
+		return -1;
+	int ret = keep(session, dump, task);
+	checkpoint_close_files(task);
+	return ret;
 }
 
 static void put_back(struct checkpoint *task)
@@ -208,6 +219,7 @@ void dump_end(struct dump *dump)
 	for (size_t i = 0; i < dump->count; i++)
 		if (checkpoint_is_out(dump->tasks[i]))
 			put_back(dump->tasks[i]);
+	checkpoint_leave(dump->keeper);
 	if (dump->count > 0 && dump->regions == 0)
 		log_info("%zu tasks, none with guard regions: nothing to do",
 			 dump->count);

@@ -8,6 +8,8 @@
 struct dump {
 	struct checkpoint **tasks;
 	size_t count, capacity;
+	/** Of all of them; NULL as long as nothing is out. */
+	struct keeper *keeper;
 	/** Guard regions of all of them. */
 	size_t regions;
 	/** A task has guards: the images of all tasks are written. */

@@ -17,10 +17,9 @@ void log_error(const char *format, ...) LOG_FORMAT;
 	log_about_task(log_warning, task, __VA_ARGS__)
 #define log_task_error(task, ...) log_about_task(log_error, task, __VA_ARGS__)
 
-#define log_about_task(log, task, format, ...)               \
-	log("%d (%s): " format,                              \
-	    guardmaps_process_pid(checkpoint_process(task)), \
-	    guardmaps_process_name(checkpoint_process(task)), ##__VA_ARGS__)
+#define log_about_task(log, task, format, ...)                               \
+	log("%d (%s): " format, checkpoint_pid(task), checkpoint_name(task), \
+	    ##__VA_ARGS__)
 
 /** Log an error, with advice unless that is "", and free it. Returns -1. */
 int log_failure(struct guardmaps_error *error, const char *advice);

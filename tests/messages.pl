@@ -48,7 +48,7 @@ sub expand {
 # that end with that advice.
 sub logged_lines {
 	my $source = join '', map { read_file($_) }
-		glob('criu-plugin/*.[ch] src/libguardmaps/remote/keeper.c');
+		glob('criu-plugin/*.[ch] src/libguardmaps/remote/charge.c');
 	# Where a long line is broken does not matter.
 	$source =~ s/\\\n//g;
 	$source =~ s/\(\n\s+/(/g;

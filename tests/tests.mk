@@ -16,7 +16,7 @@ test_headers := $(wildcard tests/support/*.h src/libguardmaps/*/*.h)
 library_tests := $(patsubst tests/library/%.c,$(B)/tests/library/%, \
 	$(wildcard tests/library/*.c))
 criu_programs := $(patsubst tests/criu/programs/%.c,$(B)/tests/criu/%, \
-	$(filter-out tests/criu/programs/greedy.c, \
+	$(filter-out $(addprefix tests/criu/programs/,greedy.c failing.c), \
 	$(wildcard tests/criu/programs/*.c)))
 criu_subject := $(wildcard tests/criu/programs/subject/*.[ch])
 test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
@@ -35,7 +35,8 @@ layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
 	builder layout layout_threads pid target)
 
 tests: $(library_tests) $(test_programs) $(criu_programs) \
-	$(B)/tests/failing.so $(B)/tests/criu/subject $(B)/tests/criu/greedy.so $(B)/demo/threads
+	$(B)/tests/failing.so $(B)/tests/criu/subject \
+	$(B)/tests/criu/greedy.so $(B)/tests/criu/failing.so $(B)/demo/threads
 
 $(B)/obj/tests/support/%.o: tests/support/%.c Makefile tests/tests.mk
 	@mkdir -p $(@D)
@@ -81,8 +82,9 @@ $(B)/tests/failing.so: tests/programs/failing.c tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(plain_flags) -fPIC -shared $(LDFLAGS) -o $@ $<
 
-# Another plugin for criu, which claims all tasks for itself.
-$(B)/tests/criu/greedy.so: tests/criu/programs/greedy.c tests/tests.mk
+# Another plugin for criu, which claims all tasks for itself, and a library to
+# preload.
+$(B)/tests/criu/%.so: tests/criu/programs/%.c tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(plain_flags) -fPIC -shared $(LDFLAGS) -o $@ $<
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "basics.h"
@@ -50,19 +51,40 @@ static char *out_fault(struct tracee *tracee, bool only_locked)
 	return fault;
 }
 
-/* There is another child, besides the tracee. */
+static bool is_keeper(pid_t pid)
+{
+	char *name = pid_read(pid, "comm");
+	bool ret = name && strcmp(name, "guardmaps-keep\n") == 0 &&
+		   pid_state(pid) != 'Z';
+
+	free(name);
+	return ret;
+}
+
+/* Keepers are no children of their owner, but are made to be inherited by it. */
 static bool has_keeper(void)
 {
 	char *file = format_string("task/%d/children", getpid());
 	char *children = pid_read(getpid(), file);
-	bool ret;
+	char *next = children;
+	bool ret = false;
 
-	/* Each pid is followed by a space. */
 	check_setup(children != NULL);
-	ret = strchr(children, ' ') != strrchr(children, ' ');
+	for (; *next; next += strspn(next, " "))
+		ret |= is_keeper(strtol(next, &next, 10));
 	free(children);
 	free(file);
 	return ret;
+}
+
+/* Its descriptors are closed a moment before it has ended. */
+static bool keeper_ends(void)
+{
+	double deadline = now_seconds() + PATIENCE_SECONDS;
+
+	while (has_keeper() && now_seconds() < deadline)
+		usleep(1000);
+	return !has_keeper();
 }
 
 static void take_out_and_put_back(bool only_locked)
@@ -70,6 +92,7 @@ static void take_out_and_put_back(bool only_locked)
 	const char *what = only_locked ? "locked" : "all";
 	struct checkpoint_result done = {};
 	struct checkpoint *checkpoint;
+	struct keeper *keeper = NULL;
 	struct tracee tracee;
 	size_t regions, protected;
 
@@ -79,8 +102,8 @@ static void take_out_and_put_back(bool only_locked)
 		     only_locked ? IN_LOCKED : ALL, "%s: guards are counted",
 		     what);
 	check(!checkpoint_is_out(checkpoint), "%s: none are out", what);
-	check_success(checkpoint_take_out(checkpoint, only_locked, &regions,
-					  &protected),
+	check_success(checkpoint_take_out(checkpoint, &keeper, only_locked,
+					  &regions, &protected),
 		      "%s: guards can be taken out", what);
 	check_number(regions, only_locked ? IN_LOCKED : ALL,
 		     "%s: the number taken out is reported", what);
@@ -95,7 +118,8 @@ static void take_out_and_put_back(bool only_locked)
 	check(!done.has_ended && done.milliseconds > 0 &&
 	      done.regions == regions && done.locks == 0,
 	      "%s: what was done is reported", what);
-	check(!checkpoint_is_out(checkpoint) && !has_keeper(),
+	checkpoint_leave(keeper);
+	check(!checkpoint_is_out(checkpoint) && keeper_ends(),
 	      "%s: they are back, and the keeper has exited", what);
 	is_as_wanted(&tracee, what);
 	checkpoint_destroy(checkpoint);
@@ -161,18 +185,20 @@ static void ended_process(void)
 {
 	struct checkpoint_result done = {};
 	struct checkpoint *checkpoint;
+	struct keeper *keeper = NULL;
 	struct tracee tracee;
 	size_t regions, protected;
 
 	tracee_begin(&tracee, build_pieces, 0, NULL);
 	checkpoint = record(&tracee);
-	check_setup(!checkpoint_take_out(checkpoint, false, &regions,
+	check_setup(!checkpoint_take_out(checkpoint, &keeper, false, &regions,
 					 &protected));
 	kill(tracee.child.pid, SIGKILL);
 	check_setup(pid_reaches(tracee.child.pid, 'Z'));
 	check_success(checkpoint_put_back(checkpoint, false, &done),
-		      "a process that has ended is not an error");
-	check(done.has_ended && !has_keeper(),
+		      "a process that has ended is no error");
+	checkpoint_leave(keeper);
+	check(done.has_ended && keeper_ends(),
 	      "it is reported, and the keeper has exited");
 	checkpoint_destroy(checkpoint);
 	tracee_end(&tracee);
@@ -183,11 +209,12 @@ static void own(int line, void *argument)
 {
 	const struct tracee *tracee = argument;
 	struct seized_process *seized;
+	struct keeper *keeper = NULL;
 	size_t regions, protected;
 
 	check_setup(!seize(tracee->process, NULL, &seized));
-	check_setup(!checkpoint_take_out(record(tracee), false, &regions,
-					 &protected));
+	check_setup(!checkpoint_take_out(record(tracee), &keeper, false,
+					 &regions, &protected));
 	notify(line);
 	await(line);
 }
@@ -229,6 +256,7 @@ int main(void)
 {
 	check_begin();
 	needs_vdso();
+	check_setup(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	image_names();
 	take_out_and_put_back(false);
 	take_out_and_put_back(true);

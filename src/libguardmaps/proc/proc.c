@@ -243,6 +243,22 @@ struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 	return NULL;
 }
 
+struct guardmaps_error *process_open_again(pid_t pid, uint64_t start_time,
+					   struct guardmaps_process **ret)
+{
+	struct guardmaps_error *error = guardmaps_process_open(pid, NULL, ret);
+
+	if (error && guardmaps_error_code(error) != GUARDMAPS_ERROR_NO_PROCESS)
+		return error;
+	if (!error && (*ret)->stat.start_time == start_time)
+		return NULL;
+	if (!error)
+		guardmaps_process_close(*ret);
+	guardmaps_error_destroy(error);
+	*ret = NULL;
+	return error_create(GUARDMAPS_ERROR_ENDED, "%d: has ended", pid);
+}
+
 void guardmaps_process_close(struct guardmaps_process *process)
 {
 	if (!process)

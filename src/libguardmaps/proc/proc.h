@@ -50,6 +50,17 @@ struct guardmaps_process {
 /* ---- The process (proc.c) --------------------------------------------- */
 
 /**
+ * Open a process that was open before.
+ *
+ * @start_time: of its struct task_stat, then.
+ *
+ * Errors: as guardmaps_process_open(), and ENDED if there is no such process or
+ * another one has the pid.
+ */
+struct guardmaps_error *process_open_again(pid_t pid, uint64_t start_time,
+					   struct guardmaps_process **ret);
+
+/**
  * Read again what may change: name, state of the memory, memory directory.
  *
  * Errors: ENDED, FORMAT, OS. A process without memory is no error.

@@ -39,14 +39,16 @@ static int parse(const char *text, struct task_stat *ret)
 	const char *state = find_field(name_end, 3);
 	const char *flags = find_field(name_end, 9);
 	const char *threads = find_field(name_end, 20);
+	const char *start = find_field(name_end, 22);
 	const char *stack = find_field(name_end, 28);
-	if (!state || !flags || !threads || !stack)
+	if (!state || !flags || !threads || !start || !stack)
 		return -EINVAL;
 
 	task_copy_name(ret->name, name + 1, name_end - name - 1);
 	ret->state = *state;
 	ret->flags = strtoul(flags, NULL, 10);
 	ret->thread_count = strtoul(threads, NULL, 10);
+	ret->start_time = strtoull(start, NULL, 10);
 	ret->stack_address = strtoull(stack, NULL, 10);
 	return 0;
 }

@@ -16,6 +16,8 @@ struct task_stat {
 	/* Bits PF_* of include/linux/sched.h. */
 	unsigned int flags;
 	unsigned int thread_count;
+	/* In ticks since the start of the system. */
+	uint64_t start_time;
 	/* Changes with execve(), and so identifies an address space. */
 	uint64_t stack_address;
 };

@@ -17,21 +17,56 @@
 #include "reinstate.h"
 
 struct checkpoint {
+	/* With the start time, it names a process and no other. */
+	pid_t pid;
+	uint64_t start_time;
+	char name[PROCESS_NAME_SIZE];
+	/* NULL while it is not needed. */
 	struct guardmaps_process *process;
 	struct guardmaps_map *map;
 	/* From when guards are taken out until they are put back. */
-	struct remote_journal *journal;
 	struct keeper *keeper;
+	size_t number;
 	/* By clock_milliseconds(). */
 	double taken_at;
 };
 
+/* ---- Its files ---------------------------------------------------------- */
+
+static struct guardmaps_error *open_files(struct checkpoint *checkpoint)
+{
+	if (checkpoint->process)
+		return NULL;
+	return process_open_again(checkpoint->pid, checkpoint->start_time,
+				  &checkpoint->process);
+}
+
+void checkpoint_close_files(struct checkpoint *checkpoint)
+{
+	guardmaps_process_close(checkpoint->process);
+	checkpoint->process = NULL;
+}
+
 /* ---- What it holds ------------------------------------------------------ */
 
-struct guardmaps_process *
-checkpoint_process(const struct checkpoint *checkpoint)
+pid_t checkpoint_pid(const struct checkpoint *checkpoint)
 {
-	return checkpoint->process;
+	return checkpoint->pid;
+}
+
+const char *checkpoint_name(const struct checkpoint *checkpoint)
+{
+	return checkpoint->name;
+}
+
+struct guardmaps_error *checkpoint_read(struct checkpoint *checkpoint,
+					enum guardmaps_source source,
+					struct guardmaps_map **ret)
+{
+	struct guardmaps_error *error = open_files(checkpoint);
+
+	return error ? error
+		     : guardmaps_map_read(checkpoint->process, source, ret);
 }
 
 const struct guardmaps_map *checkpoint_map(const struct checkpoint *checkpoint)
@@ -78,15 +113,25 @@ bool checkpoint_is_image_name(const char *name)
 	return strcmp(name, expected) == 0;
 }
 
-struct guardmaps_error *checkpoint_save(const struct checkpoint *checkpoint,
+/* Owners are for readers of the image. A restore does not need them. */
+static void find_owners(struct checkpoint *checkpoint)
+{
+	struct guardmaps_error *error = open_files(checkpoint);
+
+	if (!error)
+		error = guardmaps_find_owners(checkpoint->process,
+					      checkpoint->map);
+	guardmaps_error_destroy(error);
+	checkpoint_close_files(checkpoint);
+}
+
+struct guardmaps_error *checkpoint_save(struct checkpoint *checkpoint,
 					int dirfd)
 {
 	char name[IMAGE_NAME_SIZE];
 
-	/* Owners are for readers of the image. A restore does not need them. */
 	if (checkpoint->map->region_count > 0)
-		guardmaps_error_destroy(guardmaps_find_owners(
-			checkpoint->process, checkpoint->map));
+		find_owners(checkpoint);
 	image_name(name, checkpoint->map->innermost_pid);
 	return image_write_unflushed(checkpoint->map, dirfd, name);
 }
@@ -139,9 +184,19 @@ static struct guardmaps_error *scan(struct checkpoint *checkpoint)
 static struct guardmaps_error *checkpoint_open(pid_t pid,
 					       struct checkpoint **ret)
 {
-	*ret = calloc(1, sizeof(**ret));
-	return *ret ? guardmaps_process_open(pid, NULL, &(*ret)->process)
-		    : &error_no_memory;
+	struct checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
+
+	*ret = checkpoint;
+	if (!checkpoint)
+		return &error_no_memory;
+	struct guardmaps_error *error =
+		guardmaps_process_open(pid, NULL, &checkpoint->process);
+	if (error)
+		return error;
+	checkpoint->pid = pid;
+	checkpoint->start_time = checkpoint->process->stat.start_time;
+	strcpy(checkpoint->name, checkpoint->process->name);
+	return NULL;
 }
 
 static struct guardmaps_error *finish(struct checkpoint *checkpoint,
@@ -180,39 +235,50 @@ void checkpoint_destroy(struct checkpoint *checkpoint)
 {
 	if (!checkpoint)
 		return;
-	if (checkpoint->keeper)
-		keeper_leave(checkpoint->keeper);
-	remote_journal_destroy(checkpoint->journal);
 	guardmaps_map_destroy(checkpoint->map);
-	guardmaps_process_close(checkpoint->process);
+	checkpoint_close_files(checkpoint);
 	free(checkpoint);
 }
 
 /* ---- Taking out --------------------------------------------------------- */
 
-static struct guardmaps_error *start_keeper(struct checkpoint *checkpoint)
+static struct guardmaps_error *entrust(struct checkpoint *checkpoint,
+				       struct keeper **keeper)
 {
-	checkpoint->journal = remote_journal_create();
-	if (checkpoint->journal)
-		checkpoint->keeper = keeper_start(checkpoint->process,
-						  checkpoint->map,
-						  checkpoint->journal);
-	if (checkpoint->keeper)
-		return NULL;
-	return error_errno(
-		errno, "%d (%s): cannot start the keeper of its guard regions",
-		checkpoint->process->pid, checkpoint->process->name);
+	if (!*keeper)
+		*keeper = keeper_create();
+	if (!*keeper)
+		return error_errno(
+			errno,
+			"%d (%s): cannot start the keeper of its guard regions",
+			checkpoint->pid, checkpoint->name);
+	struct guardmaps_error *error =
+		keeper_entrust(*keeper, checkpoint->process, checkpoint->map,
+			       &checkpoint->number);
+	if (!error)
+		checkpoint->keeper = *keeper;
+	return error;
+}
+
+static struct guardmaps_error *map_journal(const struct checkpoint *checkpoint,
+					   struct remote_journal **ret)
+{
+	*ret = keeper_map_journal(checkpoint->keeper, checkpoint->number);
+	return *ret ? NULL
+		    : error_errno(errno, "%d (%s): cannot map its journal",
+				  checkpoint->pid, checkpoint->name);
 }
 
 static struct guardmaps_error *take_out(const struct checkpoint *checkpoint,
+					struct remote_journal *journal,
 					bool only_locked,
 					struct guards_taken *ret)
 {
 	struct remote_task *task;
 
-	struct guardmaps_error *error = remote_begin(
-		checkpoint->process, checkpoint->map, checkpoint->process->pid,
-		checkpoint->journal, &task);
+	struct guardmaps_error *error =
+		remote_begin(checkpoint->process, checkpoint->map,
+			     checkpoint->pid, journal, &task);
 	if (error)
 		return error;
 	error = guards_take(task, checkpoint->map,
@@ -221,22 +287,35 @@ static struct guardmaps_error *take_out(const struct checkpoint *checkpoint,
 	return error_first(error, ended);
 }
 
+/* What is unlocked to put guards back must be lockable again. */
+static struct guardmaps_error *check_lock_limit(struct checkpoint *checkpoint)
+{
+	return checkpoint_region_count(checkpoint, true) > 0
+		       ? lock_limit_check(checkpoint->process)
+		       : NULL;
+}
+
 struct guardmaps_error *checkpoint_take_out(struct checkpoint *checkpoint,
+					    struct keeper **keeper,
 					    bool only_locked,
 					    size_t *ret_regions,
 					    size_t *ret_protected)
 {
-	struct guardmaps_error *error = NULL;
+	struct remote_journal *journal = NULL;
 	struct guards_taken taken = {};
 
-	/* What is unlocked to put guards back must be lockable again. */
-	if (checkpoint_region_count(checkpoint, true) > 0)
-		error = lock_limit_check(checkpoint->process);
+	struct guardmaps_error *error = open_files(checkpoint);
 	if (!error)
-		error = start_keeper(checkpoint);
+		error = check_lock_limit(checkpoint);
+	if (!error)
+		error = entrust(checkpoint, keeper);
 	checkpoint->taken_at = clock_milliseconds();
 	if (!error)
-		error = take_out(checkpoint, only_locked, &taken);
+		error = map_journal(checkpoint, &journal);
+	if (!error)
+		error = take_out(checkpoint, journal, only_locked, &taken);
+	keeper_unmap_journal(checkpoint->keeper, checkpoint->number, journal);
+	checkpoint_close_files(checkpoint);
 	*ret_regions = taken.regions;
 	*ret_protected = taken.protected;
 	return error;
@@ -249,17 +328,43 @@ bool checkpoint_is_out(const struct checkpoint *checkpoint)
 
 /* ---- Putting back ------------------------------------------------------- */
 
-/* The keeper is done when all is well, or the process has ended. */
-static struct guardmaps_error *release_keeper(struct checkpoint *checkpoint,
-					      struct guardmaps_error *error,
-					      struct checkpoint_result *ret)
+static struct guardmaps_error *put_back(struct checkpoint *checkpoint,
+					bool as_prot_none,
+					struct reinstated *ret)
 {
-	ret->has_ended = error && process_has_ended(checkpoint->process);
+	unsigned int flags = REINSTATE_EXACTLY |
+			     (as_prot_none ? REINSTATE_PROT_NONE : 0);
+	struct remote_journal *journal = NULL;
+
+	struct guardmaps_error *error = open_files(checkpoint);
+	if (!error && checkpoint->keeper)
+		error = map_journal(checkpoint, &journal);
+	if (!error)
+		error = reinstate(checkpoint->process, checkpoint->pid, journal,
+				  checkpoint->map, flags, ret);
+	keeper_unmap_journal(checkpoint->keeper, checkpoint->number, journal);
+	return error;
+}
+
+static bool has_ended(struct checkpoint *checkpoint)
+{
+	struct guardmaps_error *error = open_files(checkpoint);
+	bool ret = error ? guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED
+			 : process_has_ended(checkpoint->process);
+
+	guardmaps_error_destroy(error);
+	return ret;
+}
+
+/* The keeper is no longer needed for it if all is well, or it has ended. */
+static struct guardmaps_error *discharge(struct checkpoint *checkpoint,
+					 struct guardmaps_error *error,
+					 struct checkpoint_result *ret)
+{
+	ret->has_ended = error && has_ended(checkpoint);
 	ret->milliseconds = clock_milliseconds() - checkpoint->taken_at;
-	if (error && !ret->has_ended)
-		keeper_leave(checkpoint->keeper);
-	else
-		keeper_dismiss(checkpoint->keeper);
+	if (!error || ret->has_ended)
+		keeper_discharge(checkpoint->keeper, checkpoint->number);
 	checkpoint->keeper = NULL;
 	if (!ret->has_ended)
 		return error;
@@ -271,19 +376,22 @@ struct guardmaps_error *checkpoint_put_back(struct checkpoint *checkpoint,
 					    bool as_prot_none,
 					    struct checkpoint_result *ret)
 {
-	unsigned int flags = REINSTATE_EXACTLY |
-			     (as_prot_none ? REINSTATE_PROT_NONE : 0);
 	struct guardmaps_error *error = NULL;
 	struct reinstated done = {};
 
 	if (checkpoint->map->region_count > 0)
-		error = reinstate(checkpoint->process, checkpoint->process->pid,
-				  checkpoint->journal, checkpoint->map, flags,
-				  &done);
+		error = put_back(checkpoint, as_prot_none, &done);
 	*ret = (struct checkpoint_result){
 		.regions = done.gaps,
 		.locks = done.locks,
 	};
-	return checkpoint->keeper ? release_keeper(checkpoint, error, ret)
-				  : error;
+	if (checkpoint->keeper)
+		error = discharge(checkpoint, error, ret);
+	checkpoint_close_files(checkpoint);
+	return error;
+}
+
+void checkpoint_leave(struct keeper *keeper)
+{
+	keeper_leave(keeper);
 }

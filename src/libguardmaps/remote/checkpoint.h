@@ -14,6 +14,7 @@
 #include "guardmaps.h"
 
 struct checkpoint;
+struct keeper;
 
 /* ---- Where it comes from ------------------------------------------------ */
 
@@ -34,15 +35,28 @@ struct guardmaps_error *checkpoint_record(pid_t pid, struct checkpoint **ret);
 struct guardmaps_error *checkpoint_load(pid_t pid, int dirfd,
 					struct checkpoint **ret);
 
-/** NULL is allowed. A keeper that is still needed goes on. */
+/** NULL is allowed. What is out is left to the keeper. */
 void checkpoint_destroy(struct checkpoint *checkpoint);
+
+/**
+ * Close the files of the process until they are needed again, so that there can
+ * be more checkpoints than open files. checkpoint_save(), checkpoint_take_out()
+ * and checkpoint_put_back() do so.
+ */
+void checkpoint_close_files(struct checkpoint *checkpoint);
 
 /* ---- What it holds ------------------------------------------------------ */
 
-struct guardmaps_process *
-checkpoint_process(const struct checkpoint *checkpoint);
+/** As guardmaps_process_pid() and guardmaps_process_name(). */
+pid_t checkpoint_pid(const struct checkpoint *checkpoint);
+const char *checkpoint_name(const struct checkpoint *checkpoint);
 
 const struct guardmaps_map *checkpoint_map(const struct checkpoint *checkpoint);
+
+/** Read the guard map of the process as it is now. */
+struct guardmaps_error *checkpoint_read(struct checkpoint *checkpoint,
+					enum guardmaps_source source,
+					struct guardmaps_map **ret);
 
 /** The innermost pid, by which images are named; not positive if unknown. */
 pid_t checkpoint_innermost_pid(const struct checkpoint *checkpoint);
@@ -58,7 +72,7 @@ size_t checkpoint_region_count(const struct checkpoint *checkpoint,
  *
  * Errors: as guardmaps_image_write().
  */
-struct guardmaps_error *checkpoint_save(const struct checkpoint *checkpoint,
+struct guardmaps_error *checkpoint_save(struct checkpoint *checkpoint,
 					int dirfd);
 
 /** Whether a file has the name of such an image. */
@@ -67,9 +81,11 @@ bool checkpoint_is_image_name(const char *name);
 /* ---- Out and back ------------------------------------------------------- */
 
 /**
- * Take guards out: all, or those in locked memory. A keeper is started first,
- * which puts them back if this process ends before it does.
+ * Take guards out: all, or those in locked memory. If this process ends before
+ * it has put them back, the keeper does.
  *
+ * @keeper: one for all checkpoints; created here if it is NULL. To be given to
+ *	checkpoint_leave() at the end.
  * @ret_regions: how many; @ret_protected: how many of them are PROT_NONE until
  *	they are put back.
  *
@@ -77,6 +93,7 @@ bool checkpoint_is_image_name(const char *name);
  * again. Guards may be gone in part then: put them back.
  */
 struct guardmaps_error *checkpoint_take_out(struct checkpoint *checkpoint,
+					    struct keeper **keeper,
 					    bool only_locked,
 					    size_t *ret_regions,
 					    size_t *ret_protected);
@@ -108,5 +125,8 @@ struct checkpoint_result {
 struct guardmaps_error *checkpoint_put_back(struct checkpoint *checkpoint,
 					    bool as_prot_none,
 					    struct checkpoint_result *ret);
+
+/** End the keeper, or leave to it what is still out. NULL is allowed. */
+void checkpoint_leave(struct keeper *keeper);
 
 #endif /* GUARDMAPS_CHECKPOINT_H */

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A process that outlives the one that takes guards out: if that one exits,
- * even by SIGKILL, before it has put them back, the keeper does.
+ * even by SIGKILL, before it has put them back, the keeper does. One keeper is
+ * enough for any number of processes.
+ *
+ * What it has to know lies in memory that it shares with its owner, and is
+ * complete before a process is changed. Owner and keeper never wait for each
+ * other: while the owner lives, the keeper does nothing.
  */
 #ifndef GUARDMAPS_KEEPER_H
 #define GUARDMAPS_KEEPER_H
@@ -11,23 +16,40 @@
 
 struct keeper;
 
+/** Returns NULL, with errno set, on failure. It runs from the first charge on. */
+struct keeper *keeper_create(void);
+
 /**
- * Start a keeper for a task.
+ * Entrust a process to the keeper, before it is changed.
  *
- * @map: the guards and locks that the task should have.
- * @journal: the one that is used to run system calls in the task.
+ * @map: the guards and locks that it should have.
+ * @ret: its number.
  *
- * The keeper is a fork, so it has its own copies of @process and @map as they
- * are now. Returns NULL, with errno set, if it cannot be started.
+ * Errors: OS, if the keeper cannot be started, or has ended and cannot be
+ * started again; NO_MEMORY.
  */
-struct keeper *keeper_start(struct guardmaps_process *process,
-			    const struct guardmaps_map *map,
-			    struct remote_journal *journal);
+struct guardmaps_error *keeper_entrust(struct keeper *keeper,
+				       const struct guardmaps_process *process,
+				       const struct guardmaps_map *map,
+				       size_t *ret);
 
-/** Tell it that all is well, and wait until it has exited. NULL is allowed. */
-void keeper_dismiss(struct keeper *keeper);
+/**
+ * Map the journal for system calls in a process that was entrusted to it.
+ * Returns NULL, with errno set, on failure.
+ */
+struct remote_journal *keeper_map_journal(struct keeper *keeper, size_t number);
 
-/** Leave the task to the keeper, which acts when this process exits. */
+/** NULL is allowed. */
+void keeper_unmap_journal(struct keeper *keeper, size_t number,
+			  struct remote_journal *journal);
+
+/** The process is as it should be, or has ended. */
+void keeper_discharge(struct keeper *keeper, size_t number);
+
+/**
+ * The keeper ends if all processes were discharged; the others are left to it,
+ * and it acts when this process has ended. NULL is allowed.
+ */
 void keeper_leave(struct keeper *keeper);
 
 #endif /* GUARDMAPS_KEEPER_H */

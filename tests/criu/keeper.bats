@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The process that puts guards back when criu does not.
+
+load helpers
+
+usual=(threads:2 anonymous mlock children threads:1 prober)
+
+# criu's script: the last moment of a dump before guards are put back.
+at_the_end() {
+	printf '%s\n' '#!/bin/sh' \
+		'[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0' "$@" >script
+	chmod +x script
+}
+
+start_dump_that_waits() {
+	at_the_end 'touch waits' 'exec sleep 60'
+	start_criu dump dump -t "$SUBJECT" --action-script "$PWD/script"
+	wait_for "the dump comes to its end" test -e waits
+}
+
+guards_are_back() {
+	local i
+
+	for ((i = 0; i < subjects; i++)); do
+		"$programs/state" -w "before.$i" "$(pid_of "$i")" >"after.$i" ||
+			return
+		diff -u <(grep -Ev "^(thread|contents)" "before.$i") \
+			<(grep -v "^thread" "after.$i") || return
+	done
+}
+
+has_keeper() {
+	pgrep -x "guardmaps-keep" >/dev/null
+}
+
+# Files of the subject that criu has open.
+list_open_files() {
+	local i
+
+	for ((i = 0; i < subjects; i++)); do
+		find "/proc/$CRIU_PID/fd" -lname "/proc/$(pid_of "$i")*"
+	done
+}
+
+is_mended() {
+	wait_for "all guards are back" guards_are_back
+	wait_for "the keeper ends" no_keeper
+	verdicts_are_ok
+	never_writable
+}
+
+# ---- When criu cannot put them back --------------------------------------
+
+# Of the plugin no allocation succeeds then, neither in criu nor in the keeper.
+dump_without_memory() {
+	at_the_end "touch $PWD/fail-memory"
+	settings+=(LD_PRELOAD="$programs/failing.so" FAIL_DIRECTORY="$PWD")
+	start_subject "${usual[@]}"
+	note_state
+	criu_patience=10
+	try_dump --action-script "$PWD/script" "$@"
+	[ "$status" -le 1 ] || fail "criu was killed: $status"
+	logs dump "will be put back after criu exits"
+}
+
+@test "criu and the keeper do not wait for each other when tasks run on" {
+	dump_without_memory --leave-running
+	has_keeper
+	rm fail-memory
+	is_mended
+}
+
+@test "criu and the keeper do not wait for each other when tasks are killed" {
+	dump_without_memory
+	wait_until_gone
+	rm fail-memory
+	wait_for "the keeper ends" no_keeper
+	settings=()
+	restore
+	same_state
+	verdicts_are_ok
+}
+
+# ---- One for all ---------------------------------------------------------
+
+@test "one keeper serves all tasks of a dump" {
+	start_subject anonymous mlock children anonymous mlock in:1 mlockall \
+		in:2 mlockall in:3 mlockall
+	note_state
+	start_dump_that_waits
+	same "$(grep -c "taken out" dump.log) tasks" "4 tasks"
+	same "$(pgrep -c -x "guardmaps.*") keepers" "1 keepers"
+	kill -KILL "$CRIU_PID"
+	is_mended
+}
+
+@test "no files of tasks stay open during a dump" {
+	start_subject anonymous mlock children mlockall
+	note_state
+	start_dump_that_waits
+	same "$(list_open_files)" ""
+	kill -KILL "$CRIU_PID"
+	is_mended
+}
+
+@test "a keeper that was killed is replaced when it is needed, and missed by nobody" {
+	start_subject "${usual[@]}"
+	note_state
+	at_the_end 'pkill -KILL guardmaps-keep'
+	dump_running --action-script "$PWD/script"
+	is_mended
+}
+
+# ---- Control groups ------------------------------------------------------
+
+make_cgroup() {
+	mount_here cgroup -t cgroup2 none
+	cgroup=cgroup/guardmaps-test-$$
+	mkdir "$cgroup"
+	[ -e "$cgroup/cgroup.freeze" ]
+}
+
+teardown() {
+	[ -z "${cgroup-}" ] || echo 0 >"$cgroup/cgroup.freeze"
+	end_processes
+	[ -z "${cgroup-}" ] || rmdir "$cgroup"
+	[ "${BATS_TEST_COMPLETED-}" = 1 ] || show_logs
+	unmount_all
+}
+
+# bats test_tags=only:new
+@test "guards are back when a frozen process is thawed after criu was killed" {
+	make_cgroup
+	start_subject "${usual[@]}"
+	note_state
+	start_dump_that_waits
+	pgrep -x "subject-." >pids
+	while read -r pid; do
+		echo "$pid" >"$cgroup/cgroup.procs"
+	done <pids
+	echo 1 >"$cgroup/cgroup.freeze"
+	kill -KILL "$CRIU_PID"
+	sleep 7
+	has_keeper
+	echo 0 >"$cgroup/cgroup.freeze"
+	is_mended
+}
