@@ -62,10 +62,26 @@ fuzz() {
 	status=1
 }
 
+# arguments NUMBER: the command itself, with random arguments.
+arguments() {
+	command=$build/sanitizers/guardmaps
+	[ -x "$command" ] || command=$build/guardmaps
+	if "$(dirname "$0")/arguments.pl" "$command" "$seconds" \
+		>"$scratch/arguments.log" 2>&1; then
+		echo "ok $1 - fuzz arguments: $(cat "$scratch/arguments.log")"
+		return
+	fi
+	echo "not ok $1 - fuzz arguments"
+	sed 's/^/#   /' "$scratch/arguments.log"
+	status=1
+}
+
 status=0
 mkdir -p "$failures"
-echo 1..3
+echo 1..5
 fuzz 1 image 4096
 fuzz 2 maps 16384
 fuzz 3 guards 4096
+fuzz 4 process 4096
+arguments 5
 exit $status
