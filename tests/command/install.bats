@@ -338,3 +338,55 @@ build_32_bit_program() {
 	matches "${lines[1]}" " guardmaps \[options\] install FILE PID"
 	grep -q -- --dry-run <<<"$output"
 }
+
+# ---- An image by a stranger -------------------------------------------------
+
+# forge PID SED GUARDS: an image of a process whose mappings are changed by a
+# script of sed, and that has these guards.
+forge() {
+	rm -rf tree image
+	record_process "$1" forged
+	sed -E "$2" "/proc/$1/maps" | record "$1" maps
+	printf '%s\n' "$3" | record "$1" guards
+	guardmaps --sysroot tree save "$1" image
+}
+
+# permissions PID ADDRESS: those of the mapping that holds it.
+permissions() {
+	guardmaps explain -n -r -o PERM "$1" "$2"
+}
+
+@test "no image gives memory permissions that it did not have" {
+	start_target prot-none
+	local start end
+	read -r start end <"$TARGET_GUARDS"
+	same "$(permissions "$TARGET_PID" "$start")" ---p
+	local mapping
+	mapping=$(guardmaps -n -r -o MAPSTART,MAPEND "$TARGET_PID" | head -n 1)
+	mapping=${mapping//0x/}
+	cp "/proc/$TARGET_PID/maps" before
+	forge "$TARGET_PID" "s/^(${mapping/ /-}) ---p/\1 rwxp/" \
+		"${mapping/ /-} ---p 00000000 00:00 0"
+	guardmaps install image "$TARGET_PID"
+	cmp before "/proc/$TARGET_PID/maps"
+	same "$(guardmaps -n -r -o START,END "$TARGET_PID" | head -n 1)" \
+		"0x${mapping/ / 0x}"
+}
+
+@test "a PROT_NONE page gets the permissions of the mapping that it was split off" {
+	start_target glibc-threads:1
+	[ ! -s "$TARGET_GUARDS" ] || skip "the C library uses guard markers"
+	local guard stack
+	guard=$(guardmaps stacks -n -r -o GUARDSTART,STACK,STACKEND "$TARGET_PID" |
+		sed -n '2{s/0x//g;p}')
+	read -r start stack end <<<"$guard"
+	for wanted in rwx rw-; do
+		forge "$TARGET_PID" "/^$start-/d; s/^$stack-([0-9a-f]+) rw-p/$start-\1 ${wanted}p/" \
+			"$start-$stack ---p 00000000 00:00 0"
+		guardmaps install image "$TARGET_PID"
+		same "$(guardmaps -n -r -o START,END "$TARGET_PID")" "0x$start 0x$stack"
+		[ "$wanted" = rw- ] || same "$(permissions "$TARGET_PID" "$start")" ---p
+		! grep -q rwx "/proc/$TARGET_PID/maps"
+	done
+	same "$(permissions "$TARGET_PID" "$start")" rw-p
+}

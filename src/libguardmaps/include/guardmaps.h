@@ -555,7 +555,8 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
  *
  * All threads of the process are stopped during the call. Locked mappings are
  * unlocked and then locked again as they were. Pages of a region that have no
- * permissions at all get those of the guard map once they are guarded. The
+ * permissions at all get those of the guard map once they are guarded, if the
+ * mapping next to them, which they were split off, still has them. The
  * result is read back and verified.
  *
  * A child process does it, so that nothing can happen to the process: if the

@@ -32,15 +32,57 @@ static bool add_gap(struct gap_list *list, uint64_t start, uint64_t end,
 	return array_append(list->gaps, list->count, list->capacity, gap);
 }
 
+static bool was_one_mapping(const struct guardmaps_mapping *low,
+			    const struct guardmaps_mapping *high)
+{
+	if (low->end != high->start ||
+	    (low->permissions ^ high->permissions) & GUARDMAPS_SHARED)
+		return false;
+	if (!mapping_has_file(low))
+		return !mapping_has_file(high);
+	return low->inode == high->inode && low->dev_major == high->dev_major &&
+	       low->dev_minor == high->dev_minor &&
+	       guardmaps_mapping_offset(low, low->end) == high->offset;
+}
+
+/* Anybody may have made the image: it gives no memory new permissions. */
+static bool has_at_least(const struct guardmaps_mapping *mapping,
+			 uint32_t permissions)
+{
+	return !(permissions & ALL_ACCESS & ~mapping->permissions);
+}
+
+/*
+ * Whether a page without permissions may get these. It has lost them if it was
+ * split off a mapping next to it that still has them.
+ */
+static bool may_have(const struct guardmaps_map *now, uint32_t i,
+		     uint32_t permissions)
+{
+	const struct guardmaps_mapping *mapping = &now->mappings[i];
+
+	return (i > 0 && was_one_mapping(mapping - 1, mapping) &&
+		has_at_least(mapping - 1, permissions)) ||
+	       (i + 1 < now->mapping_count &&
+		was_one_mapping(mapping, mapping + 1) &&
+		has_at_least(mapping + 1, permissions));
+}
+
 /*
  * Whether permissions were removed, with or without a guard in the page. criu
  * makes such pages readable for a while to dump them, and may be killed then.
+ *
+ * @exactly: the guard map is from this dump, and as reliable as the process.
  */
-static bool is_protected(const struct guardmaps_mapping *mapping,
+static bool is_protected(const struct guardmaps_map *now, uint32_t i,
 			 uint32_t permissions, bool exactly)
 {
-	return (mapping->permissions ^ permissions) & ALL_ACCESS &&
-	       (exactly || !(mapping->permissions & ALL_ACCESS));
+	uint32_t has = now->mappings[i].permissions;
+
+	if (!((has ^ permissions) & ALL_ACCESS))
+		return false;
+	return exactly ||
+	       (!(has & ALL_ACCESS) && may_have(now, i, permissions));
 }
 
 /* A range may span several mappings: each must be able to hold guards. */
@@ -63,7 +105,7 @@ add_missing(const struct guardmaps_map *now,
 		uint64_t end = mapping->end < range->end ? mapping->end
 							 : range->end;
 		/* Protected pages are added by add_protected(). */
-		if (!is_protected(mapping, permissions, exactly) &&
+		if (!is_protected(now, i, permissions, exactly) &&
 		    !add_gap(ret, address, end, i, mapping->permissions))
 			return &error_no_memory;
 		address = end;
@@ -109,8 +151,7 @@ static bool add_protected(const struct guardmaps_map *wanted, size_t region,
 							       : guard->start;
 		uint64_t end = mapping->end < guard->end ? mapping->end
 							 : guard->end;
-		if (start < end &&
-		    is_protected(mapping, permissions, exactly) &&
+		if (start < end && is_protected(now, i, permissions, exactly) &&
 		    !add_gap(ret, start, end, i, permissions))
 			return false;
 	}
