@@ -132,7 +132,7 @@ struct guardmaps_process;
  *
  * Kernel threads and zombies can be opened.
  *
- * Errors: NO_PROCESS, ENDED, PERMISSION, FORMAT, OS, NO_MEMORY.
+ * Errors: NO_PROCESS, PERMISSION, FORMAT, OS, NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 					       struct guardmaps_process **ret);

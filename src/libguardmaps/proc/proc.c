@@ -191,6 +191,13 @@ static int open_recorded(struct guardmaps_process *process, const char *sysroot)
 		       : process_open_file(process, "", O_DIRECTORY);
 }
 
+static struct guardmaps_error *
+no_process(const struct guardmaps_process *process)
+{
+	return error_create(GUARDMAPS_ERROR_NO_PROCESS, "no process %d (no %s)",
+			    process->pid, process->directory);
+}
+
 static struct guardmaps_error *open_directory(struct guardmaps_process *process,
 					      const char *sysroot)
 {
@@ -201,9 +208,7 @@ static struct guardmaps_error *open_directory(struct guardmaps_process *process,
 	if (fd >= 0)
 		return open_stat(process);
 	if (fd == -ENOENT || fd == -ESRCH)
-		return error_create(GUARDMAPS_ERROR_NO_PROCESS,
-				    "no process %d (no %s)", process->pid,
-				    process->directory);
+		return no_process(process);
 	if (fd == -EXDEV || fd == -ELOOP)
 		return error_create(
 			GUARDMAPS_ERROR_FORMAT,
@@ -235,6 +240,11 @@ struct guardmaps_error *guardmaps_process_open(pid_t pid, const char *sysroot,
 	struct guardmaps_error *error = open_directory(process, sysroot);
 	if (!error)
 		error = process_refresh(process);
+	/* It ended before even its name was known. */
+	if (error && guardmaps_error_code(error) == GUARDMAPS_ERROR_ENDED) {
+		guardmaps_error_destroy(error);
+		error = no_process(process);
+	}
 	if (error) {
 		guardmaps_process_close(process);
 		return error;
