@@ -3,12 +3,19 @@
  * The file that an image is written to: its mode, its name, and what was there
  * before.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "check.h"
 #include "files.h"
 #include "guard_maps.h"
@@ -150,10 +157,35 @@ static void written_files(void)
 	guardmaps_map_destroy(map);
 }
 
+/* As a file system that has no files without a name. */
+static void refuse_unnamed_files(void)
+{
+	const uint32_t unnamed = O_TMPFILE & ~O_DIRECTORY;
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, unnamed, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { LENGTH(filter), filter };
+
+	check_setup(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	check_setup(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	check_setup(openat(AT_FDCWD, "/tmp", O_TMPFILE | O_WRONLY, 0600) < 0 &&
+		    errno == EOPNOTSUPP);
+}
+
 int main(void)
 {
 	check_begin();
 	needs_source();
+	written_files();
+	refuse_unnamed_files();
+	check_note("on a file system without files that have no name:");
 	written_files();
 	return check_finish();
 }

@@ -116,6 +116,7 @@ static void dense_records_take_little(void)
 
 static void large_record_is_refused(void)
 {
+	struct guardmaps_map *map;
 	char *path = scratch_path("large");
 	uint64_t nothing = memory_of_nothing(path);
 	struct bytes file;
@@ -127,6 +128,9 @@ static void large_record_is_refused(void)
 	end_file(&file);
 	uint64_t size = file.size;
 	write_bytes(path, &file);
+	check_error(read_image(path, &map), GUARDMAPS_ERROR_FORMAT,
+		    "a record takes too much memory",
+		    "a record that unpacks to too much is reported");
 	uint64_t memory = memory_to_read(path, &taken) - nothing;
 	check(!taken, "a record that unpacks to too much is refused");
 	check_note("%lu bytes of image, %lu to refuse it", size, memory);

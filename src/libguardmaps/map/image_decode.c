@@ -51,6 +51,7 @@ struct decoder {
 	/* What the record that is being unpacked may still allocate. */
 	size_t unpacking_left;
 	bool is_out_of_memory;
+	bool is_record_too_large;
 };
 
 static struct guardmaps_error *refuse(const struct decoder *decoder,
@@ -312,8 +313,10 @@ static void *allocate(void *context, size_t size)
 {
 	struct decoder *decoder = context;
 
-	if (size > decoder->unpacking_left)
+	if (size > decoder->unpacking_left) {
+		decoder->is_record_too_large = true;
 		return NULL;
+	}
 	decoder->unpacking_left -= size;
 	void *ret = malloc(size);
 	decoder->is_out_of_memory |= !ret;
@@ -334,10 +337,13 @@ unpack_and_decode(struct decoder *decoder, size_t size, const uint8_t *bytes)
 	decoder->unpacking_left = MAXIMUM_UNPACKED_SIZE;
 	Guardmaps__Record *record =
 		guardmaps__record__unpack(&allocator, size, bytes);
+	if (!record && decoder->is_out_of_memory)
+		return &error_no_memory;
 	if (!record)
-		return decoder->is_out_of_memory
-			       ? &error_no_memory
-			       : refuse(decoder, "malformed record");
+		return refuse(decoder,
+			      decoder->is_record_too_large
+				      ? "a record takes too much memory"
+				      : "malformed record");
 	struct guardmaps_error *error = decode_content(decoder, record);
 	guardmaps__record__free_unpacked(record, &allocator);
 	return error;
