@@ -40,6 +40,7 @@ struct guardmaps_error *remote_call(struct remote_task *task, long number,
 		if (!task_set_registers(task, &regs))
 			return task_error(task, errno,
 					  "write the registers of");
+		task->saved->call = number;
 		struct guardmaps_error *error = stops_run_call(task, &regs);
 		if (error)
 			return error;
@@ -89,15 +90,17 @@ void remote_raise_lock_limit(struct remote_task *task)
 
 struct guardmaps_error *calls_unmap_scratch(struct remote_task *task)
 {
-	uint64_t scratch = task->saved->scratch;
+	struct remote_journal *saved = task->saved;
 
-	if (!scratch)
+	if (!saved->scratch)
 		return NULL;
-	/* First: memory left behind does less harm than unmapping twice. */
-	task->saved->scratch = 0;
-	return remote_range_call(task, SYS_munmap, scratch,
-				 scratch + task->saved->scratch_size, 0, 0,
-				 "unmap");
+	struct guardmaps_error *error = remote_range_call(
+		task, SYS_munmap, saved->scratch,
+		saved->scratch + saved->scratch_size, 0, 0, "unmap");
+	/* Trying again would not help, unless the call did not return. */
+	if (!error || guardmaps_error_errno(error) != ETIMEDOUT)
+		saved->scratch = 0;
+	return error;
 }
 
 struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
@@ -112,11 +115,11 @@ struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
 	*ret = 0;
 	/* Left by a process that was killed. */
 	struct guardmaps_error *error = calls_unmap_scratch(task);
-	if (!error)
-		error = remote_call(task, SYS_mmap, arguments, &result);
-	if (error || result <= 0)
+	if (error)
 		return error;
 	task->saved->scratch_size = size;
-	task->saved->scratch = *ret = result;
-	return NULL;
+	error = remote_call(task, SYS_mmap, arguments, &result);
+	if (!error && result > 0)
+		task->saved->scratch = *ret = result;
+	return error;
 }

@@ -131,6 +131,7 @@ struct guardmaps_error *state_save(struct remote_task *task,
 
 	saved->dispatch.mode = SYSCALL_DISPATCH_OFF;
 	saved->stop_was_queued = false;
+	saved->call = 0;
 	if (!task_get_registers(task, &saved->registers))
 		return errno == ENOEXEC
 			       ? task_refuse(task,

@@ -56,6 +56,8 @@ struct remote_journal {
 	/* Memory that was mapped into it and must be unmapped; 0 for none. */
 	uint64_t scratch;
 	uint64_t scratch_size;
+	/* The call that was started last, for what it did if we are killed. */
+	long call;
 	/* Noted before they are unlocked; forgotten when they are locked. */
 	atomic_size_t unlocked_count;
 	struct unlocked_range unlocked[MAXIMUM_UNLOCKED];
