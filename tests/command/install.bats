@@ -189,6 +189,97 @@ await_state() {
 	installs 50000
 }
 
+@test "SIGTERM ends an install that waits for a thread, after it has given the process back" {
+	cat >program.c <<-'END'
+		#include <pthread.h>
+		#include <signal.h>
+		#include <sys/mman.h>
+		#include <unistd.h>
+		static char *pages;
+		static void *wait(void *argument)
+		{
+			if (vfork() == 0)
+				for (;;)
+					pause();
+			return argument;
+		}
+		int main(void)
+		{
+			pthread_t thread;
+			pages = mmap(0, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			madvise(pages, 4096, 102);
+			write(1, "ready\n", 6);
+			read(0, pages + 4096, 1);
+			madvise(pages, 4096, 103);
+			pthread_create(&thread, 0, wait, 0);
+			usleep(300000);
+			write(1, "removed\n", 8);
+			for (;;)
+				pause();
+		}
+	END
+	start_program -lpthread
+	guardmaps install image "$TARGET_PID" 2>errors 3>&- &
+	local install=$! began=$SECONDS status=0
+	sleep 1
+	kill -TERM "$install"
+	wait "$install" || status=$?
+	same "$status" 143
+	[ $((SECONDS - began)) -le 4 ]
+	same "$(cat errors)" "guardmaps: $TARGET_PID (program): interrupted"
+	same "$(awk '/TracerPid/ { print $2 }' "/proc/$TARGET_PID/status")" 0
+	pkill -KILL -P "$TARGET_PID"
+}
+
+# Starts program.c, saves its image and lets it remove its guards.
+start_program() {
+	mkfifo in out
+	gcc -w -D_GNU_SOURCE -o program program.c "$@" ||
+		skip "needs gcc"
+	local line to from
+	./program <in >out 2>/dev/null 3>&- &
+	TARGET_PID=$!
+	started+=("$TARGET_PID")
+	exec {to}>in {from}<out
+	read -r -t "$patience" -u "$from" line
+	same "$line" ready
+	guardmaps save "$TARGET_PID" image
+	echo >&"$to"
+	read -r -t "$patience" -u "$from" line
+	same "$line" removed
+}
+
+@test "if only some of the guards can be installed, the exit status is 1" {
+	cat >program.c <<-'END'
+		#include <signal.h>
+		#include <sys/mman.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			char *all = mmap(0, 5 * 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			munmap(all + 8192, 4096);
+			mprotect(all + 3 * 4096, 8192, PROT_READ);
+			madvise(all, 4096, 102);
+			madvise(all + 3 * 4096, 4096, 102);
+			write(1, "ready\n", 6);
+			read(0, all + 4096, 1);
+			madvise(all, 4096, 103);
+			madvise(all + 3 * 4096, 4096, 103);
+			if (syscall(462, all + 3 * 4096, 8192, 0))
+				write(1, "cannot seal\n", 12);
+			write(1, "removed\n", 8);
+			for (;;)
+				pause();
+		}
+	END
+	start_program
+	try guardmaps install image "$TARGET_PID"
+	same "$status" 1
+	matches "$stderr" "guardmaps: $TARGET_PID \(program\): cannot install a guard in 0x[0-9a-f]+-0x[0-9a-f]+: Operation not permitted \(1 of 2 guard regions were installed\)"
+	same "$(guardmaps -n -r -o START "$TARGET_PID" | wc -l)" 1
+}
+
 # Some of the guards may be installed, but no others.
 faults_now() {
 	echo "faults $(guardmaps -n -r -o START "$TARGET_PID" 2>/dev/null | wc -l)"

@@ -88,8 +88,10 @@ static void build_locked(struct subject *subject, struct layout *layout)
 	lock_memory(memory, size, 0);
 }
 
+/* Its mappings are there when it has begun. */
 static void *sleep_and_wake(void *argument)
 {
+	pthread_barrier_wait(argument);
 	for (;;)
 		usleep(1000);
 	return argument;
@@ -98,14 +100,17 @@ static void *sleep_and_wake(void *argument)
 static void count_beside_threads(struct subject *subject)
 {
 	pthread_attr_t attributes;
+	pthread_barrier_t begun;
 	pthread_t thread;
 
+	pthread_barrier_init(&begun, NULL, THREADS + 1);
 	pthread_attr_init(&attributes);
 	pthread_attr_setguardsize(&attributes, 0);
 	for (size_t i = 0; i < THREADS; i++)
 		check_setup(pthread_create(&thread, &attributes, sleep_and_wake,
-					   NULL) == 0);
+					   &begun) == 0);
 	pthread_attr_destroy(&attributes);
+	pthread_barrier_wait(&begun);
 	count_in_loop(subject);
 }
 

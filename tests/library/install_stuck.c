@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Installing into processes that do not stop, or only now and then: it ends in
+ * time, says why, and leaves the process as it was.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor.h"
+#include "basics.h"
+#include "check.h"
+#include "child.h"
+#include "needs.h"
+#include "pid.h"
+#include "pid_lines.h"
+#include "trial.h"
+
+enum {
+	/* All waits of one installation and some more, but not for ever. */
+	LONGEST_SECONDS = 15,
+	STORM_GUARDS = 500,
+	EXEC_THREADS = 16,
+	EXEC_TRIES = 6,
+};
+
+static void goes_on_after(struct trial *trial, const char *what)
+{
+	const struct activity activity = { what, NULL, SPINS, 0, NULL };
+	struct actor actor = { &activity, trial->subject, trial->child, NULL };
+
+	goes_on(&actor, what);
+}
+
+static struct guardmaps_error *try_install(const struct trial *trial,
+					   int cancel_fd, double *ret_seconds,
+					   size_t *ret_count)
+{
+	double start = now_seconds();
+	struct guardmaps_process *process;
+
+	check_setup(!guardmaps_process_open(trial->child.pid, NULL, &process));
+	struct guardmaps_error *error = guardmaps_install_cancellable(
+		process, trial->wanted, false, cancel_fd, ret_count);
+	guardmaps_process_close(process);
+	*ret_seconds = now_seconds() - start;
+	return error;
+}
+
+/* ---- Frozen cgroups ----------------------------------------------------- */
+
+static bool write_file(const char *directory, const char *file,
+		       const char *text)
+{
+	char *path = format_string("%s/%s", directory, file);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t written = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	close(fd);
+	free(path);
+	return written > 0;
+}
+
+/* A cgroup for this test, which the caller frees; NULL if none can be made. */
+static char *make_cgroup(void)
+{
+	static const char *const roots[] = { "/sys/fs/cgroup",
+					     "/sys/fs/cgroup/unified" };
+
+	for (size_t i = 0; i < LENGTH(roots); i++) {
+		char *events = format_string("%s/cgroup.controllers", roots[i]);
+		bool is_there = access(events, F_OK) == 0;
+		char *path = format_string("%s/guardmaps-test-%d", roots[i],
+					   getpid());
+
+		free(events);
+		if (is_there && mkdir(path, 0755) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+static bool is_frozen(const char *cgroup)
+{
+	char *path = format_string("%s/cgroup.events", cgroup);
+	double end = now_seconds() + 10;
+	bool frozen = false;
+
+	while (!frozen && now_seconds() < end) {
+		char line[64];
+		FILE *file = fopen(path, "re");
+
+		check_setup(file != NULL);
+		while (fgets(line, sizeof(line), file))
+			frozen |= strcmp(line, "frozen 1\n") == 0;
+		fclose(file);
+	}
+	free(path);
+	return frozen;
+}
+
+static void frozen_is_refused(void)
+{
+	const char *what = "a process of a frozen cgroup";
+	char *cgroup = make_cgroup();
+	struct trial trial;
+	char pid[32];
+	double seconds;
+	size_t count = UNTOUCHED_COUNT;
+
+	if (!cgroup) {
+		check_skip("needs a cgroup of version 2 to write to",
+			   "%s is refused", what);
+		return;
+	}
+	trial_begin(&trial, build_anonymous, 3, count_in_loop);
+	snprintf(pid, sizeof(pid), "%d", trial.child.pid);
+	check_setup(write_file(cgroup, "cgroup.procs", pid));
+	check_setup(write_file(cgroup, "cgroup.freeze", "1"));
+	check_setup(is_frozen(cgroup));
+	check_error(try_install(&trial, -1, &seconds, &count),
+		    GUARDMAPS_ERROR_OS, "its cgroup is frozen", "%s is refused",
+		    what);
+	check(seconds < LONGEST_SECONDS, "%s: in time", what);
+	check_number(count, UNTOUCHED_COUNT, "%s: nothing is installed", what);
+	is_released(&trial, what);
+	check_setup(write_file(cgroup, "cgroup.freeze", "0"));
+	goes_on_after(&trial, what);
+	guards_are_still_out(&trial, what);
+	trial_end(&trial);
+	check_setup(rmdir(cgroup) == 0);
+	free(cgroup);
+}
+
+/* ---- vfork() ------------------------------------------------------------ */
+
+static void *wait_for_child(void *argument)
+{
+	volatile struct subject *subject = argument;
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		while (!subject->go)
+			usleep(1000);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	return NULL;
+}
+
+static void live_beside_vfork(struct subject *subject)
+{
+	pthread_t thread;
+
+	check_setup(pthread_create(&thread, NULL, wait_for_child, subject) ==
+		    0);
+	count_in_loop(subject);
+}
+
+static void await_vfork(const struct trial *trial)
+{
+	double end = now_seconds() + PATIENCE_SECONDS;
+	bool waits = false;
+
+	while (!waits) {
+		char *path = format_string("/proc/%d/task", trial->child.pid);
+		struct stat info;
+
+		/* Two threads, and the directory itself: links are 4. */
+		waits = stat(path, &info) == 0 && info.st_nlink == 4;
+		free(path);
+		check_setup(now_seconds() < end);
+		usleep(10000);
+	}
+	/* It takes a moment from there into the call. */
+	usleep(100000);
+}
+
+static void vfork_is_named(void)
+{
+	const char *what = "a process with a thread in vfork()";
+	struct trial trial;
+	double seconds;
+	size_t count;
+
+	trial_begin(&trial, build_anonymous, 3, live_beside_vfork);
+	check_setup(number_changes(&trial.subject->count));
+	await_vfork(&trial);
+	check_error(try_install(&trial, -1, &seconds, &count),
+		    GUARDMAPS_ERROR_OS, "it waits for its vfork() child",
+		    "%s: the thread and what it waits for are named", what);
+	check(seconds < LONGEST_SECONDS, "%s: in time", what);
+	is_released(&trial, what);
+	goes_on_after(&trial, what);
+	trial_end(&trial);
+}
+
+static void cancelled_at_once(void)
+{
+	const char *what = "an installation that is cancelled while it waits";
+	int cancel_fd = eventfd(1, EFD_CLOEXEC);
+	struct trial trial;
+	double seconds;
+	size_t count;
+
+	check_setup(cancel_fd >= 0);
+	trial_begin(&trial, build_anonymous, 3, live_beside_vfork);
+	check_setup(number_changes(&trial.subject->count));
+	await_vfork(&trial);
+	struct guardmaps_error *error =
+		try_install(&trial, cancel_fd, &seconds, &count);
+	check_number(error ? guardmaps_error_errno(error) : 0, ECANCELED,
+		     "%s: ends with ECANCELED", what);
+	check_error(error, GUARDMAPS_ERROR_OS, "interrupted", "%s: says so",
+		    what);
+	check(seconds < 4, "%s: ends soon", what);
+	is_released(&trial, what);
+	goes_on_after(&trial, what);
+	trial_end(&trial);
+	close(cancel_fd);
+}
+
+/* ---- Storms of signals -------------------------------------------------- */
+
+struct storm {
+	pid_t pid;
+	const int *signals;
+	volatile int go;
+};
+
+static void send_signals(int line, void *argument)
+{
+	const struct storm *storm = argument;
+
+	notify(line);
+	while (!storm->go)
+		for (const int *signal = storm->signals; *signal; signal++)
+			kill(storm->pid, *signal);
+}
+
+static void survives_storm(const int *signals, const char *what)
+{
+	struct storm *storm = shared_memory(sizeof(*storm));
+	struct child sender;
+	struct trial trial;
+	double seconds;
+	size_t count;
+
+	trial_begin(&trial, build_anonymous, STORM_GUARDS, count_in_loop);
+	check_setup(number_changes(&trial.subject->count));
+	*storm = (struct storm){ trial.child.pid, signals, 0 };
+	child_start(&sender, send_signals, storm);
+	await(sender.line);
+	struct guardmaps_error *error =
+		try_install(&trial, -1, &seconds, &count);
+	check_note("%s: %s after %.1f s", what,
+		   error ? guardmaps_error_message(error) : "installed",
+		   seconds);
+	check(seconds < LONGEST_SECONDS + 10, "%s: it ends in time", what);
+	storm->go = 1;
+	child_stop(&sender);
+	kill(trial.child.pid, SIGCONT);
+	goes_on_after(&trial, what);
+	guardmaps_error_destroy(error);
+	trial_end(&trial);
+	munmap(storm, sizeof(*storm));
+}
+
+static void survives_storms(void)
+{
+	static const int stops[] = { SIGSTOP, 0 };
+	static const int both[] = { SIGSTOP, SIGCONT, 0 };
+	static const int continues[] = { SIGCONT, 0 };
+
+	survives_storm(stops, "a storm of SIGSTOP");
+	survives_storm(both, "a storm of SIGSTOP and SIGCONT");
+	survives_storm(continues, "a storm of SIGCONT");
+}
+
+/* ---- execve() in another thread ----------------------------------------- */
+
+static void *exec_when_traced(void *argument)
+{
+	static char *const arguments[] = { "sleep", "infinity", NULL };
+	pid_t pid = getpid();
+
+	for (;;) {
+		char *line = pid_status_line(pid, "TracerPid:");
+		bool is_traced = strcmp(line, "TracerPid:\t0") != 0;
+
+		free(line);
+		if (is_traced)
+			execvp(arguments[0], arguments);
+	}
+	return argument;
+}
+
+static void *just_pause(void *argument)
+{
+	for (;;)
+		pause();
+	return argument;
+}
+
+static void exec_beside_threads(struct subject *subject)
+{
+	pthread_t thread;
+
+	for (size_t i = 0; i < EXEC_THREADS; i++)
+		check_setup(pthread_create(&thread, NULL, just_pause, NULL) ==
+			    0);
+	check_setup(pthread_create(&thread, NULL, exec_when_traced, NULL) == 0);
+	subject->go = 1;
+	for (;;)
+		pause();
+}
+
+static void exec_does_not_hang(void)
+{
+	const char *what = "a process with a thread that makes an execve()";
+	size_t late = 0, dead = 0;
+
+	for (size_t i = 0; i < EXEC_TRIES; i++) {
+		struct trial trial;
+		double seconds;
+		size_t count;
+
+		trial_begin(&trial, build_anonymous, 3, exec_beside_threads);
+		check_setup(becomes_set(&trial.subject->go));
+		usleep(20000);
+		struct guardmaps_error *error =
+			try_install(&trial, -1, &seconds, &count);
+		late += seconds > 3;
+		dead += pid_state(trial.child.pid) == 'X' ||
+			pid_state(trial.child.pid) == 'Z';
+		if (error)
+			check_note("%s", guardmaps_error_message(error));
+		guardmaps_error_destroy(error);
+		trial_end(&trial);
+	}
+	check_number(late, 0, "%s: the installation ends soon", what);
+	check_number(dead, 0, "%s: it lives on", what);
+}
+
+int main(void)
+{
+	check_begin();
+	needs_vdso();
+	frozen_is_refused();
+	vfork_is_named();
+	cancelled_at_once();
+	survives_storms();
+	exec_does_not_hang();
+	return check_finish();
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Installing is refused, before anything is changed, where it would kill the
+ * process, hang it or change another one. What is done in part is reported.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "basics.h"
+#include "check.h"
+#include "child.h"
+#include "layout.h"
+#include "needs.h"
+#include "pid_lines.h"
+#include "trial.h"
+#include "userfaultfd.h"
+
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+
+static void is_refused(struct trial *trial, enum guardmaps_error_code code,
+		       const char *fragment, const char *what)
+{
+	size_t missing = UNTOUCHED_COUNT;
+
+	check_error(install_map(trial->child.pid, trial->wanted, false,
+				&missing),
+		    code, fragment, "%s is refused", what);
+	check_number(missing, UNTOUCHED_COUNT, "%s: nothing is counted", what);
+	guards_are_still_out(trial, what);
+	is_released(trial, what);
+}
+
+/* ---- userfaultfd -------------------------------------------------------- */
+
+static void build_mapping(struct subject *subject, struct layout *layout)
+{
+	char *memory = map_memory(16 * page_size(), PROT_READ | PROT_WRITE);
+
+	subject->address = (uintptr_t)memory;
+	guard_alternate(subject, layout, memory, 8, false);
+}
+
+/* With missing pages, which a lock would fill; registered after the lock. */
+static void lock_and_register(struct subject *subject)
+{
+	void *memory = (void *)(uintptr_t)subject->address;
+	size_t size = 16 * page_size();
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { subject->address, size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	lock_memory(memory, size, 0);
+	subject->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (subject->fd < 0 || ioctl(subject->fd, UFFDIO_API, &api) ||
+	    ioctl(subject->fd, UFFDIO_REGISTER, &range))
+		subject->error = errno;
+}
+
+static void userfaultfd_is_refused(void)
+{
+	const char *what = "a locked mapping registered with userfaultfd";
+	struct trial trial;
+
+	trial_begin(&trial, build_mapping, 0, lock_and_register);
+	check_setup(notifies_in_time(&trial.child));
+	if (trial.subject->error)
+		check_skip("userfaultfd cannot be used", "%s is refused", what);
+	else
+		is_refused(&trial, GUARDMAPS_ERROR_INVALID,
+			   "locked and registered with userfaultfd", what);
+	trial_end(&trial);
+}
+
+/* ---- seccomp ------------------------------------------------------------ */
+
+static void filter_calls(struct subject *subject)
+{
+	static struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { LENGTH(filter), filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		subject->error = errno;
+}
+
+/* As an ordinary user, in a child. It ends the child if something is wrong. */
+static void install_under_filter(int line, void *argument)
+{
+	size_t missing = UNTOUCHED_COUNT;
+	struct trial trial;
+
+	(void)line;
+	(void)argument;
+	if (getuid() == 0)
+		become_nobody();
+	trial_begin(&trial, build_mapping, 0, filter_calls);
+	check_setup(notifies_in_time(&trial.child));
+	check_setup(trial.subject->error == 0);
+	struct guardmaps_error *error =
+		install_map(trial.child.pid, trial.wanted, false, &missing);
+	check_setup(error != NULL &&
+		    guardmaps_error_code(error) == GUARDMAPS_ERROR_PERMISSION);
+	guardmaps_error_destroy(error);
+	check_setup(missing == UNTOUCHED_COUNT);
+	char *state = pid_status_line(trial.child.pid, "TracerPid:");
+	check_setup(state != NULL);
+	free(state);
+	trial_end(&trial);
+}
+
+static void filters_are_refused(void)
+{
+	check(child_succeeds(install_under_filter, NULL),
+	      "a process with a seccomp filter that an ordinary user cannot suspend is refused and lives on");
+}
+
+/* ---- The vDSO ----------------------------------------------------------- */
+
+/* As a whole: it cannot be split. */
+static int protect_mapping(const char *name)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start, end;
+	int result = -1;
+	char line[512];
+
+	check_setup(maps != NULL);
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, name) &&
+		    sscanf(line, "%lx-%lx", &start, &end) == 2)
+			result =
+				mprotect((void *)start, end - start, PROT_READ);
+	fclose(maps);
+	return result;
+}
+
+static void protect_vdso(struct subject *subject)
+{
+	signal(SIGSEGV, exit);
+	if (protect_mapping("[vdso]"))
+		subject->error = errno;
+}
+
+static void vdso_is_refused(void)
+{
+	const char *what = "a process whose vDSO is not executable";
+	struct trial trial;
+
+	trial_begin(&trial, build_mapping, 0, protect_vdso);
+	check_setup(notifies_in_time(&trial.child));
+	check_setup(trial.subject->error == 0);
+	char *before = pid_status_line(trial.child.pid, "SigCgt:");
+	is_refused(&trial, GUARDMAPS_ERROR_UNSUPPORTED,
+		   "its vDSO is not executable", what);
+	char *after = pid_status_line(trial.child.pid, "SigCgt:");
+	check_string(after, before, "%s: it keeps its handlers", what);
+	free(before);
+	free(after);
+	trial_end(&trial);
+}
+
+/* ---- Another pid namespace ---------------------------------------------- */
+
+struct stranger {
+	pid_t pid;
+	const struct guardmaps_map *map;
+	volatile enum guardmaps_error_code code;
+	volatile bool names_it;
+};
+
+static void install_from_inside(struct stranger *stranger)
+{
+	size_t missing;
+
+	struct guardmaps_error *error =
+		install_map(stranger->pid, stranger->map, false, &missing);
+	if (!error)
+		return;
+	stranger->code = guardmaps_error_code(error);
+	stranger->names_it = strstr(guardmaps_error_message(error),
+				    "another pid namespace") != NULL;
+	guardmaps_error_destroy(error);
+}
+
+static void install_from_namespace(int line, void *argument)
+{
+	(void)line;
+	check_setup(unshare(CLONE_NEWPID) == 0);
+	/* Not a child of the usual form, which looks for its parent by pid. */
+	pid_t pid = fork();
+	if (pid == 0) {
+		install_from_inside(argument);
+		_exit(0);
+	}
+	check_setup(pid > 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+static void namespace_is_refused(void)
+{
+	const char *what =
+		"a process that /proc shows of another pid namespace";
+	struct stranger *stranger = shared_memory(sizeof(*stranger));
+	struct trial trial;
+
+	if (!has_capability(CAPABILITY_SYS_ADMIN)) {
+		check_skip("needs CAP_SYS_ADMIN", "%s is refused", what);
+		munmap(stranger, sizeof(*stranger));
+		return;
+	}
+	trial_begin(&trial, build_mapping, 0, NULL);
+	*stranger = (struct stranger){ .pid = trial.child.pid,
+				       .map = trial.wanted };
+	child_run(install_from_namespace, stranger);
+	check_string(error_code_name(stranger->code), "INVALID",
+		     "%s is refused", what);
+	check(stranger->names_it, "%s: the message says so", what);
+	guards_are_still_out(&trial, what);
+	trial_end(&trial);
+	munmap(stranger, sizeof(*stranger));
+}
+
+/* ---- A part ------------------------------------------------------------- */
+
+static void build_two(struct subject *subject, struct layout *layout)
+{
+	size_t page = page_size();
+	char *memory = map_memory(5 * page, PROT_READ | PROT_WRITE);
+
+	munmap(memory + 2 * page, page);
+	subject->address = (uintptr_t)(memory + 3 * page);
+	install_guard(layout, memory, page);
+	install_guard(layout, memory + 3 * page, page);
+}
+
+/* A sealed mapping that cannot be written to does not take guards any more. */
+static void seal_second(struct subject *subject)
+{
+	void *second = (void *)(uintptr_t)subject->address;
+
+	if (mprotect(second, 2 * page_size(), PROT_READ) ||
+	    syscall(SYS_mseal, second, 2 * page_size(), 0))
+		subject->error = errno;
+}
+
+static void part_is_counted(void)
+{
+	const char *what = "a process that takes only one of two guards";
+	size_t count = UNTOUCHED_COUNT;
+	struct trial trial;
+
+	trial_begin(&trial, build_two, 0, seal_second);
+	check_setup(notifies_in_time(&trial.child));
+	if (trial.subject->error) {
+		check_skip("mappings cannot be sealed", "%s: it is counted",
+			   what);
+		trial_end(&trial);
+		return;
+	}
+	check_error(install_map(trial.child.pid, trial.wanted, false, &count),
+		    GUARDMAPS_ERROR_PERMISSION,
+		    "(1 of 2 guard regions were installed)",
+		    "%s: the message counts them", what);
+	check_number(count, 1, "%s: so does the result", what);
+	guards_are(&trial, trial.subject->guards, 1, what);
+	is_released(&trial, what);
+	trial_end(&trial);
+}
+
+int main(void)
+{
+	check_begin();
+	needs_vdso();
+	userfaultfd_is_refused();
+	filters_are_refused();
+	vdso_is_refused();
+	namespace_is_refused();
+	part_is_counted();
+	return check_finish();
+}
