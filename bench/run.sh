@@ -107,6 +107,17 @@ bench_install() {
 	stop_target
 }
 
+bench_threads() {
+	work='10,000 threads stopped and continued, ms'
+	start_target threads:10000 || return
+	if time=$("$build/bench/threads" "$pid"); then
+		print_row "$work" - - - "$time" 300
+	else
+		fail "$work"
+	fi
+	stop_target
+}
+
 bench_criu() {
 	work='criu with the plugin'
 	if [ "$(id -u)" -ne 0 ]; then
@@ -150,5 +161,6 @@ bench_mappings
 bench_all
 bench_image
 bench_install
+bench_threads
 bench_criu
 [ "$failures" -eq 0 ]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * SIGKILL at any moment of an installation, to its caller or to its worker: the
- * process lives on undisturbed, and gets all of its guards.
+ * process lives on undisturbed. It gets all of its guards if the caller lives,
+ * and all or none of them if not.
  *
  * KILLS in the environment is the number of kills of each kind of process.
  */
@@ -169,7 +170,7 @@ static char *state_fault(pid_t pid, const char *before)
 	return NULL;
 }
 
-static char *guard_fault(const struct trial *trial)
+static char *guard_fault(const struct trial *trial, bool or_none)
 {
 	const struct subject *subject = trial->subject;
 	struct guardmaps_map *map;
@@ -180,7 +181,7 @@ static char *guard_fault(const struct trial *trial)
 	for (size_t i = 0; i < subject->guard_count; i++)
 		found += map_has_guard(map, subject->guards[i].start);
 	guardmaps_map_destroy(map);
-	return found == subject->guard_count
+	return found == subject->guard_count || (or_none && found == 0)
 		       ? NULL
 		       : format_string("it has %zu of %zu guards", found,
 				       subject->guard_count);
@@ -251,8 +252,8 @@ static char *fault_after(struct trial *trial, const struct kind *kind,
 	char *fault = kill_fault(attempt, &caller, kill_worker, ret_hit);
 	if (!fault)
 		fault = state_fault(trial->child.pid, before);
-	if (!fault && (kill_worker || *ret_hit))
-		fault = guard_fault(trial);
+	if (!fault)
+		fault = guard_fault(trial, !kill_worker);
 	if (!fault)
 		fault = progress_fault(&actor);
 	free(before);

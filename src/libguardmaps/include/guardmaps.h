@@ -560,11 +560,11 @@ struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
  * result is read back and verified.
  *
  * A child process does it, so that nothing can happen to the process: if the
- * caller is killed, the child finishes; if the child is killed, another one
- * restores the process and installs what is left. In a program with threads, the
- * child's end sends SIGCHLD. No wait is without a limit: if a system call that
- * the process was made to run does not return, the child stays, gives the
- * process back as soon as it can, and the error says so.
+ * caller is killed, the child finishes what it has begun; if the child is
+ * killed, another one restores the process and installs what is left. In a
+ * program with threads, the child's end sends SIGCHLD. No wait is without a
+ * limit: if a system call that the process was made to run does not return, the
+ * child stays, gives the process back as soon as it can, and the error says so.
  *
  * @map: a guard map of this process at another time, such as one read from an
  *	image. The executable and the mappings that contain the regions must be

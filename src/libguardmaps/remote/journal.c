@@ -50,6 +50,12 @@ void remote_journal_forget(struct remote_journal *journal)
 	atomic_store(&journal->active, false);
 }
 
+void remote_journal_on_take_over(struct remote_journal *journal,
+				 void (*function)(void))
+{
+	journal->on_take_over = function;
+}
+
 /* What work takes besides waits, even on a busy machine. */
 #define WORK_MILLISECONDS 20000
 

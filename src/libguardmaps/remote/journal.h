@@ -36,6 +36,10 @@ pid_t remote_journal_last_thread(const struct remote_journal *journal);
 /** The thread is gone, and all that was changed with it. */
 void remote_journal_forget(struct remote_journal *journal);
 
+/** Have a function called when a thread is about to be taken over. */
+void remote_journal_on_take_over(struct remote_journal *journal,
+				 void (*function)(void));
+
 /* ---- Watched by another process ----------------------------------------- */
 
 /** Ask whoever works with the journal to end early. */

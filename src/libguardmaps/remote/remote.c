@@ -13,6 +13,8 @@
 /* From here on the task is changed: everything must be restored. */
 static struct guardmaps_error *take_over(struct remote_task *task)
 {
+	if (task->saved->on_take_over)
+		task->saved->on_take_over();
 	remote_allow_cancel(task, false);
 	task->saved->tid = task->tid;
 	atomic_store(&task->saved->active, true);

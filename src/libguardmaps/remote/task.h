@@ -61,6 +61,8 @@ struct remote_journal {
 	/* Noted before they are unlocked; forgotten when they are locked. */
 	atomic_size_t unlocked_count;
 	struct unlocked_range unlocked[MAXIMUM_UNLOCKED];
+	/* May be NULL. */
+	void (*on_take_over)(void);
 	/* By another process, which watches; and whether that is heeded. */
 	atomic_bool is_cancelled;
 	bool heeds_cancel;

@@ -101,13 +101,35 @@ static struct guardmaps_error *do_job(const struct worker *worker, bool again)
 	return error;
 }
 
-static _Noreturn void work(const struct worker *worker, bool again)
+/* From here on the process needs us, even without our caller. */
+static void outlive_caller(void)
+{
+	prctl(PR_SET_PDEATHSIG, 0);
+}
+
+/*
+ * As long as nothing is changed, die with the caller: if we hang, nobody else
+ * would kill us.
+ */
+static void die_with_caller(const struct worker *worker, pid_t caller)
+{
+	remote_journal_on_take_over(worker->job->journal, outlive_caller);
+	if (recovery_is_due(worker->job->journal))
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != caller)
+		_exit(1);
+}
+
+static _Noreturn void work(const struct worker *worker, pid_t caller,
+			   bool again)
 {
 	const struct job *job = worker->job;
 	const int kept[] = { worker->report_fd, job->process->dirfd,
 			     job->process->stat_fd };
 
 	background_settle("guardmaps-work", kept, sizeof(kept) / sizeof(*kept));
+	die_with_caller(worker, caller);
 	struct guardmaps_error *error = do_job(worker, again);
 	say(worker, error);
 	if (recovery_is_due(job->journal))
@@ -119,10 +141,12 @@ static _Noreturn void work(const struct worker *worker, bool again)
 
 static bool worker_start(struct worker *worker, bool again)
 {
+	pid_t caller = getpid();
+
 	remote_journal_promise(worker->job->journal, 0);
 	worker->pid = background_fork();
 	if (worker->pid == 0)
-		work(worker, again);
+		work(worker, caller, again);
 	if (worker->pid < 0)
 		return false;
 	worker->pidfd = syscall(SYS_pidfd_open, worker->pid, 0);
@@ -214,6 +238,16 @@ static struct guardmaps_error *os_error(const struct job *job, int errnum,
 			  job->process->pid, job->process->name, why);
 }
 
+static struct guardmaps_error *hang_error(const struct job *job,
+					  const struct limits *limits)
+{
+	return limits->cancelled > 0
+		       ? os_error(job, ECANCELED, "interrupted")
+		       : os_error(
+				 job, ETIMEDOUT,
+				 "cannot look into it: its memory does not answer");
+}
+
 static struct guardmaps_error *reported(const struct worker *worker,
 					size_t *ret_count)
 {
@@ -255,9 +289,7 @@ supervise(struct worker *worker, struct limits *limits, size_t *ret_count)
 		if (ending == ENDING_REPORT)
 			return error_first(error, reported(worker, ret_count));
 		if (ending == ENDING_HANG && !error)
-			error = os_error(
-				job, ETIMEDOUT,
-				"cannot look into it: its memory does not answer");
+			error = hang_error(job, limits);
 		if (!recovery_is_due(job->journal) &&
 		    (error || limits->cancelled > 0))
 			break;
