@@ -133,3 +133,49 @@ survives() {
 		[ "$status" -ne 2 ] || [ -s errors ]
 	done
 }
+
+# Set TARGET_PID to a process that removes its guards when it gets SIGUSR1.
+start_unguarded() {
+	local ready
+
+	mkfifo remover.fifo
+	"$build/tests/remover" alternate:10 >remover.fifo 2>/dev/null 3>&- &
+	started+=("$!")
+	exec {answers}<remover.fifo
+	rm remover.fifo
+	read -r -t "$patience" -u "$answers" ready TARGET_PID count
+	started+=("$TARGET_PID")
+	head -n "$count" <&"$answers" >guards
+	guardmaps save "$TARGET_PID" image
+	remove_guards
+}
+
+remove_guards() {
+	local answer
+
+	kill -USR1 "$TARGET_PID"
+	read -r -t "$patience" -u "$answers" answer
+	same "$answer" removed
+}
+
+@test "install survives the failure of each allocation, and so does the process" {
+	needs_preload
+	start_unguarded
+	FAIL_COUNT=count with_failing guardmaps install image "$TARGET_PID"
+	for ((at = 1; at <= $(<count); at++)); do
+		local status=0
+		remove_guards
+		timeout "$patience" env LD_PRELOAD="$build/tests/failing.so" FAIL_AT=$at \
+			guardmaps install image "$TARGET_PID" 2>errors || status=$?
+		[ "$status" -le 2 ] && [ -s errors ]
+		is_alive "$TARGET_PID"
+		same "$(sed -n 's/^TracerPid:\t//p' "/proc/$TARGET_PID/status")" 0
+		[ "$status" -ne 0 ] ||
+			guardmaps -n -r -o START,END "$TARGET_PID" | cmp - guards
+		[ "$status" -eq 0 ] || grep -qi memory errors || {
+			echo "allocation $at failed: status $status" >&2
+			cat errors >&2
+			return 1
+		}
+	done
+}

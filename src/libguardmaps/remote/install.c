@@ -113,10 +113,12 @@ check_namespace(const struct guardmaps_process *process)
 	_cleanup_close_ int self =
 		open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct guardmaps_process ours = { .dirfd = self };
-	if (self >= 0 &&
-	    process_read_status(&ours, "NSpid", numbers, sizeof(numbers)) ==
-		    0 &&
-	    strtol(numbers, &end, 10) == getpid() && *end == '\0')
+	int err = self < 0 ? -errno
+			   : process_read_status(&ours, "NSpid", numbers,
+						 sizeof(numbers));
+	if (err == -ENOMEM)
+		return &error_no_memory;
+	if (!err && strtol(numbers, &end, 10) == getpid() && *end == '\0')
 		return NULL;
 	return error_create(
 		GUARDMAPS_ERROR_INVALID,
