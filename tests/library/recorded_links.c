@@ -16,6 +16,7 @@
 #include "basics.h"
 #include "check.h"
 #include "files.h"
+#include "needs.h"
 #include "tree.h"
 
 /* What tree_open() returns for each link: 0 for a descriptor. */
@@ -115,7 +116,12 @@ int main(void)
 	make_tree();
 	open_all(&with);
 	check_results(&with, "with openat2()");
-	check_number(with.inside, 0, "a link inside the tree is followed");
+	if (under_valgrind())
+		check_skip("valgrind 3.19 has no openat2()",
+			   "a link inside the tree is followed");
+	else
+		check_number(with.inside, 0,
+			     "a link inside the tree is followed");
 	refuse_openat2(ENOSYS);
 	open_all(&without);
 	check_results(&without, "without openat2()");
