@@ -18,18 +18,28 @@
 #include "trial.h"
 
 enum kind_of_lock {
-	LOCK, LOCK_ON_FAULT, LOCK_ALL, LOCK_ALL_AND_FUTURE, LOCK_PART,
-	LOCK_PROT_NONE, LOCK_UNDER_LIMIT,
+	LOCK,
+	LOCK_ON_FAULT,
+	LOCK_ALL,
+	LOCK_ALL_AND_FUTURE,
+	LOCK_PART,
+	LOCK_PROT_NONE,
+	LOCK_UNDER_LIMIT,
 };
 
 static const char *const lock_names[] = {
-	"mlock()", "mlock2(MLOCK_ONFAULT)", "mlockall(MCL_CURRENT)",
-	"mlockall(MCL_CURRENT | MCL_FUTURE)", "a partly locked mapping",
+	"mlock()",
+	"mlock2(MLOCK_ONFAULT)",
+	"mlockall(MCL_CURRENT)",
+	"mlockall(MCL_CURRENT | MCL_FUTURE)",
+	"a partly locked mapping",
 	"a locked PROT_NONE mapping",
 	"a mapping locked before RLIMIT_MEMLOCK was lowered",
 };
 
-enum { LOCKED_PAGES = 64 };
+enum {
+	LOCKED_PAGES = 64
+};
 
 static void lock_kind(enum kind_of_lock kind, char *memory, size_t size)
 {
@@ -86,8 +96,8 @@ static char *lock_state(const struct trial *trial)
 					"VmFlags:");
 	char *last = pid_mapping_line(pid, trial->subject->guards[31].start,
 				      "VmFlags:");
-	char *ret = format_string("%s; %s; %s; %s", locked, first, middle,
-				  last);
+	char *ret =
+		format_string("%s; %s; %s; %s", locked, first, middle, last);
 
 	free(last);
 	free(middle);
@@ -116,9 +126,9 @@ static bool can_lock(enum kind_of_lock kind)
 {
 	size_t size = LOCKED_PAGES * page_size();
 	void *memory = map_memory(size, PROT_READ | PROT_WRITE);
-	bool is_locked = kind == LOCK_ALL || kind == LOCK_ALL_AND_FUTURE ?
-				 syscall(SYS_mlockall, MCL_CURRENT) == 0 :
-				 syscall(SYS_mlock, memory, size) == 0;
+	bool is_locked = kind == LOCK_ALL || kind == LOCK_ALL_AND_FUTURE
+				 ? syscall(SYS_mlockall, MCL_CURRENT) == 0
+				 : syscall(SYS_mlock, memory, size) == 0;
 
 	if (is_locked)
 		syscall(SYS_munlockall);
@@ -145,7 +155,8 @@ static void locked_mappings(void)
 		struct trial trial;
 
 		if (lock_missing(i)) {
-			check_skip(lock_missing(i), "%s: its locks are unchanged",
+			check_skip(lock_missing(i),
+				   "%s: its locks are unchanged",
 				   lock_names[i]);
 			continue;
 		}
@@ -167,10 +178,62 @@ static void locked_mappings(void)
 	}
 }
 
+/* More mappings than are unlocked at the same time, each locked by itself. */
+enum {
+	MANY_MAPPINGS = 2500
+};
+
+static void build_many(struct subject *subject, struct layout *layout)
+{
+	size_t page = page_size();
+	char *memory =
+		map_memory(2 * MANY_MAPPINGS * page, PROT_READ | PROT_WRITE);
+
+	(void)subject;
+	for (size_t i = 0; i < MANY_MAPPINGS; i++) {
+		char *own = memory + 2 * i * page;
+		check_setup(munmap(own + page, page) == 0);
+		install_guard(layout, own, page);
+		lock_memory(own, page, 0);
+	}
+}
+
+static bool under_limit(void)
+{
+	struct rlimit limit;
+
+	return getuid() != 0 &&
+	       (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur < 64 << 20);
+}
+
+static void many_mappings(void)
+{
+	const char *what = "many locked mappings";
+	struct trial trial;
+
+	if (under_limit()) {
+		check_skip("RLIMIT_MEMLOCK is too low", "%s: they stay locked",
+			   what);
+		return;
+	}
+	trial_begin(&trial, build_many, 0, NULL);
+	char *before = pid_status_line(trial.child.pid, "VmLck:");
+	check_setup(strtoul(before + strlen("VmLck:"), NULL, 10) * 1024 >=
+		    MANY_MAPPINGS * page_size());
+	puts_back(&trial, what);
+	guards_are_back(&trial, what);
+	char *after = pid_status_line(trial.child.pid, "VmLck:");
+	check_string(after, before, "%s: they stay locked", what);
+	free(before);
+	free(after);
+	trial_end(&trial);
+}
+
 int main(void)
 {
 	check_begin();
 	needs_vdso();
 	locked_mappings();
+	many_mappings();
 	return check_finish();
 }
