@@ -11,8 +11,21 @@
 
 /* ---- Frozen cgroups ----------------------------------------------------- */
 
-/* Where the hierarchy of version 2 is mounted. */
-static bool find_cgroups(char *ret, size_t size)
+/* Version 2 of cgroups, and the freezer of version 1. */
+static const struct hierarchy {
+	/* How it is mounted; the option may be NULL. */
+	const char *type, *option;
+	/* Before the path in /proc/PID/cgroup. */
+	const char *key;
+	/* A file of a cgroup, and its line if the cgroup is frozen. */
+	const char *file, *line;
+} hierarchies[] = {
+	{ "cgroup2", NULL, "0::", "cgroup.events", "frozen 1\n" },
+	{ "cgroup", "freezer", ":freezer:", "freezer.state", "FROZEN\n" },
+};
+
+static bool find_mount(const struct hierarchy *hierarchy, char *ret,
+		       size_t size)
 {
 	char strings[8192];
 	struct mntent entry;
@@ -22,42 +35,50 @@ static bool find_cgroups(char *ret, size_t size)
 	if (!mounts)
 		return false;
 	while (!found && getmntent_r(mounts, &entry, strings, sizeof(strings)))
-		found = strcmp(entry.mnt_type, "cgroup2") == 0;
+		found = strcmp(entry.mnt_type, hierarchy->type) == 0 &&
+			(!hierarchy->option ||
+			 hasmntopt(&entry, hierarchy->option));
 	endmntent(mounts);
 	return found && (size_t)snprintf(ret, size, "%s", entry.mnt_dir) < size;
 }
 
-/* Of version 2: the line "0::PATH". */
-static bool find_cgroup(const struct guardmaps_process *process, char *text,
-			size_t size, const char **ret)
+static const char *find_cgroup(const struct hierarchy *hierarchy,
+			       const struct guardmaps_process *process,
+			       char *text, size_t size)
 {
 	if (process_read_file(process, "cgroup", text, size) < 0)
-		return false;
-	char *line = strstr(text, "0::");
-	if (!line || (line != text && line[-1] != '\n'))
-		return false;
+		return NULL;
+	char *line = strstr(text, hierarchy->key);
+	if (!line)
+		return NULL;
 	line[strcspn(line, "\n")] = '\0';
-	*ret = line + strlen("0::");
-	return true;
+	return line + strlen(hierarchy->key);
+}
+
+static bool is_frozen_in(const struct hierarchy *hierarchy,
+			 const struct guardmaps_process *process)
+{
+	char text[8192], mount[4096], path[16384];
+	bool is_frozen = false;
+
+	const char *cgroup =
+		find_cgroup(hierarchy, process, text, sizeof(text));
+	if (!cgroup || !find_mount(hierarchy, mount, sizeof(mount)))
+		return false;
+	snprintf(path, sizeof(path), "%s%s/%s", mount, cgroup, hierarchy->file);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!is_frozen && fgets(text, sizeof(text), file))
+		is_frozen = strcmp(text, hierarchy->line) == 0;
+	fclose(file);
+	return is_frozen;
 }
 
 bool hindrance_is_frozen(const struct guardmaps_process *process)
 {
-	char text[8192], mount[4096], path[16384];
-	const char *cgroup;
-	bool is_frozen = false;
-
-	if (!find_cgroups(mount, sizeof(mount)) ||
-	    !find_cgroup(process, text, sizeof(text), &cgroup))
-		return false;
-	snprintf(path, sizeof(path), "%s%s/cgroup.events", mount, cgroup);
-	FILE *events = fopen(path, "re");
-	if (!events)
-		return false;
-	while (!is_frozen && fgets(text, sizeof(text), events))
-		is_frozen = strcmp(text, "frozen 1\n") == 0;
-	fclose(events);
-	return is_frozen;
+	return is_frozen_in(&hierarchies[0], process) ||
+	       is_frozen_in(&hierarchies[1], process);
 }
 
 /* ---- What a thread waits for -------------------------------------------- */

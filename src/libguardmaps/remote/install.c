@@ -19,17 +19,16 @@ struct installation {
 
 /* ---- In the worker ------------------------------------------------------ */
 
-/* Before anything is changed. */
+/* It would stop only when it is thawed, or not begin a call. */
 static struct guardmaps_error *
-check_calls(const struct guardmaps_process *process,
-	    const struct seized_process *seized)
+check_frozen(const struct guardmaps_process *process)
 {
-	if (hindrance_is_frozen(process))
-		return error_create(
-			GUARDMAPS_ERROR_OS,
-			"%d (%s): cannot run system calls in it: its cgroup is frozen",
-			process->pid, process->name);
-	return seized_check_filters(seized);
+	if (!hindrance_is_frozen(process))
+		return NULL;
+	return error_create(
+		GUARDMAPS_ERROR_OS,
+		"%d (%s): cannot run system calls in it: its cgroup is frozen",
+		process->pid, process->name);
 }
 
 /* How many of the missing guards were installed before something failed. */
@@ -68,7 +67,7 @@ install_seized(const struct job *job, const struct seized_process *seized,
 	struct reinstated done = {};
 
 	if (!installation->only_check)
-		error = check_calls(job->process, seized);
+		error = seized_check_filters(seized);
 	if (error)
 		return error;
 	error = reinstate(job->process, tid, job->journal, installation->map,
@@ -87,11 +86,16 @@ install_seized(const struct job *job, const struct seized_process *seized,
 
 static struct guardmaps_error *install(const struct job *job, size_t *ret_count)
 {
+	const struct installation *installation = job->argument;
 	struct seized_process *seized = NULL;
+	struct guardmaps_error *error = NULL;
 
+	if (!installation->only_check)
+		error = check_frozen(job->process);
+	if (error)
+		return error;
 	seize_reap(true);
-	struct guardmaps_error *error =
-		seize(job->process, job->journal, &seized);
+	error = seize(job->process, job->journal, &seized);
 	seize_reap(false);
 	if (!error)
 		error = install_seized(job, seized, ret_count);

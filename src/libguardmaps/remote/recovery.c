@@ -34,7 +34,7 @@ static struct guardmaps_error *tidy_up(struct guardmaps_process *process,
 }
 
 struct guardmaps_error *recovery_run(struct guardmaps_process *process,
-				struct remote_journal *journal)
+				     struct remote_journal *journal)
 {
 	struct seized_process *seized;
 
