@@ -9,12 +9,16 @@
 #                            growth of criu's own mm image, in bytes
 #   window MS                100,000 locked guards: time from taking out the
 #                            first to putting back the last
+#   tree LOCKED UNLOCKED     ms of a dump of 1,000 processes with three threads:
+#                            locked with the plugin, and unlocked without
+#   keeper KIB               memory of the keepers then
 #
 # Usage: criu.sh BUILD_DIR
 
 set -eu
 
 ROUNDS=40
+PROCESSES=1000
 
 build=$1
 plugin=$build/criu-plugin
@@ -64,7 +68,7 @@ now() {
 run_criu() {
 	local directory=$1
 	shift
-	timeout 60 criu "$@" -D images -L "$directory" -v3 -o log </dev/null >/dev/null 2>&1 || {
+	timeout 120 criu "$@" -D images -L "$directory" -v3 -o log </dev/null >/dev/null 2>&1 || {
 		tail -n 5 images/log >&2
 		exit 1
 	}
@@ -129,6 +133,40 @@ window() {
 	sed -n 's/.*put back, \([0-9.]*\) ms after.*/window \1/p' images/log
 }
 
+# dump_tree DIRECTORY WORD...: prints the milliseconds
+dump_tree() {
+	local start directory=$1
+	shift
+	rm -rf images
+	mkdir images
+	setsid "$build/bench/crowd" "$PROCESSES" "$@" </dev/null >ready 2>/dev/null &
+	disown
+	read -r _ target <ready
+	start=$(now)
+	run_criu "$directory" dump -t "$target" -R --action-script "$work/script"
+	echo $((($(now) - start) / 1000000))
+	kill -KILL "$target"
+	while pgrep -x crowd >/dev/null; do
+		sleep 0.1
+	done
+}
+
+# At the end of a dump all guards are out.
+tree() {
+	cat >script <<-END
+		#!/bin/sh
+		[ "\$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
+		for pid in \$(pgrep -x guardmaps-keep); do
+			cat "/proc/\$pid/smaps_rollup"
+		done | awk '/^Pss:/ { sum += \$2 } END { print sum + 0 }' >$work/keeper
+	END
+	chmod +x script
+	unlocked=$(dump_tree "$work/none")
+	echo tree "$(dump_tree "$plugin" locked)" "$unlocked"
+	echo keeper "$(<keeper)"
+}
+
 overhead
 image
 window
+tree
