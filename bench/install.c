@@ -74,11 +74,10 @@ static void put_one_by_one(const struct subject *subject,
 			   struct remote_task *task)
 {
 	for (size_t i = 0; i < subject->map->region_count; i++)
-		check(remote_range_call(task, SYS_madvise,
-					subject->map->regions[i].start,
-					subject->map->regions[i].end,
-					MADV_GUARD_INSTALL, 0,
-					"install a guard in"));
+		check(remote_range_call(
+			task, SYS_madvise, subject->map->regions[i].start,
+			subject->map->regions[i].end, MADV_GUARD_INSTALL, 0,
+			"install a guard in"));
 }
 
 int main(int argc, char **argv)

@@ -19,7 +19,9 @@
 
 extern char **environ;
 
-enum { EXIT_USAGE = 2 };
+enum {
+	EXIT_USAGE = 2
+};
 
 #define DEFAULT_ROUNDS 7
 
@@ -51,8 +53,8 @@ static pid_t spawn_quietly(char **argv)
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
 					 O_WRONLY, 0);
 
-	int error = posix_spawnp(&child, argv[0], &actions, NULL, argv,
-				 environ);
+	int error =
+		posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
 
 	if (error)
 		die(argv[0], error);
@@ -62,9 +64,9 @@ static pid_t spawn_quietly(char **argv)
 
 static void check_status(const struct command *command, int status)
 {
-	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 ||
-				  WEXITSTATUS(status) ==
-					  command->expected_status))
+	if (WIFEXITED(status) &&
+	    (WEXITSTATUS(status) == 0 ||
+	     WEXITSTATUS(status) == command->expected_status))
 		return;
 	fprintf(stderr, "%s: '%s' failed with status 0x%x\n",
 		program_invocation_short_name, command->argv[0], status);

@@ -36,14 +36,17 @@ enum {
 	SET_SSVE = 0x40b,
 	SET_ZA = 0x40c,
 	SET_FPMR = 0x40e,
-	CAPABILITY_SVE = 1 << 22,	/* AT_HWCAP */
-	CAPABILITY_BTI = 1 << 17,	/* AT_HWCAP2 */
-	CAPABILITY_SME = 1 << 23,	/* AT_HWCAP2 */
+	CAPABILITY_SVE = 1 << 22, /* AT_HWCAP */
+	CAPABILITY_BTI = 1 << 17, /* AT_HWCAP2 */
+	CAPABILITY_SME = 1 << 23, /* AT_HWCAP2 */
 	/* PSTATE.BTYPE of a thread that is on its way by BLR. */
 	BRANCH_TYPE_CALL = 2 << 10,
 };
 
-enum { SLEEP_SECONDS = 2, MAXIMUM_SET = 300000 };
+enum {
+	SLEEP_SECONDS = 2,
+	MAXIMUM_SET = 300000
+};
 
 static void count_signal(int number)
 {
@@ -86,7 +89,9 @@ static void hold_registers(struct subject *subject)
 		"1:	add x1, x1, #1\n"
 		"	str x1, [x0]\n"
 		"	b 1b\n"
-		: : "r"(count) : "memory");
+		:
+		: "r"(count)
+		: "memory");
 }
 
 /* The same of what SVE has, and of the registers for first faults. */
@@ -103,7 +108,9 @@ static void hold_vectors(struct subject *subject)
 		"1:	add x1, x1, #1\n"
 		"	str x1, [x0]\n"
 		"	b 1b\n"
-		: : "r"(count) : "memory");
+		:
+		: "r"(count)
+		: "memory");
 }
 
 /* The same in streaming mode, with something in ZA. */
@@ -111,17 +118,18 @@ static void hold_matrix(struct subject *subject)
 {
 	register volatile uint64_t *count __asm__("x0") = &subject->count;
 
-	__asm__ volatile(
-		"	.arch_extension sme\n"
-		"	smstart\n"
-		"	ptrue p0.b\n ptrue p15.d\n"
-		"	mov z0.b, #1\n mov z8.b, #8\n mov z31.b, #31\n"
-		"	mov w12, #0\n"
-		"	mova za0h.b[w12, 0], p0/m, z31.b\n"
-		"1:	add x1, x1, #1\n"
-		"	str x1, [x0]\n"
-		"	b 1b\n"
-		: : "r"(count) : "memory");
+	__asm__ volatile("	.arch_extension sme\n"
+			 "	smstart\n"
+			 "	ptrue p0.b\n ptrue p15.d\n"
+			 "	mov z0.b, #1\n mov z8.b, #8\n mov z31.b, #31\n"
+			 "	mov w12, #0\n"
+			 "	mova za0h.b[w12, 0], p0/m, z31.b\n"
+			 "1:	add x1, x1, #1\n"
+			 "	str x1, [x0]\n"
+			 "	b 1b\n"
+			 :
+			 : "r"(count)
+			 : "memory");
 }
 
 static void do_sigsuspend(struct subject *subject)
@@ -223,10 +231,11 @@ static void registers_read(pid_t pid, struct registers *ret)
 
 		check_setup(bytes != NULL);
 		ret->sets[i].bytes = bytes;
-		ret->sets[i].size =
-			ptrace(PTRACE_GETREGSET, pid,
-			       (void *)register_sets[i].type, &vector)
-				? 0 : vector.iov_len;
+		ret->sets[i].size = ptrace(PTRACE_GETREGSET, pid,
+					   (void *)register_sets[i].type,
+					   &vector)
+					    ? 0
+					    : vector.iov_len;
 	}
 }
 
@@ -265,9 +274,8 @@ static void set_branch_type(pid_t pid)
 	check_setup(!ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &vector));
 }
 
-static void registers_are_kept(void (*act)(struct subject *),
-			       bool with_journal, bool is_branching,
-			       const char *name)
+static void registers_are_kept(void (*act)(struct subject *), bool with_journal,
+			       bool is_branching, const char *name)
 {
 	char *what = format_string("%s, %s journal", name,
 				   with_journal ? "with a" : "without");
@@ -322,7 +330,8 @@ static const struct wait {
 	bool is_timed;
 } waits[] = {
 	{ "nanosleep()", SYS_nanosleep, wait_in_nanosleep, true },
-	{ "clock_nanosleep()", SYS_clock_nanosleep, wait_in_clock_nanosleep, true },
+	{ "clock_nanosleep()", SYS_clock_nanosleep, wait_in_clock_nanosleep,
+	  true },
 	{ "ppoll()", SYS_ppoll, wait_in_ppoll, true },
 	{ "futex()", SYS_futex, wait_in_futex, true },
 	{ "read()", SYS_read, wait_in_read, false },
@@ -330,10 +339,17 @@ static const struct wait {
 };
 
 /* How it is held: this is what else is compared with. */
-enum manner { ONLY_HELD, WITHOUT_JOURNAL, WITH_JOURNAL, MANNERS };
+enum manner {
+	ONLY_HELD,
+	WITHOUT_JOURNAL,
+	WITH_JOURNAL,
+	MANNERS
+};
 
 static const char *const manner_names[] = {
-	"only held", "without journal", "with a journal",
+	"only held",
+	"without journal",
+	"with a journal",
 };
 
 /* It lasts as long as if nothing had been. */
@@ -350,11 +366,9 @@ static void wait_lasts_no_longer(const struct wait *wait, enum manner manner)
 	if (manner != ONLY_HELD)
 		make_calls(&trial, 0, what);
 	hold_end(&trial.hold);
-	check(notifies_in_time(&trial.child), "%s: it ends",
-	      what);
+	check(notifies_in_time(&trial.child), "%s: it ends", what);
 	seconds = trial.subject->elapsed / 1e6;
-	if (!check(seconds < SLEEP_SECONDS * 1.5 &&
-		   seconds >= SLEEP_SECONDS,
+	if (!check(seconds < SLEEP_SECONDS * 1.5 && seconds >= SLEEP_SECONDS,
 		   "%s: it lasts as long as it was asked for", what))
 		check_note("%.2f s", seconds);
 	check(trial.subject->result == 0 || trial.subject->error == ETIMEDOUT,
@@ -381,8 +395,8 @@ static void signal_ends_wait(const struct wait *wait, enum manner manner)
 	check(ends_soon(&trial.child), "%s: it ends", what);
 	check_number(trial.subject->handled, 1, "%s: the signal is handled",
 		     what);
-	if (!check(trial.subject->result == -1 &&
-		   trial.subject->error == EINTR, "%s: it is EINTR", what))
+	if (!check(trial.subject->result == -1 && trial.subject->error == EINTR,
+		   "%s: it is EINTR", what))
 		check_note("result %d, errno %d", trial.subject->result,
 			   trial.subject->error);
 	trial_end(&trial);

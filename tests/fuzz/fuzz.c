@@ -46,8 +46,7 @@ static struct guardmaps_explanation explain(const struct guardmaps_map *map,
 
 static void require_mapping_found(const struct guardmaps_map *map, size_t i)
 {
-	const struct guardmaps_mapping *mapping =
-		guardmaps_map_mapping(map, i);
+	const struct guardmaps_mapping *mapping = guardmaps_map_mapping(map, i);
 
 	require(guardmaps_map_find_mapping(map, mapping->start) == i);
 	require(guardmaps_map_find_mapping(map, mapping->end - 1) == i);

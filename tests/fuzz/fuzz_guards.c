@@ -108,7 +108,8 @@ static void require_diff(const struct guardmaps_map *map)
 		last_end = differences[i].end;
 		require_difference(map, &differences[i]);
 		uint64_t size = differences[i].end - differences[i].start;
-		bytes += differences[i].change == GUARDMAPS_EXTRA ? size : -size;
+		bytes += differences[i].change == GUARDMAPS_EXTRA ? size
+								  : -size;
 	}
 	require(bytes == guarded_bytes(map));
 	free(differences);

@@ -16,7 +16,10 @@
  * Pieces that a file arrives in: each is a packet in a pipe, and so a read of
  * its own, and as many as a pipe holds (pipe(7)).
  */
-enum { PIECES = 16, PIECE_SIZE = 4096 };
+enum {
+	PIECES = 16,
+	PIECE_SIZE = 4096
+};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -71,9 +74,8 @@ static void compare_lines(const uint8_t *bytes, size_t size)
 	/* It would end the text, but not a line. */
 	if (!memchr(bytes, '\0', size)) {
 		int fd = open_in_pieces(bytes, size);
-		guardmaps_error_destroy(maps_lines_read(process, fd, "maps",
-							4096, compare_line,
-							&rest));
+		guardmaps_error_destroy(maps_lines_read(
+			process, fd, "maps", 4096, compare_line, &rest));
 		close(fd);
 	}
 	free(text);
@@ -89,12 +91,13 @@ static void add_runs(struct guardmaps_map *map)
 
 	for (size_t i = 0; i < map->mapping_count; i++) {
 		const struct guardmaps_mapping *mapping = &map->mappings[i];
-		uint64_t pages = (mapping->end - mapping->start) / map->page_size;
+		uint64_t pages =
+			(mapping->end - mapping->start) / map->page_size;
 		uint64_t middle = mapping->start + pages / 2 * map->page_size;
-		require(guard_map_add_markers(map, last, middle,
-					      i % 4 < 2
-						      ? GUARDMAPS_MARKER_GUARD
-						      : GUARDMAPS_MARKER_POISON));
+		require(guard_map_add_markers(
+			map, last, middle,
+			i % 4 < 2 ? GUARDMAPS_MARKER_GUARD
+				  : GUARDMAPS_MARKER_POISON));
 		last = i % 3 ? middle : mapping->start;
 	}
 }

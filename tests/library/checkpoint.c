@@ -26,7 +26,10 @@
 #include "tracee.h"
 
 /* Two of the pieces are locked. */
-enum { ALL = PIECES * GUARDS_PER_PIECE, IN_LOCKED = 2 * GUARDS_PER_PIECE };
+enum {
+	ALL = PIECES * GUARDS_PER_PIECE,
+	IN_LOCKED = 2 * GUARDS_PER_PIECE
+};
 
 static struct checkpoint *record(const struct tracee *tracee)
 {
@@ -116,7 +119,7 @@ static void take_out_and_put_back(bool only_locked)
 	check_success(checkpoint_put_back(checkpoint, false, &done),
 		      "%s: guards can be put back", what);
 	check(!done.has_ended && done.milliseconds > 0 &&
-	      done.regions == regions && done.locks == 0,
+		      done.regions == regions && done.locks == 0,
 	      "%s: what was done is reported", what);
 	checkpoint_leave(keeper);
 	check(!checkpoint_is_out(checkpoint) && keeper_ends(),
@@ -132,11 +135,11 @@ static void image_names(void)
 {
 	static const char *const others[] = {
 		"guardmaps-.img", "guardmaps-1.img~", "guardmaps-01.img",
-		"guardmaps-1", "core-1.img", "",
+		"guardmaps-1",	  "core-1.img",	      "",
 	};
 
 	check(checkpoint_is_image_name("guardmaps-1.img") &&
-	      checkpoint_is_image_name("guardmaps-4194304.img"),
+		      checkpoint_is_image_name("guardmaps-4194304.img"),
 	      "names of images are recognized");
 	for (size_t i = 0; i < LENGTH(others); i++)
 		check(!checkpoint_is_image_name(others[i]),
@@ -154,8 +157,8 @@ static void save(const struct tracee *tracee, int directory)
 
 static void save_and_load(void)
 {
-	int directory = open(scratch_directory(),
-			     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory =
+		open(scratch_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct checkpoint *checkpoint = NULL;
 	struct checkpoint_result done = {};
 	struct tracee tracee;
@@ -167,8 +170,8 @@ static void save_and_load(void)
 		    "an image that is missing cannot be loaded");
 	save(&tracee, directory);
 	tracee_remove_guards(&tracee);
-	check_success(checkpoint_load(tracee.child.pid, directory,
-				      &checkpoint), "it can be loaded");
+	check_success(checkpoint_load(tracee.child.pid, directory, &checkpoint),
+		      "it can be loaded");
 	check_success(checkpoint_put_back(checkpoint, false, &done),
 		      "guards of an image can be put back");
 	check(done.regions == ALL && done.milliseconds == 0 && !has_keeper(),
@@ -222,7 +225,8 @@ static void own(int line, void *argument)
 static bool are_all_back(const struct tracee *tracee)
 {
 	char *tracer = pid_status_line(tracee->child.pid, "TracerPid:");
-	bool is_free = tracer && strtol(strpbrk(tracer, "0123456789"), NULL, 10) == 0;
+	bool is_free = tracer &&
+		       strtol(strpbrk(tracer, "0123456789"), NULL, 10) == 0;
 	struct guardmaps_map *now;
 	size_t count;
 

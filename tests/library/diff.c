@@ -18,15 +18,13 @@
 #define PAGE UINT64_C(0x1000)
 
 /* Eight pages, eight more in the next mapping, and some elsewhere. */
-static const char maps[] =
-	"10000000-10008000 rw-p 00000000 00:00 0 \n"
-	"10008000-10010000 r--p 00000000 00:00 0 \n"
-	"20000000-20010000 rw-p 00000000 00:00 0 \n";
+static const char maps[] = "10000000-10008000 rw-p 00000000 00:00 0 \n"
+			   "10008000-10010000 r--p 00000000 00:00 0 \n"
+			   "20000000-20010000 rw-p 00000000 00:00 0 \n";
 
 /* The same pages, mapped in one piece. */
-static const char merged_maps[] =
-	"10000000-10010000 rw-p 00000000 00:00 0 \n"
-	"20000000-20010000 rw-p 00000000 00:00 0 \n";
+static const char merged_maps[] = "10000000-10010000 rw-p 00000000 00:00 0 \n"
+				  "20000000-20010000 rw-p 00000000 00:00 0 \n";
 
 /* ---- Differences that are known ----------------------------------------- */
 
@@ -45,17 +43,18 @@ static char *differences_fault(const struct guardmaps_difference *got,
 		    got[i].end != expected[i].end ||
 		    got[i].region != expected[i].region ||
 		    got[i].change != expected[i].change)
-			return format_string(
-				"difference %zu is %s %#" PRIx64 "-%#" PRIx64
-				" of region %" PRIu32, i,
-				got[i].change == GUARDMAPS_MISSING ?
-					"missing" : "extra",
-				got[i].start, got[i].end, got[i].region);
+			return format_string("difference %zu is %s %#" PRIx64
+					     "-%#" PRIx64 " of region %" PRIu32,
+					     i,
+					     got[i].change == GUARDMAPS_MISSING
+						     ? "missing"
+						     : "extra",
+					     got[i].start, got[i].end,
+					     got[i].region);
 	return NULL;
 }
 
-static void differences_are(const char *what,
-			    const struct guardmaps_map *first,
+static void differences_are(const char *what, const struct guardmaps_map *first,
 			    const struct guardmaps_map *second,
 			    const struct guardmaps_difference *expected,
 			    size_t count)
@@ -68,7 +67,8 @@ static void differences_are(const char *what,
 			   "%s: can be compared", what))
 		return;
 	check_no_fault(differences_fault(differences, difference_count,
-					 expected, count), "%s", what);
+					 expected, count),
+		       "%s", what);
 	free(differences);
 }
 
@@ -76,9 +76,10 @@ static void differences_are(const char *what,
 static void swap_changes(struct guardmaps_difference *differences, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		differences[i].change =
-			differences[i].change == GUARDMAPS_MISSING ?
-				GUARDMAPS_EXTRA : GUARDMAPS_MISSING;
+		differences[i].change = differences[i].change ==
+							GUARDMAPS_MISSING
+						? GUARDMAPS_EXTRA
+						: GUARDMAPS_MISSING;
 }
 
 /* Compare two guards files, both ways. */
@@ -116,8 +117,8 @@ static void equal_maps(void)
 	guards_differ("guard maps with the same guards are the same", guards,
 		      guards, NULL, 0);
 	first = recorded_map(maps, guards);
-	differences_are("a guard map is the same as itself", first, first,
-			NULL, 0);
+	differences_are("a guard map is the same as itself", first, first, NULL,
+			0);
 	guardmaps_map_destroy(first);
 
 	first = recorded_map(maps, GUARD_LINE(10007000, 10009000));
@@ -149,9 +150,9 @@ static void whole_regions(void)
 		      GUARD_LINE(10001000, 10003000), "", one, LENGTH(one));
 	guards_differ("one region of two is missing",
 		      GUARD_LINE(10001000, 10003000)
-		      GUARD_LINE(20000000, 20001000),
-		      GUARD_LINE(10001000, 10003000),
-		      second_of_two, LENGTH(second_of_two));
+			      GUARD_LINE(20000000, 20001000),
+		      GUARD_LINE(10001000, 10003000), second_of_two,
+		      LENGTH(second_of_two));
 	guards_differ("a region that moved is missing here and extra there",
 		      GUARD_LINE(10001000, 10002000),
 		      GUARD_LINE(10004000, 10005000), moved, LENGTH(moved));
@@ -177,14 +178,13 @@ static void parts_of_regions(void)
 
 	guards_differ("regions that overlap differ in what they do not share",
 		      GUARD_LINE(10001000, 10003000),
-		      GUARD_LINE(10002000, 10004000), shifted,
-		      LENGTH(shifted));
+		      GUARD_LINE(10002000, 10004000), shifted, LENGTH(shifted));
 	guards_differ("a region that shrank differs at its ends",
 		      GUARD_LINE(10001000, 10005000),
 		      GUARD_LINE(10002000, 10003000), ends, LENGTH(ends));
 	guards_differ("two regions that were joined differ between them",
 		      GUARD_LINE(10001000, 10002000)
-		      GUARD_LINE(10003000, 10004000),
+			      GUARD_LINE(10003000, 10004000),
 		      GUARD_LINE(10001000, 10004000), middle, LENGTH(middle));
 	guards_differ("a difference lies inside one mapping",
 		      GUARD_LINE(10007000, 10009000), "", boundary,
@@ -193,7 +193,10 @@ static void parts_of_regions(void)
 
 /* ---- Differences counted page by page ----------------------------------- */
 
-enum { RANDOM_PAIRS = 300, RANDOM_PAGES = 16 };
+enum {
+	RANDOM_PAIRS = 300,
+	RANDOM_PAGES = 16
+};
 
 /* A guards file with a line for each page that is set. */
 static char *random_guards(uint32_t *state, bool guarded[RANDOM_PAGES])
@@ -208,8 +211,8 @@ static char *random_guards(uint32_t *state, bool guarded[RANDOM_PAGES])
 		if (!guarded[i])
 			continue;
 		longer = format_string("%s%08" PRIx64 "-%08" PRIx64
-				       " ---p 00000000 00:00 0 \n", text,
-				       start, start + PAGE);
+				       " ---p 00000000 00:00 0 \n",
+				       text, start, start + PAGE);
 		free(text);
 		text = longer;
 	}
@@ -275,9 +278,10 @@ static bool random_pair_holds(uint32_t *state)
 					  in_first[i] && !in_second[i],
 					  in_second[i] && !in_first[i]);
 	for (size_t i = 0; i < count; i++)
-		holds &= lies_in_region(differences[i].change ==
-					GUARDMAPS_MISSING ? first : second,
-					&differences[i]);
+		holds &= lies_in_region(
+			differences[i].change == GUARDMAPS_MISSING ? first
+								   : second,
+			&differences[i]);
 	free(differences);
 	guardmaps_map_destroy(second);
 	guardmaps_map_destroy(first);
@@ -309,8 +313,8 @@ static void change_guards(int line, void *argument)
 
 	*start = (uintptr_t)memory;
 	for (size_t i = 0; i < 11; i += 2)
-		check_setup(!madvise(memory + i * page, page,
-				     MADV_GUARD_INSTALL));
+		check_setup(
+			!madvise(memory + i * page, page, MADV_GUARD_INSTALL));
 	notify(line);
 	await(line);
 	check_setup(!madvise(memory + 2 * page, page, MADV_GUARD_REMOVE));

@@ -100,7 +100,7 @@ static void sources_have_names(void)
 	};
 
 	for (size_t i = 0; i < LENGTH(names); i++) {
-		enum guardmaps_source source = (enum guardmaps_source)-1;
+		enum guardmaps_source source = (enum guardmaps_source) - 1;
 
 		check_string(guardmaps_source_name(i), names[i],
 			     "source %zu is called %s", i, names[i]);
@@ -113,8 +113,10 @@ static void sources_have_names(void)
 static void sources_are_listed(void)
 {
 	static const enum guardmaps_source order[] = {
-		GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
-		GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
+		GUARDMAPS_SOURCE_GUARDS,
+		GUARDMAPS_SOURCE_SCAN,
+		GUARDMAPS_SOURCE_PAGEMAP,
+		GUARDMAPS_SOURCE_MARKERS,
 	};
 	size_t count = LENGTH(order);
 

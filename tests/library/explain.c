@@ -83,7 +83,8 @@ static struct uffdio_range range_of(int page)
 static bool register_page(int fd, int page, uint64_t mode)
 {
 	struct uffdio_register registration = {
-		.range = range_of(page), .mode = mode,
+		.range = range_of(page),
+		.mode = mode,
 	};
 
 	return fd >= 0 && ioctl(fd, UFFDIO_REGISTER, &registration) == 0;
@@ -94,7 +95,8 @@ static bool write_protect(int page)
 {
 	int fd = open_userfaultfd(UFFD_FEATURE_WP_UNPOPULATED);
 	struct uffdio_writeprotect protection = {
-		.range = range_of(page), .mode = UFFDIO_WRITEPROTECT_MODE_WP,
+		.range = range_of(page),
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
 	};
 
 	return register_page(fd, page, UFFDIO_REGISTER_MODE_WP) &&
@@ -163,8 +165,7 @@ static void mapped_pages_are_reported(const struct guardmaps_map *map)
 	plain_page_is(map, GUARD_IN_PROT_NONE_PAGE, GUARDMAPS_VERDICT_GUARD,
 		      "a guard in a PROT_NONE mapping");
 	plain_page_is(map, AFTER_GUARD_IN_PROT_NONE_PAGE,
-		      GUARDMAPS_VERDICT_PROT_NONE,
-		      "the page above that guard");
+		      GUARDMAPS_VERDICT_PROT_NONE, "the page above that guard");
 }
 
 static void unmapped_addresses_are_reported(const struct guardmaps_map *map)
@@ -199,7 +200,9 @@ static void every_boundary_is_reported(const struct guardmaps_map *map)
 		const struct guardmaps_mapping *mapping =
 			guardmaps_map_mapping(map, i / 4);
 		const uint64_t addresses[] = {
-			mapping->start - 1, mapping->start, mapping->end - 1,
+			mapping->start - 1,
+			mapping->start,
+			mapping->end - 1,
 			mapping->end,
 		};
 		struct guardmaps_explanation explanation;
@@ -219,14 +222,13 @@ static void marker_is(struct guardmaps_process *process,
 {
 	enum guardmaps_marker marker = GUARDMAPS_MARKER_OTHER;
 
-	if (!check_success(guardmaps_read_marker(process,
-						 page_address(page) + 5,
-						 &marker),
+	if (!check_success(guardmaps_read_marker(
+				   process, page_address(page) + 5, &marker),
 			   "%s: its marker can be read", what))
 		return;
 	check_string(guardmaps_marker_name(marker),
-		     guardmaps_marker_name(expected), "%s: its marker is reported",
-		     what);
+		     guardmaps_marker_name(expected),
+		     "%s: its marker is reported", what);
 	page_is(map, page, marker, verdict, what);
 }
 
@@ -256,7 +258,8 @@ static void all_markers_are_reported(struct guardmaps_process *process)
 	struct guardmaps_map *map;
 
 	if (!check_success(guardmaps_map_read(process, GUARDMAPS_SOURCE_MARKERS,
-					      &map), "all markers can be read"))
+					      &map),
+			   "all markers can be read"))
 		return;
 	check_no_fault(map_fault(map), "the guard map with them is sound");
 	check_number(guardmaps_map_marker_run_count(map),

@@ -26,8 +26,8 @@ static void recorded_markers_are_explained(void)
 	recorded_pagemap(&tree, 0x1004000, 0x1005000, PAGEMAP_GUARD);
 	recorded_pagemap(&tree, 0x1010000, 0x1011000, PAGEMAP_POISON);
 	check_setup(!guardmaps_process_open(4242, tree.root, &process));
-	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_MARKERS,
-					&map));
+	check_setup(
+		!guardmaps_map_read(process, GUARDMAPS_SOURCE_MARKERS, &map));
 	verdict_is(map, 0x1001234, GUARDMAPS_MARKER_NONE,
 		   GUARDMAPS_VERDICT_UFFD_WP, "a recorded uffd-wp marker");
 	verdict_is(map, 0x1002fff, GUARDMAPS_MARKER_NONE,

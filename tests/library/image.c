@@ -41,14 +41,15 @@ static void round_trip(const struct guardmaps_map *map, const char *what)
 
 	if (check_success(guardmaps_image_write(map, AT_FDCWD, path),
 			  "%s: an image can be written", what) &&
-	    check_success(read_image(path, &again),
-			  "%s: it can be read back", what)) {
-		check_no_fault(map_fault(again), "%s: the guard map read is sound",
-			       what);
+	    check_success(read_image(path, &again), "%s: it can be read back",
+			  what)) {
+		check_no_fault(map_fault(again),
+			       "%s: the guard map read is sound", what);
 		check_no_fault(maps_fault(map, again),
-			       "%s: the guard map read is the one written", what);
-		check_setup(!guardmaps_image_write(again, AT_FDCWD,
-						   second_path));
+			       "%s: the guard map read is the one written",
+			       what);
+		check_setup(
+			!guardmaps_image_write(again, AT_FDCWD, second_path));
 		check(same_files(path, second_path),
 		      "%s: written again, it is the same file", what);
 	}
@@ -78,9 +79,10 @@ static void live_round_trip(const char *layout)
 static void live_round_trips(void)
 {
 	static const char *const layouts[] = {
-		"none", "alternate:100", "alternate:100000", "run:100000",
-		"boundary", "big", "files", "memfd", "prot-none", "threads:3",
-		"mappings:2000", "sparse:64:100",
+		"none",	      "alternate:100", "alternate:100000",
+		"run:100000", "boundary",      "big",
+		"files",      "memfd",	       "prot-none",
+		"threads:3",  "mappings:2000", "sparse:64:100",
 	};
 
 	for (size_t i = 0; i < LENGTH(layouts); i++)
@@ -106,7 +108,10 @@ static void odd_round_trips(void)
 	guardmaps_map_destroy(map);
 }
 
-enum { LONG_NAMES = 300, LONG_NAME_SIZE = 16000 };
+enum {
+	LONG_NAMES = 300,
+	LONG_NAME_SIZE = 16000
+};
 
 /* A name as long as the longest path that maps can print. */
 static void print_long_name(FILE *file, unsigned int number)
@@ -163,13 +168,13 @@ static const struct {
 
 static void locks_round_trip(void)
 {
-	struct guardmaps_map *map = recorded_map(
-		"10000000-10010000 rw-p 00000000 00:00 0 \n"
-		"10010000-10020000 r--p 00000000 00:00 0 \n"
-		"10020000-10030000 rw-p 00000000 00:00 0 \n"
-		"10030000-10040000 r--p 00000000 00:00 0 \n"
-		"10040000-10050000 rw-p 00000000 00:00 0 \n",
-		"10000000-10001000 ---p 00000000 00:00 0 \n");
+	struct guardmaps_map *map =
+		recorded_map("10000000-10010000 rw-p 00000000 00:00 0 \n"
+			     "10010000-10020000 r--p 00000000 00:00 0 \n"
+			     "10020000-10030000 rw-p 00000000 00:00 0 \n"
+			     "10030000-10040000 r--p 00000000 00:00 0 \n"
+			     "10040000-10050000 rw-p 00000000 00:00 0 \n",
+			     "10000000-10001000 ---p 00000000 00:00 0 \n");
 	char *path = scratch_path("locks");
 	struct guardmaps_map *again;
 

@@ -26,8 +26,7 @@ static void wrong_mappings(void)
 	wrong_mapping(0, 0, "an image with an empty mapping");
 	wrong_mapping((UINT64_C(1) << 52) - 20, 1,
 		      "an image with a mapping that starts below the last");
-	wrong_mapping(UINT64_MAX, 1,
-		      "an image with a gap that wraps around");
+	wrong_mapping(UINT64_MAX, 1, "an image with a gap that wraps around");
 	wrong_mapping(0, UINT64_C(1) << 52,
 		      "an image with a mapping that wraps around");
 	wrong_mapping(1, UINT64_MAX,
@@ -108,7 +107,8 @@ static void wrong_regions(void)
 	wrong_region(UINT64_MAX, 2, "an image whose gap wraps around");
 	wrong_region(1, UINT64_MAX, "an image with a region without an end");
 	wrong_region(40, 1, "an image with a region above its mappings");
-	wrong_region(27, 4, "an image with a region partly outside its mapping");
+	wrong_region(27, 4,
+		     "an image with a region partly outside its mapping");
 	wrong_region(11, 2, "an image with a region across a boundary");
 
 	begin_file(&file, 1);
@@ -213,8 +213,7 @@ static void wrong_owners(void)
 	wrong_ids();
 	wrong_order_of_owners();
 	wrong_owner(1, "an image with an owner of a missing region");
-	wrong_owner(UINT64_C(1) << 32,
-		    "an image with an owner of region 2^32");
+	wrong_owner(UINT64_C(1) << 32, "an image with an owner of region 2^32");
 	wrong_owner(UINT64_MAX, "an image with an owner of the last number");
 }
 

@@ -10,12 +10,15 @@
 #include "layout.h"
 
 /* Not a field of a Record in guardmaps.proto. */
-enum { UNKNOWN_CONTENT = 9 };
+enum {
+	UNKNOWN_CONTENT = 9
+};
 
 static void crafted_is_taken(void)
 {
 	static const struct range regions[] = {
-		{ 0x1000f000, 0x10010000 }, { 0x10010000, 0x10012000 },
+		{ 0x1000f000, 0x10010000 },
+		{ 0x10010000, 0x10012000 },
 	};
 	struct guardmaps_map *map;
 	struct bytes file;
@@ -89,9 +92,10 @@ static void other_page_size(void)
 			     "its page size is read");
 		check_number(guardmaps_map_region(map, 0)->start, 2 * 65536,
 			     "addresses are multiples of its page size");
-		check_error(guardmaps_diff(map, here, &differences, &count),
-			    GUARDMAPS_ERROR_INVALID, "65536",
-			    "guard maps with different page sizes are not compared");
+		check_error(
+			guardmaps_diff(map, here, &differences, &count),
+			GUARDMAPS_ERROR_INVALID, "65536",
+			"guard maps with different page sizes are not compared");
 		check(differences == UNTOUCHED, "and no result is returned");
 	}
 	guardmaps_map_destroy(map);

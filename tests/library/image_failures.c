@@ -25,7 +25,8 @@ static void no_directory(const struct guardmaps_map *map)
 
 	check_number(error ? guardmaps_error_errno(error) : 0, ENOENT,
 		     "an image cannot be written to a missing directory");
-	check_error(error, GUARDMAPS_ERROR_OS, path, "and the error names the file");
+	check_error(error, GUARDMAPS_ERROR_OS, path,
+		    "and the error names the file");
 	free(path);
 }
 
@@ -72,8 +73,8 @@ struct refusal {
 
 static enum guardmaps_error_code take_code(struct guardmaps_error *error)
 {
-	enum guardmaps_error_code code =
-		error ? guardmaps_error_code(error) : 0;
+	enum guardmaps_error_code code = error ? guardmaps_error_code(error)
+					       : 0;
 
 	guardmaps_error_destroy(error);
 	return code;

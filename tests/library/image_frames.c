@@ -157,8 +157,10 @@ static void wrong_counts(void)
 	wrong_counts_of(2, 1, "an image with fewer mappings than it says");
 	wrong_counts_of(1, 0, "an image with more regions than it says");
 	wrong_counts_of(1, 2, "an image with fewer regions than it says");
-	wrong_counts_of(UINT64_MAX, 1, "an image with far too many mappings in its header");
-	wrong_counts_of(1, UINT64_MAX, "an image with far too many regions in its header");
+	wrong_counts_of(UINT64_MAX, 1,
+			"an image with far too many mappings in its header");
+	wrong_counts_of(1, UINT64_MAX,
+			"an image with far too many regions in its header");
 	wrong_counts_of(UINT64_C(1) << 32 | 1, UINT64_C(1) << 32 | 1,
 			"an image whose counts are too large by 2^32");
 }

@@ -40,8 +40,7 @@ static void counted_guards(size_t count)
 	is_released(&trial, what);
 	guards_fault(&trial, 0, what);
 	contents_are(&trial, before, what);
-	check_success(install_map(trial.child.pid, trial.wanted, false,
-				  &would),
+	check_success(install_map(trial.child.pid, trial.wanted, false, &would),
 		      "%s: they can be put back again", what);
 	check_number(would, 0, "%s: after that, nothing is left to do", what);
 	trial_end(&trial);
@@ -67,8 +66,8 @@ static void take_out_and_add(struct subject *subject)
 	uint64_t extra = subject->guards[3].end;
 
 	/* Between the fourth guard and the fifth: all three become one. */
-	subject->result = madvise((void *)(uintptr_t)extra, page,
-				  MADV_GUARD_INSTALL);
+	subject->result =
+		madvise((void *)(uintptr_t)extra, page, MADV_GUARD_INSTALL);
 	subject->address = extra;
 }
 

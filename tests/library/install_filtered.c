@@ -31,9 +31,9 @@ static void build_locked(struct subject *subject, struct layout *layout)
 	lock_memory(memory, size, 0);
 }
 
-#define KILL_ON(number)							\
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),		\
-	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define KILL_ON(number)                                    \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 
 static void filter_calls(void)
 {
@@ -103,11 +103,13 @@ static void dispatching_process(void)
 		check_skip("this kernel has none", "%s: gets its guards", what);
 	} else {
 		puts_back(&trial, what);
-		check(number_changes(&trial.subject->count), "%s: it keeps running", what);
+		check(number_changes(&trial.subject->count),
+		      "%s: it keeps running", what);
 		trial.subject->go = 1;
 		check(notifies_in_time(&trial.child), "%s: it continues", what);
 		check_number(trial.subject->counts[0], 0,
-			     "%s: it is not sent SIGSYS for our system calls", what);
+			     "%s: it is not sent SIGSYS for our system calls",
+			     what);
 		check_number(trial.subject->counts[1], 1,
 			     "%s: dispatch is still on", what);
 		guards_are_back(&trial, what);

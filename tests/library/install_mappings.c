@@ -16,14 +16,20 @@
 #include "trial.h"
 
 enum kind_of_mapping {
-	PRIVATE_FILE, SHARED_FILE, READ_ONLY_FILE, MEMFD, SHARED_ANONYMOUS,
-	PROT_NONE_MEMORY, READ_ONLY_MEMORY, TOUCHING,
+	PRIVATE_FILE,
+	SHARED_FILE,
+	READ_ONLY_FILE,
+	MEMFD,
+	SHARED_ANONYMOUS,
+	PROT_NONE_MEMORY,
+	READ_ONLY_MEMORY,
+	TOUCHING,
 };
 
 static const char *const kind_names[] = {
-	"a private file", "a shared file", "a read-only file", "a memfd",
-	"shared anonymous memory", "PROT_NONE memory", "read-only memory",
-	"mappings that touch",
+	"a private file",   "a shared file",	       "a read-only file",
+	"a memfd",	    "shared anonymous memory", "PROT_NONE memory",
+	"read-only memory", "mappings that touch",
 };
 
 static int open_file(size_t size)
@@ -38,9 +44,14 @@ static int open_file(size_t size)
 static char *map_kind(enum kind_of_mapping kind, size_t size)
 {
 	static const int flags[] = {
-		MAP_PRIVATE, MAP_SHARED, MAP_SHARED, MAP_SHARED,
-		MAP_SHARED | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS,
-		MAP_PRIVATE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS,
+		MAP_PRIVATE,
+		MAP_SHARED,
+		MAP_SHARED,
+		MAP_SHARED,
+		MAP_SHARED | MAP_ANONYMOUS,
+		MAP_PRIVATE | MAP_ANONYMOUS,
+		MAP_PRIVATE | MAP_ANONYMOUS,
+		MAP_PRIVATE | MAP_ANONYMOUS,
 	};
 	char *memory;
 	int fd = -1;

@@ -30,24 +30,29 @@ static void is_refused(struct trial *trial, enum guardmaps_error_code code,
 	check_error(install_map(trial->child.pid, trial->wanted, false,
 				&missing),
 		    code, fragment, "%s is refused", what);
-	check_number(missing, UNTOUCHED_COUNT, "%s: the count is not changed", what);
-	check_error(install_map(trial->child.pid, trial->wanted, true,
-				&missing),
-		    code, fragment, "%s is also refused when only checked",
-		    what);
+	check_number(missing, UNTOUCHED_COUNT, "%s: the count is not changed",
+		     what);
+	check_error(
+		install_map(trial->child.pid, trial->wanted, true, &missing),
+		code, fragment, "%s is also refused when only checked", what);
 	guards_are_still_out(trial, what);
 	is_released(trial, what);
 }
 
 enum kind_of_change {
-	UNMAPPED, UNMAPPED_HALF, OTHER_FILE, OTHER_OFFSET,
+	UNMAPPED,
+	UNMAPPED_HALF,
+	OTHER_FILE,
+	OTHER_OFFSET,
 	OTHER_SHARING,
 };
 
 static const char *const change_names[] = {
-	"an unmapped mapping", "a partly unmapped mapping",
+	"an unmapped mapping",
+	"a partly unmapped mapping",
 	"memory in place of a file",
-	"another part of the same file", "a private mapping in place of a shared one",
+	"another part of the same file",
+	"a private mapping in place of a shared one",
 };
 
 static int change_fd;
@@ -178,10 +183,9 @@ static void traced_is_refused(void)
 	child_start(&tracer, trace, tracing);
 	await(tracer.line);
 	check_setup(tracing->result == 0);
-	check_error(install_map(trial.child.pid, trial.wanted, false,
-				&missing),
-		    GUARDMAPS_ERROR_PERMISSION, "already being traced", "%s is refused",
-		    what);
+	check_error(install_map(trial.child.pid, trial.wanted, false, &missing),
+		    GUARDMAPS_ERROR_PERMISSION, "already being traced",
+		    "%s is refused", what);
 	guards_are_still_out(&trial, what);
 	child_stop(&tracer);
 	/* The kernel detaches it when its tracer ends. */
@@ -234,9 +238,9 @@ static void other_user_is_refused(void)
 
 static void no_memory_is_refused(void)
 {
-	struct guardmaps_map *map = recorded_map(
-		"10000000-10010000 rw-p 00000000 00:00 0 \n",
-		"10000000-10001000 ---p 00000000 00:00 0 \n");
+	struct guardmaps_map *map =
+		recorded_map("10000000-10010000 rw-p 00000000 00:00 0 \n",
+			     "10000000-10001000 ---p 00000000 00:00 0 \n");
 	struct guardmaps_process *process;
 	size_t missing = UNTOUCHED_COUNT;
 	struct recorded tree;

@@ -4,8 +4,6 @@
  * and it stays in its restartable sequence.
  */
 
-
-
 #include "basics.h"
 #include "check.h"
 #include "child.h"
@@ -23,8 +21,7 @@
  */
 void spin_with_registers(volatile int *stop, volatile uint64_t *count,
 			 uint64_t *out);
-__asm__(
-	".text\n"
+__asm__(".text\n"
 	".globl spin_with_registers\n"
 	".type spin_with_registers, @function\n"
 	"spin_with_registers:\n"
@@ -73,7 +70,10 @@ __asm__(
 	"	ret\n"
 	".size spin_with_registers, . - spin_with_registers\n");
 
-enum { GENERAL_REGISTERS = 13, VECTOR_REGISTERS = 16 };
+enum {
+	GENERAL_REGISTERS = 13,
+	VECTOR_REGISTERS = 16
+};
 
 static void hold_registers(struct subject *subject)
 {
@@ -82,7 +82,8 @@ static void hold_registers(struct subject *subject)
 	spin_with_registers(&subject->go, &subject->count, out);
 	for (size_t i = 0; i < LENGTH(out); i++) {
 		size_t number = i < GENERAL_REGISTERS
-					? i : (i - GENERAL_REGISTERS) % 13;
+					? i
+					: (i - GENERAL_REGISTERS) % 13;
 
 		subject->result += out[i] !=
 				   UINT64_C(0x1111111111111101) + number;
@@ -98,7 +99,8 @@ static void registers_are_kept(void)
 	trial_begin(&trial, build_anonymous, 1500, hold_registers);
 	check_setup(number_changes(&trial.subject->count));
 	puts_back(&trial, what);
-	check(number_changes(&trial.subject->count), "%s: it keeps spinning", what);
+	check(number_changes(&trial.subject->count), "%s: it keeps spinning",
+	      what);
 	trial.subject->go = 1;
 	check(becomes_set(&trial.subject->error), "%s: it continues", what);
 	check_number(trial.subject->result, 0,

@@ -88,18 +88,24 @@ static void pending_signals_stay(void)
 	trial_end(&trial);
 }
 
-enum kind_of_trap { HANDLED, IGNORED, BLOCKED, PENDING };
+enum kind_of_trap {
+	HANDLED,
+	IGNORED,
+	BLOCKED,
+	PENDING
+};
 
 static const char *const trap_names[] = {
-	"a process that handles SIGTRAP", "a process that ignores SIGTRAP",
+	"a process that handles SIGTRAP",
+	"a process that ignores SIGTRAP",
 	"a process that handles SIGTRAP, but blocks it",
 	"a process with a pending SIGTRAP",
 };
 
 static void wait_with_trap(struct subject *subject)
 {
-	signal(SIGTRAP, subject->counts[3] == IGNORED ? SIG_IGN
-						      : count_of_signal);
+	signal(SIGTRAP,
+	       subject->counts[3] == IGNORED ? SIG_IGN : count_of_signal);
 	if (subject->counts[3] >= BLOCKED)
 		block_signal(SIGTRAP);
 	if (subject->counts[3] == PENDING)
@@ -147,8 +153,8 @@ static void signals_come_meanwhile(void)
 	check_number(failed, 0, "%s: its guards can be put back 20 times",
 		     what);
 	guards_are_back(&trial, what);
-	check(number_changes(&trial.subject->count), "%s: signals keep arriving",
-	      what);
+	check(number_changes(&trial.subject->count),
+	      "%s: signals keep arriving", what);
 	trial.subject->go = 1;
 	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	trial_end(&trial);

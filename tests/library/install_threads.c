@@ -99,7 +99,8 @@ static void threads_come_and_go(void)
 	}
 	check_number(failed, 0, "%s: its guards are put back each of %zu times",
 		     what, rounds);
-	check(number_changes(&trial.subject->count), "%s: they keep running", what);
+	check(number_changes(&trial.subject->count), "%s: they keep running",
+	      what);
 	trial.subject->go = 1;
 	check(notifies_in_time(&trial.child), "%s: it continues", what);
 	trial_end(&trial);
@@ -131,7 +132,8 @@ static void first_thread_has_ended(void)
 	check_setup(pid_reaches(trial.child.pid, 'Z'));
 	puts_back(&trial, what);
 	guards_are_back(&trial, what);
-	check(number_changes(&trial.subject->count), "%s: the others continue", what);
+	check(number_changes(&trial.subject->count), "%s: the others continue",
+	      what);
 	trial_end(&trial);
 }
 

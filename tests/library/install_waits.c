@@ -30,9 +30,9 @@ static void do_sleep_until(struct subject *subject)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec++;
-	note_result(subject, start, syscall(SYS_clock_nanosleep,
-					    CLOCK_MONOTONIC, TIMER_ABSTIME,
-					    &until, NULL));
+	note_result(subject, start,
+		    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME,
+			    &until, NULL));
 }
 
 #ifdef SYS_poll
@@ -51,8 +51,8 @@ static void do_select(struct subject *subject)
 	struct timeval timeout = { 1, 0 };
 	double start = now_seconds();
 
-	note_result(subject, start, syscall(SYS_select, 0, NULL, NULL, NULL,
-					    &timeout));
+	note_result(subject, start,
+		    syscall(SYS_select, 0, NULL, NULL, NULL, &timeout));
 }
 #endif
 
@@ -60,8 +60,9 @@ static void do_futex(struct subject *subject)
 {
 	double start = now_seconds();
 
-	note_result(subject, start, syscall(SYS_futex, &subject->go, FUTEX_WAIT,
-					    0, NULL, NULL, 0));
+	note_result(subject, start,
+		    syscall(SYS_futex, &subject->go, FUTEX_WAIT, 0, NULL, NULL,
+			    0));
 }
 
 static void ignore_signal(int number)
@@ -150,9 +151,8 @@ static void wait_goes_on(const struct wait *wait)
 			     "%s: it ends with the usual result", wait->name);
 		if (wait->wake == wake_nothing)
 			check(trial.subject->elapsed >= SLEEP_SECONDS * 1e6 &&
-			      trial.subject->elapsed < 5e6,
-			      "%s: it lasts as long as asked for",
-			      wait->name);
+				      trial.subject->elapsed < 5e6,
+			      "%s: it lasts as long as asked for", wait->name);
 	}
 	trial_end(&trial);
 }

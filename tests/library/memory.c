@@ -74,7 +74,8 @@ static void replaced_memory(bool with_pagemap)
 	memory_is(&after, MEMORY_ALIVE, "the new program lives");
 	child_stop(&child);
 	memory_is(&after, MEMORY_ENDED, "it was killed");
-	memory_is(&before, MEMORY_ENDED, "and the replaced memory has ended too");
+	memory_is(&before, MEMORY_ENDED,
+		  "and the replaced memory has ended too");
 	memory_deinit(&before);
 	memory_deinit(&after);
 	guardmaps_process_close(process);

@@ -19,7 +19,9 @@
 #include "guard_maps.h"
 #include "needs.h"
 
-enum { MAX_PIDS = 64 };
+enum {
+	MAX_PIDS = 64
+};
 
 struct tally {
 	const char *mode;
@@ -84,15 +86,15 @@ static void tally_threads(struct tally *tally,
 {
 	struct guardmaps_threads *threads;
 
-	if (!tally_error(tally, guardmaps_threads_create(process, map,
-							 &threads), lives,
-			 "finding threads"))
+	if (!tally_error(tally,
+			 guardmaps_threads_create(process, map, &threads),
+			 lives, "finding threads"))
 		return;
 	tally->threads += guardmaps_threads_count(threads);
 	for (size_t i = 0; i < guardmaps_threads_count(threads); i++)
 		if (!tally->fault)
-			tally->fault = thread_fault(
-				guardmaps_threads_get(threads, i));
+			tally->fault =
+				thread_fault(guardmaps_threads_get(threads, i));
 	guardmaps_threads_destroy(threads);
 }
 
@@ -208,10 +210,11 @@ static void hammer_once(struct tally *tally, pid_t pid,
 
 static void say_tally(const struct tally *tally)
 {
-	check_note("%s: %" PRIu64 " guard maps with %" PRIu64 " regions, %"
-		   PRIu64 " threads and %" PRIu64 " owners, %" PRIu64
-		   " refusals", tally->mode, tally->scans, tally->regions,
-		   tally->threads, tally->owners, tally->refusals);
+	check_note("%s: %" PRIu64 " guard maps with %" PRIu64
+		   " regions, %" PRIu64 " threads and %" PRIu64
+		   " owners, %" PRIu64 " refusals",
+		   tally->mode, tally->scans, tally->regions, tally->threads,
+		   tally->owners, tally->refusals);
 }
 
 static void hammer(const char *program, const char *mode)
@@ -227,9 +230,10 @@ static void hammer(const char *program, const char *mode)
 	say_tally(&tally);
 	check(waitpid(pid, &status, WNOHANG) == 0,
 	      "%s: the process lived throughout", mode);
-	check_no_fault(tally.fault,
-		       "%s: guard maps are sound, and only ended processes are refused",
-		       mode);
+	check_no_fault(
+		tally.fault,
+		"%s: guard maps are sound, and only ended processes are refused",
+		mode);
 	check(tally.scans && tally.regions && tally.threads,
 	      "%s: guards and threads were seen", mode);
 	stop_mutator(pid);

@@ -24,7 +24,9 @@
  */
 #define TURN_ADDRESS ((char *)UINT64_C(0x100000000000))
 
-enum { TURN_PAGES = 64 };
+enum {
+	TURN_PAGES = 64
+};
 
 static const char turn_argument[] = "take-turns";
 
@@ -35,11 +37,12 @@ static void __attribute__((noreturn)) take_turn(unsigned long turn)
 	char *program = find_this_program();
 	char *next = format_string("%lu", turn + 1);
 
-	check_setup(mmap(TURN_ADDRESS, size, protection, MAP_PRIVATE |
-			 MAP_ANONYMOUS | MAP_FIXED, -1, 0) == TURN_ADDRESS);
+	check_setup(mmap(TURN_ADDRESS, size, protection,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			 0) == TURN_ADDRESS);
 	for (size_t i = 0; turn % 2 == 0 && i < TURN_PAGES; i += 2)
-		check_setup(madvise(TURN_ADDRESS + i * page_size(),
-				    page_size(), MADV_GUARD_INSTALL) == 0);
+		check_setup(madvise(TURN_ADDRESS + i * page_size(), page_size(),
+				    MADV_GUARD_INSTALL) == 0);
 	/* A different delay each time, to meet the reader at every point. */
 	usleep(turn * 7919 % 2000);
 	execl(program, program, turn_argument, next, NULL);
@@ -89,7 +92,8 @@ static char *turn_fault(const struct guardmaps_map *map, void *argument)
 	}
 	turns->read_only++;
 	return regions ? format_string("%zu regions of another program",
-				       regions) : NULL;
+				       regions)
+		       : NULL;
 }
 
 static void one_program_at_a_time(bool is_random)

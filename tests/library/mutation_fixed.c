@@ -65,8 +65,9 @@ static void change_beside(char *beside, unsigned int how)
 		madvise(beside + page_size(), page_size(), MADV_GUARD_REMOVE);
 		break;
 	default:
-		mmap(beside, size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		     MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+		mmap(beside, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		     -1, 0);
 	}
 }
 
@@ -80,7 +81,8 @@ static void *change_for_ever(void *argument)
 
 		random = random * 6364136223846793005 + 1442695040888963407;
 		block = (random >> 33) % (BLOCKS / CHANGING_THREADS) *
-			CHANGING_THREADS + changing->first;
+				CHANGING_THREADS +
+			changing->first;
 		page = random >> 60 & 1 ? 0 : BESIDE_PAGES + FIXED_PAGES;
 		change_beside(block_page(changing->blocks, block, page),
 			      (random >> 50) % 8);
@@ -93,10 +95,11 @@ static void fix_guards(char *blocks)
 	for (size_t block = 0; block < BLOCKS; block++)
 		for (size_t page = 0; page < FIXED_PAGES; page++)
 			if (is_fixed_guard(page))
-				check_setup(madvise(
-					block_page(blocks, block,
-						   BESIDE_PAGES + page),
-					page_size(), MADV_GUARD_INSTALL) == 0);
+				check_setup(
+					madvise(block_page(blocks, block,
+							   BESIDE_PAGES + page),
+						page_size(),
+						MADV_GUARD_INSTALL) == 0);
 }
 
 static void run_changing(int line, void *argument)
@@ -125,16 +128,16 @@ static char *fixed_fault(const struct guardmaps_map *map, uint64_t start)
 {
 	for (size_t i = 0; i < BLOCKS * FIXED_PAGES; i++) {
 		size_t block = i / FIXED_PAGES, page = i % FIXED_PAGES;
-		uint64_t address = start + (block * BLOCK_PAGES +
-					    BESIDE_PAGES + page) * page_size();
+		uint64_t address = start + (block * BLOCK_PAGES + BESIDE_PAGES +
+					    page) * page_size();
 
 		if (!map_has_mapping(map, address))
 			return format_string("block %zu: page %zu is lost",
 					     block, page);
 		if (map_has_guard(map, address) != is_fixed_guard(page))
-			return format_string("block %zu: page %zu is %s", block,
-					     page, is_fixed_guard(page) ?
-					     "no guard" : "a guard");
+			return format_string(
+				"block %zu: page %zu is %s", block, page,
+				is_fixed_guard(page) ? "no guard" : "a guard");
 	}
 	return NULL;
 }

@@ -16,7 +16,9 @@
 #include "layout.h"
 #include "needs.h"
 
-enum { RELAY_GUARDS = 5 };
+enum {
+	RELAY_GUARDS = 5
+};
 
 static pthread_attr_t detached;
 

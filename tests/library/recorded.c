@@ -26,8 +26,9 @@ static void fields_are_kept(void)
 		check_number(mapping->dev_minor, 1, "minors are kept");
 		check_number(mapping->inode, 77, "inodes are kept");
 		check_string(mapping->name, "/f", "names are kept");
-		check_number(mapping->permissions, GUARDMAPS_READ |
-			     GUARDMAPS_WRITE | GUARDMAPS_SHARED,
+		check_number(mapping->permissions,
+			     GUARDMAPS_READ | GUARDMAPS_WRITE |
+				     GUARDMAPS_SHARED,
 			     "permissions are kept");
 		mapping = guardmaps_map_mapping(map, 4);
 		check_number(mapping->permissions, GUARDMAPS_EXECUTE,
@@ -35,7 +36,8 @@ static void fields_are_kept(void)
 	}
 	check_string(guardmaps_map_process_name(map), "recorded",
 		     "the recorded name is reported");
-	check_number(guardmaps_map_pid(map), RECORDED_PID, "the recorded pid is reported");
+	check_number(guardmaps_map_pid(map), RECORDED_PID,
+		     "the recorded pid is reported");
 	guardmaps_map_destroy(map);
 }
 
@@ -72,10 +74,10 @@ static char *alike_fault(const struct guardmaps_map *map)
 		    mapping->offset != alike[i].offset ||
 		    mapping->inode != alike[i].inode ||
 		    strcmp(mapping->name, alike[i].name) != 0)
-			return format_string(
-				"mapping %zu is %#" PRIx64 "-%#" PRIx64
-				" of %s", i, mapping->start, mapping->end,
-				mapping->name);
+			return format_string("mapping %zu is %#" PRIx64
+					     "-%#" PRIx64 " of %s",
+					     i, mapping->start, mapping->end,
+					     mapping->name);
 	}
 	return NULL;
 }
@@ -85,11 +87,12 @@ static void lines_alike_are_told_apart(void)
 	char *maps = format_string("%s", "");
 
 	for (size_t i = 0; i < LENGTH(alike); i++) {
-		char *longer = format_string(
-			"%s%08" PRIx64 "-%08" PRIx64 " r--p %08" PRIx64
-			" 08:01 %" PRIu64 " %s\n", maps, alike[i].start,
-			alike[i].end, alike[i].offset, alike[i].inode,
-			alike[i].name);
+		char *longer = format_string("%s%08" PRIx64 "-%08" PRIx64
+					     " r--p %08" PRIx64
+					     " 08:01 %" PRIu64 " %s\n",
+					     maps, alike[i].start, alike[i].end,
+					     alike[i].offset, alike[i].inode,
+					     alike[i].name);
 		free(maps);
 		maps = longer;
 	}
@@ -123,9 +126,10 @@ static void executable_is_reported(void)
 
 static void name_is(const char *name, const char *what)
 {
-	char *maps = format_string(
-		"10000000-10010000 rw-p 00000000 08:01 7 %s\n"
-		"10010000-10020000 rw-p 00000000 00:00 0 \n", name);
+	char *maps =
+		format_string("10000000-10010000 rw-p 00000000 08:01 7 %s\n"
+			      "10010000-10020000 rw-p 00000000 00:00 0 \n",
+			      name);
 	struct guardmaps_map *map = recorded_read(maps, "", what);
 
 	if (map && check_number(guardmaps_map_mapping_count(map), 2,
@@ -181,8 +185,8 @@ static void empty_maps(void)
 		     "without mappings there are no guards");
 	check_number(guardmaps_map_find_mapping(map, 0x10001000),
 		     GUARDMAPS_NONE, "without mappings none is found");
-	check_number(guardmaps_map_find_region(map, 0x10001000),
-		     GUARDMAPS_NONE, "without regions none is found");
+	check_number(guardmaps_map_find_region(map, 0x10001000), GUARDMAPS_NONE,
+		     "without regions none is found");
 	guardmaps_map_destroy(map);
 }
 
@@ -203,10 +207,10 @@ static void neighbours_are_not_found(void)
 		     GUARDMAPS_NONE, "nor by the byte before it");
 	check_number(guardmaps_map_find_region(map, 0x10002fff), 0,
 		     "a region is found by its last byte");
-	check_number(guardmaps_map_find_region(map, 0x10003000),
-		     GUARDMAPS_NONE, "and not by the byte after it");
-	check_number(guardmaps_map_find_region(map, 0x10001fff),
-		     GUARDMAPS_NONE, "nor by the byte before it");
+	check_number(guardmaps_map_find_region(map, 0x10003000), GUARDMAPS_NONE,
+		     "and not by the byte after it");
+	check_number(guardmaps_map_find_region(map, 0x10001fff), GUARDMAPS_NONE,
+		     "nor by the byte before it");
 	guardmaps_map_destroy(map);
 }
 

@@ -4,7 +4,6 @@
  * change between the reading of the two files.
  */
 
-
 #include "basics.h"
 #include "check.h"
 #include "needs.h"
@@ -15,15 +14,15 @@ static void guards_are_found(void)
 	static const struct expected regions[] = {
 		{ .start = 0x10001000, .end = 0x10002000, .mapping = 0 },
 		{ .start = 0x20004000, .end = 0x20006000, .mapping = 2 },
-		{ .start = 0x7ff000000000, .end = 0x7ff000001000,
-		  .mapping = 3 },
+		{ .start = 0x7ff000000000, .end = 0x7ff000001000, .mapping = 3 },
 	};
 
-	regions_are("guards in private and shared mappings", plain_maps,
-		    "10001000-10002000 ---p 00000000 00:00 0 \n"
-		    "20004000-20006000 ---s 00007000 08:01 77             /f\n"
-		    "7ff000000000-7ff000001000 ---p 00000000 00:00 0  [stack]\n",
-		    regions, LENGTH(regions));
+	regions_are(
+		"guards in private and shared mappings", plain_maps,
+		"10001000-10002000 ---p 00000000 00:00 0 \n"
+		"20004000-20006000 ---s 00007000 08:01 77             /f\n"
+		"7ff000000000-7ff000001000 ---p 00000000 00:00 0  [stack]\n",
+		regions, LENGTH(regions));
 	regions_are("an empty guards file means no guards", plain_maps, "",
 		    NULL, 0);
 }
@@ -120,8 +119,8 @@ static void without_last_newline(void)
 
 	regions_are("files without a newline at their end are read completely",
 		    "10000000-10010000 rw-p 00000000 00:00 0",
-		    "10001000-10002000 ---p 00000000 00:00 0",
-		    regions, LENGTH(regions));
+		    "10001000-10002000 ---p 00000000 00:00 0", regions,
+		    LENGTH(regions));
 }
 
 int main(void)

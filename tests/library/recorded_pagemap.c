@@ -28,9 +28,9 @@ static char *marker_runs_fault(const struct guardmaps_map *map,
 		    run->marker != expected[i].marker)
 			return format_string(
 				"run %zu is %s at %#" PRIx64 "-%#" PRIx64
-				" in mapping %" PRIu32, i,
-				guardmaps_marker_name(run->marker), run->start,
-				run->end, run->mapping);
+				" in mapping %" PRIu32,
+				i, guardmaps_marker_name(run->marker),
+				run->start, run->end, run->mapping);
 	}
 	return NULL;
 }
@@ -70,8 +70,8 @@ static void pagemap_regions_are(const struct recorded *tree,
 	check_no_fault(map_fault(map), "%s: %s is sound", what, name);
 	check_no_fault(regions_fault(map, expected, count), "%s: %s is right",
 		       what, name);
-	check_number(guardmaps_map_source(map), source,
-		     "%s: the source is %s", what, name);
+	check_number(guardmaps_map_source(map), source, "%s: the source is %s",
+		     what, name);
 	if (source != GUARDMAPS_SOURCE_MARKERS)
 		check_number(guardmaps_map_marker_run_count(map), 0,
 			     "%s: %s reports no other markers", what, name);
@@ -166,7 +166,8 @@ static void short_pagemap(enum guardmaps_source source)
 	recorded_pagemap_end(&tree, 0x1008000);
 	check_error(recorded_scan(&tree, source, &map), GUARDMAPS_ERROR_FORMAT,
 		    tree.directory, "%s: a pagemap cut short is refused", name);
-	check(map == UNTOUCHED, "%s: it is not read as a guard map without guards", name);
+	check(map == UNTOUCHED,
+	      "%s: it is not read as a guard map without guards", name);
 	recorded_destroy(&tree);
 }
 

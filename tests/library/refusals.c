@@ -17,7 +17,9 @@
 #include "layout.h"
 #include "needs.h"
 
-enum { KTHREADD = 2 };
+enum {
+	KTHREADD = 2
+};
 
 static char *pid_string(pid_t pid)
 {
@@ -144,10 +146,11 @@ static void everything_says_ended(struct guardmaps_process *process,
 	for (size_t i = 0; i < SOURCES; i++) {
 		struct guardmaps_map *none = UNTOUCHED;
 
-		check_error(guardmaps_map_read(process, all_sources[i], &none),
-			    GUARDMAPS_ERROR_ENDED, name,
-			    "%s: the error says that the process ended, and names it",
-			    guardmaps_source_name(all_sources[i]));
+		check_error(
+			guardmaps_map_read(process, all_sources[i], &none),
+			GUARDMAPS_ERROR_ENDED, name,
+			"%s: the error says that the process ended, and names it",
+			guardmaps_source_name(all_sources[i]));
 		check(none == UNTOUCHED, "%s: no guard map of it",
 		      guardmaps_source_name(all_sources[i]));
 	}
@@ -160,9 +163,8 @@ static void everything_says_ended(struct guardmaps_process *process,
 	check_error(guardmaps_threads_create(process, map, &threads),
 		    GUARDMAPS_ERROR_ENDED, name,
 		    "finding threads of a process that ended says so");
-	check_error(guardmaps_find_owners(process, map),
-		    GUARDMAPS_ERROR_ENDED, name,
-		    "finding owners in a process that ended says so");
+	check_error(guardmaps_find_owners(process, map), GUARDMAPS_ERROR_ENDED,
+		    name, "finding owners in a process that ended says so");
 }
 
 static void ended_in_between(void)

@@ -89,8 +89,7 @@ static void recorded_without_guards(void)
 
 	create_bare_tree(&tree, &process);
 	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_AUTO, "pagemap");
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_SCAN,
-			 tree.directory);
+	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_SCAN, tree.directory);
 	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_GUARDS,
 			 tree.directory);
 	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_PAGEMAP,
@@ -108,8 +107,7 @@ static void recorded_with_pagemap(void)
 
 	create_bare_tree(&tree, &process);
 	recorded_pagemap(&tree, 0x10001000, 0x10002000, PAGEMAP_GUARD);
-	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_SCAN,
-			 tree.directory);
+	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_SCAN, tree.directory);
 	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_AUTO, "pagemap");
 	recorded_refusal(&tree, process, GUARDMAPS_SOURCE_AUTO, "markers");
 	guardmaps_process_close(process);

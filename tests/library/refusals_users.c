@@ -15,7 +15,9 @@
 #include "layout.h"
 #include "needs.h"
 
-enum { CAPABILITY_SETUID = 7 };
+enum {
+	CAPABILITY_SETUID = 7
+};
 
 /* An error that a child reports in shared memory. */
 struct outcome {
@@ -113,10 +115,10 @@ static void scan_oneself(int line, void *argument)
 	if (getuid() == 0)
 		become_nobody();
 	layout_build("alternate:7", &layout);
-	outcomes->regions_by_scan = count_regions(&outcomes->scan,
-						  GUARDMAPS_SOURCE_SCAN);
-	outcomes->regions_by_pagemap = count_regions(&outcomes->pagemap,
-						     GUARDMAPS_SOURCE_PAGEMAP);
+	outcomes->regions_by_scan =
+		count_regions(&outcomes->scan, GUARDMAPS_SOURCE_SCAN);
+	outcomes->regions_by_pagemap =
+		count_regions(&outcomes->pagemap, GUARDMAPS_SOURCE_PAGEMAP);
 	count_regions(&outcomes->markers, GUARDMAPS_SOURCE_MARKERS);
 	read_own_marker(outcomes, (void *)layout.guards[0].start);
 	free(layout.guards);

@@ -19,15 +19,18 @@
 #include "tracee.h"
 
 /* The most regions that lose their permissions, and more than that. */
-enum { MAXIMUM_PROTECTED = 1024, MANY = 10000 };
+enum {
+	MAXIMUM_PROTECTED = 1024,
+	MANY = 10000
+};
 
 /* @number guards: on alternate pages, and those of a locked mapping. */
 static void build_many(struct subject *subject, struct layout *layout)
 {
 	size_t page = page_size();
 	size_t count = subject->number - GUARDS_PER_PIECE;
-	char *memory = map_memory((2 * count + 1) * page,
-				  PROT_READ | PROT_WRITE);
+	char *memory =
+		map_memory((2 * count + 1) * page, PROT_READ | PROT_WRITE);
 
 	for (size_t i = 0; i < count; i++)
 		install_guard(layout, memory + (2 * i + 1) * page, page);
@@ -78,7 +81,8 @@ static void taken_and_reinstated(uint8_t locks, bool with_journal,
 		protected += GUARDS_PER_PIECE * pieces[piece].is_protectable;
 	}
 	taken = take_guards(&tracee, locks, what);
-	check_number(taken.regions, regions, "%s: their number is reported", what);
+	check_number(taken.regions, regions, "%s: their number is reported",
+		     what);
 	check_number(taken.protected, protected,
 		     "%s: the number without permissions is reported", what);
 	check_no_fault(taken_fault(&tracee, locks),
@@ -207,12 +211,13 @@ static void replacing(void)
 	reinstates(&tracee, REINSTATE_PROT_NONE, PIECES * GUARDS_PER_PIECE, 0,
 		   what);
 	check_no_fault(replaced_fault(&tracee),
-		       "%s: it is where the guards were, and nowhere else", what);
+		       "%s: it is where the guards were, and nowhere else",
+		       what);
 	relock_piece(&tracee, ON_FAULT, PAGES, GUARDMAPS_LOCKED);
 	reinstates(&tracee, REINSTATE_PROT_NONE | REINSTATE_EXACTLY,
 		   PIECES * GUARDS_PER_PIECE, 5, what);
-	check_no_fault(replaced_fault(&tracee),
-		       "%s: it can be done again", what);
+	check_no_fault(replaced_fault(&tracee), "%s: it can be done again",
+		       what);
 	tracee_end(&tracee);
 }
 

@@ -42,8 +42,8 @@ static void killed_before(void)
 	check_number(taken.regions, 0, "none were");
 	check_error(remote_end(task), GUARDMAPS_ERROR_ENDED, NULL,
 		    "nor can it be given back");
-	check_error(try_to_reinstate(&tracee, 0, &done),
-		    GUARDMAPS_ERROR_ENDED, NULL, "nor reinstated");
+	check_error(try_to_reinstate(&tracee, 0, &done), GUARDMAPS_ERROR_ENDED,
+		    NULL, "nor reinstated");
 	tracee_end(&tracee);
 }
 
@@ -112,7 +112,9 @@ static void killed_at_some_time(void)
 		in_time += is_in_time;
 	}
 	check_note("%zu of %d were killed in time", in_time, RANDOM_DEATHS);
-	check_no_fault(fault, "a process that is killed at any time is reported as ended");
+	check_no_fault(
+		fault,
+		"a process that is killed at any time is reported as ended");
 }
 
 int main(void)

@@ -28,7 +28,9 @@ static void is_refused(struct tracee *tracee, const char *fragment,
 		       const char *what)
 {
 	static const unsigned int flags[] = {
-		0, REINSTATE_EXACTLY, REINSTATE_ONLY_CHECK,
+		0,
+		REINSTATE_EXACTLY,
+		REINSTATE_ONLY_CHECK,
 	};
 	struct guardmaps_map *now = tracee_scan(tracee);
 	struct reinstated done;
@@ -95,7 +97,10 @@ static void move_mapping(struct tracee *tracee, uint64_t start)
 {
 	const uint64_t size = PAGES * page_size();
 	const uint64_t arguments[6] = {
-		start, size, 2 * size, MREMAP_MAYMOVE,
+		start,
+		size,
+		2 * size,
+		MREMAP_MAYMOVE,
 	};
 	int64_t moved = tracee_call(tracee, SYS_mremap, arguments);
 
@@ -113,8 +118,12 @@ static void remap(struct tracee *tracee, uint64_t start, int flags, int fd,
 		  uint64_t offset)
 {
 	const uint64_t arguments[6] = {
-		start, PAGES * page_size(), PROT_READ | PROT_WRITE,
-		flags | MAP_FIXED, fd, offset,
+		start,
+		PAGES * page_size(),
+		PROT_READ | PROT_WRITE,
+		flags | MAP_FIXED,
+		fd,
+		offset,
 	};
 
 	check_setup(tracee_call(tracee, SYS_mmap, arguments) == (int64_t)start);
@@ -165,7 +174,8 @@ static void changed_mappings(void)
 		{ "a mapping that has moved", become_moved },
 		{ "a mapping with a hole", become_unmapped },
 		{ "a shared mapping in place of a private one", become_shared },
-		{ "a private mapping in place of a shared one", become_private },
+		{ "a private mapping in place of a shared one",
+		  become_private },
 		{ "another part of the same file", become_another_part },
 		{ "memory in place of a file", become_memory },
 		{ "a file in place of memory", become_a_file },
@@ -179,7 +189,8 @@ static void changed_mappings(void)
 		/* The contents are lost with it. */
 		tracee.subject->written_count = 0;
 		changes[i].become(&tracee, tracee.subject->starts);
-		is_refused(&tracee, "outdated: the mapping of 0x", changes[i].name);
+		is_refused(&tracee, "outdated: the mapping of 0x",
+			   changes[i].name);
 		tracee_end(&tracee);
 	}
 }
@@ -199,8 +210,7 @@ static struct guardmaps_map *add_guard(const struct guardmaps_map *map,
 	for (size_t i = 0; i <= map->region_count; i++) {
 		bool is_last = i == map->region_count;
 
-		if (!is_added &&
-		    (is_last || map->regions[i].start > address)) {
+		if (!is_added && (is_last || map->regions[i].start > address)) {
 			is_added = true;
 			check_setup(guard_map_add_markers(
 				ret, address, address + map->page_size,
@@ -217,13 +227,13 @@ static struct guardmaps_map *add_guard(const struct guardmaps_map *map,
 static void is_refused_at(struct tracee *tracee, uint64_t address,
 			  const char *what)
 {
-	struct guardmaps_map *wanted =
-		add_guard(tracee->wanted, address);
+	struct guardmaps_map *wanted = add_guard(tracee->wanted, address);
 
 	check_setup(wanted->region_count == tracee->wanted->region_count + 1);
 	guardmaps_map_destroy(tracee->wanted);
 	tracee->wanted = wanted;
-	is_refused(tracee, "mappings of this kind cannot hold guard regions", what);
+	is_refused(tracee, "mappings of this kind cannot hold guard regions",
+		   what);
 }
 
 static uint64_t find_mapping(const struct guardmaps_map *map, const char *name)
@@ -306,8 +316,7 @@ static void set_resource_capability(bool is_on)
 
 	check_setup(syscall(SYS_capget, &header, data) == 0);
 	if (is_on)
-		data[0].effective |= data[0].permitted &
-				     1 << CAP_SYS_RESOURCE;
+		data[0].effective |= data[0].permitted & 1 << CAP_SYS_RESOURCE;
 	else
 		data[0].effective &= ~(1 << CAP_SYS_RESOURCE);
 	check_setup(syscall(SYS_capset, &header, data) == 0);

@@ -37,14 +37,13 @@ static char *call_fault(struct remote_task *task, pid_t pid)
 	int64_t result = 4242;
 
 	for (size_t i = 0; i < LENGTH(calls); i++) {
-		struct guardmaps_error *error =
-			call(task, calls[i].number, calls[i].first,
-			     calls[i].second, &result);
+		struct guardmaps_error *error = call(task, calls[i].number,
+						     calls[i].first,
+						     calls[i].second, &result);
 		if (error)
 			return error_fault(error, "cannot call");
 		if (result != calls[i].result)
-			return format_string("call %zu is %" PRId64, i,
-					     result);
+			return format_string("call %zu is %" PRId64, i, result);
 	}
 	return NULL;
 }
@@ -83,15 +82,14 @@ static void begin_and_end(struct actor *actor, struct remote_journal *journal,
 		check_number(remote_journal_thread(journal), 0,
 			     "%s: the journal names no thread", what);
 	state_read(hold.pid, &after);
-	check_no_fault(stopped_fault(&before, &after), "%s: its state is unchanged",
-		       what);
+	check_no_fault(stopped_fault(&before, &after),
+		       "%s: its state is unchanged", what);
 	state_free(&after);
 	state_free(&before);
 	hold_end(&hold);
 }
 
-static void nothing_disturbs(const struct activity *activity,
-			     bool with_journal)
+static void nothing_disturbs(const struct activity *activity, bool with_journal)
 {
 	char *what = format_string("%s %s journal", activity->name,
 				   with_journal ? "with a" : "without");

@@ -29,8 +29,7 @@ static void begin_only(struct tracing *tracing, const struct hold *hold)
 	wait_for_death(tracing);
 }
 
-static void make_calls_forever(struct tracing *tracing,
-			       const struct hold *hold)
+static void make_calls_forever(struct tracing *tracing, const struct hold *hold)
 {
 	notify(tracing->line);
 	while (!tracing->has_failed)
@@ -48,9 +47,9 @@ static bool death_after_begin(struct tracing *tracing, const char *what)
 		     tracing->pid, "%s: the journal names its thread to others",
 		     what);
 	child_stop(&tracer);
-	return check_no_fault(recovery_fault(tracing),
-			      "%s: it survives a tracer killed when it has begun",
-			      what);
+	return check_no_fault(
+		recovery_fault(tracing),
+		"%s: it survives a tracer killed when it has begun", what);
 }
 
 static bool death_after_end(struct tracing *tracing, const char *what)
@@ -58,9 +57,9 @@ static bool death_after_end(struct tracing *tracing, const char *what)
 	tracer_run(tracing, make_calls);
 	check_number(remote_journal_thread(tracing->actor->journal), 0,
 		     "%s: nothing is left to recover after the end", what);
-	return check_no_fault(recovery_fault(tracing),
-			      "%s: it survives a tracer killed when it has ended",
-			      what);
+	return check_no_fault(
+		recovery_fault(tracing),
+		"%s: it survives a tracer killed when it has ended", what);
 }
 
 static bool death_at_some_time(struct tracing *tracing, size_t count,

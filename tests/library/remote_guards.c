@@ -21,7 +21,10 @@
 #include "tracer.h"
 
 /* A limit that is set nowhere else. */
-enum { GUARD_PAGES = 16, LOCK_LIMIT = 1234 * 1024 };
+enum {
+	GUARD_PAGES = 16,
+	LOCK_LIMIT = 1234 * 1024
+};
 
 static void guard_pages(struct layout *layout, bool is_locked, int protection)
 {
@@ -53,8 +56,7 @@ static const struct activity guarded_activity = {
 	"guards", count_between_guards, SPINS, 0, NULL,
 };
 
-static void take_and_reinstate(struct tracing *tracing,
-			       const struct hold *hold)
+static void take_and_reinstate(struct tracing *tracing, const struct hold *hold)
 {
 	struct remote_journal *journal = tracing->actor->journal;
 	struct remote_task *task;
@@ -90,14 +92,15 @@ static char *guard_fault(const struct guardmaps_map *wanted,
 		if (a->start != b->start || a->end != b->end)
 			return format_string("region %zu has changed", i);
 		if (first->start != second->start || first->end != second->end)
-			return format_string("the mapping of region %zu has changed",
-					     i);
+			return format_string(
+				"the mapping of region %zu has changed", i);
 		if (first->permissions != second->permissions)
-			return format_string("the permissions of region %zu have changed",
-					     i);
+			return format_string(
+				"the permissions of region %zu have changed",
+				i);
 		if (first->flags != second->flags)
-			return format_string("the locks of region %zu have changed",
-					     i);
+			return format_string(
+				"the locks of region %zu have changed", i);
 	}
 	return NULL;
 }

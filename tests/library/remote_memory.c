@@ -17,7 +17,9 @@
 #include "thread_state.h"
 #include "tracer.h"
 
-enum { SCRATCH_SIZE = 16384 };
+enum {
+	SCRATCH_SIZE = 16384
+};
 
 /* The line of maps of the mapping that starts at an address, or NULL. */
 static const char *find_mapping(const char *maps, uint64_t start)
@@ -67,8 +69,8 @@ static void memory_is_unmapped(void)
 	check(remote_journal_has_memory(actor.journal),
 	      "%s: the journal records it", what);
 	check(!remote_write(task, address, "four", 4) &&
-	      !remote_read(task, address, bytes, 4) &&
-	      memcmp(bytes, "four", 4) == 0,
+		      !remote_read(task, address, bytes, 4) &&
+		      memcmp(bytes, "four", 4) == 0,
 	      "%s holds what is written to it", what);
 	check_success(remote_end(task), "%s: it can be given back", what);
 	check(!remote_journal_has_memory(actor.journal),

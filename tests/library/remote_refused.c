@@ -97,7 +97,9 @@ static void become_32_bit(struct subject *subject)
 	subject->address = (uintptr_t)code;
 	subject->count = 1;
 	__asm__ volatile("pushq $0x23\n pushq %0\n lretq\n"
-			 : : "r"((uint64_t)(uintptr_t)code) : "memory");
+			 :
+			 : "r"((uint64_t)(uintptr_t)code)
+			 : "memory");
 }
 
 #endif

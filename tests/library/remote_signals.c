@@ -117,8 +117,8 @@ static void stop_that_comes_meanwhile(bool is_continued)
 	check_success(remote_end(task), "%s: it can be given back", what);
 	hold_end(&hold);
 	if (is_continued) {
-		check(number_changes(&actor.subject->count),
-		      "%s: it continues", what);
+		check(number_changes(&actor.subject->count), "%s: it continues",
+		      what);
 		check_number(actor.subject->handled, 1,
 			     "%s: SIGCONT is handled once", what);
 	} else {

@@ -4,7 +4,6 @@
  * was opened.
  */
 
-
 #include "changing.h"
 #include "check.h"
 #include "child.h"
@@ -12,7 +11,9 @@
 #include "layout.h"
 #include "needs.h"
 
-enum { PID_ATTEMPTS = 200 };
+enum {
+	PID_ATTEMPTS = 200
+};
 
 static void hold_guards(int line, void *argument)
 {
@@ -51,14 +52,16 @@ static void old_process_has_ended(struct guardmaps_process *process,
 
 		if (source_missing(all_sources[i]))
 			continue;
-		check_error(guardmaps_map_read(process, all_sources[i], &map),
-			    GUARDMAPS_ERROR_ENDED, NULL,
-			    "%s: the new process is not mistaken for the old one",
-			    name);
+		check_error(
+			guardmaps_map_read(process, all_sources[i], &map),
+			GUARDMAPS_ERROR_ENDED, NULL,
+			"%s: the new process is not mistaken for the old one",
+			name);
 	}
-	check_error(guardmaps_threads_create(process, old, &threads),
-		    GUARDMAPS_ERROR_ENDED, NULL,
-		    "threads of the new process are not mistaken for those of the old one");
+	check_error(
+		guardmaps_threads_create(process, old, &threads),
+		GUARDMAPS_ERROR_ENDED, NULL,
+		"threads of the new process are not mistaken for those of the old one");
 	check_error(guardmaps_find_owners(process, old), GUARDMAPS_ERROR_ENDED,
 		    NULL, "nor are they its owners");
 }

@@ -19,11 +19,30 @@
 #include "target.h"
 
 static const char *const layouts[] = {
-	"none", "alternate:1", "alternate:511", "alternate:512",
-	"alternate:513", "alternate:600", "alternate:1000", "alternate:120000",
-	"run:1", "run:100000", "boundary", "big", "thp", "files", "memfd",
-	"kinds", "prot-none", "mlocked", "fork", "threads:3", "glibc-threads:3",
-	"unguarded-threads:3", "mappings:2000", "sparse:64:100",
+	"none",
+	"alternate:1",
+	"alternate:511",
+	"alternate:512",
+	"alternate:513",
+	"alternate:600",
+	"alternate:1000",
+	"alternate:120000",
+	"run:1",
+	"run:100000",
+	"boundary",
+	"big",
+	"thp",
+	"files",
+	"memfd",
+	"kinds",
+	"prot-none",
+	"mlocked",
+	"fork",
+	"threads:3",
+	"glibc-threads:3",
+	"unguarded-threads:3",
+	"mappings:2000",
+	"sparse:64:100",
 };
 
 /* ---- Mappings, read a second time and by other means ------------------- */
@@ -44,10 +63,11 @@ static bool is_line_of(const char *line,
 	char permissions[5];
 	int name = 0;
 
-	check_setup(sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
-			   " %x:%x %" SCNu64 " %n", &start, &end, permissions,
-			   &offset, &dev_major, &dev_minor, &inode, &name) ==
-		    7);
+	check_setup(sscanf(line,
+			   "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
+			   " %x:%x %" SCNu64 " %n",
+			   &start, &end, permissions, &offset, &dev_major,
+			   &dev_minor, &inode, &name) == 7);
 	return mapping->start == start && mapping->end == end &&
 	       mapping->offset == offset && mapping->inode == inode &&
 	       mapping->dev_major == dev_major &&
@@ -128,7 +148,8 @@ static void totals_are_right(const struct target *target, const char *layout,
 			continue;
 		mappings++;
 		saved += pieces_of(mapping, target->guards,
-				   target->guard_count) - 1;
+				   target->guard_count) -
+			 1;
 	}
 	guardmaps_map_totals(map, &totals);
 	check_number(totals.regions, target->guard_count,
@@ -161,7 +182,8 @@ static void map_is_true(const struct target *target, const char *layout,
 	check_no_fault(truth_fault(map, target->guards, target->guard_count),
 		       "%s: %s gives the truth", layout, name);
 	check_no_fault(maps_file_fault(map, target->pid),
-		       "%s: %s has the mappings of the maps file", layout, name);
+		       "%s: %s has the mappings of the maps file", layout,
+		       name);
 	check_number(guardmaps_map_source(map), source,
 		     "%s: the guard map names the source %s", layout, name);
 	guardmaps_map_destroy(map);
@@ -349,8 +371,9 @@ static void process_is_named(void)
 		     "the executable is unknown before owners are looked up");
 	check_setup(!guardmaps_find_owners(process, map));
 	guardmaps_process_close(process);
-	check_number(guardmaps_map_pid(map), target.pid,
-		     "a guard map names its process, even when that was closed");
+	check_number(
+		guardmaps_map_pid(map), target.pid,
+		"a guard map names its process, even when that was closed");
 	check_string(guardmaps_map_process_name(map), comm,
 		     "a guard map has the name of its process");
 	if (under_valgrind())

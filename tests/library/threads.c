@@ -69,7 +69,7 @@ static void first_thread_is_reported(void)
 		     "its stack ends where [stack] ends");
 	growth_is_reported(first);
 	check(stack && first->deepest_touched >= stack->start &&
-	      first->deepest_touched < stack->end,
+		      first->deepest_touched < stack->end,
 	      "the deepest page it has touched is in [stack]");
 	stack_pointer_is_known(first, "the first thread");
 out:
@@ -184,7 +184,7 @@ static void libc_worker_is_reported(const struct guardmaps_thread *worker,
 		     number);
 	/* It appears deeper if the first access got a huge page. */
 	check(worker->deepest_touched > worker->stack_start &&
-	      worker->deepest_touched <= touched,
+		      worker->deepest_touched <= touched,
 	      "worker-%zu of the C library: its depth is found", number);
 	stack_pointer_is_known(worker, "a worker of the C library");
 }

@@ -3,7 +3,6 @@
  * Owners: whose stack a guard region protects.
  */
 
-
 #include "check.h"
 #include "guard_maps.h"
 #include "needs.h"
@@ -20,9 +19,9 @@ static void owners_are_found(void)
 		goto out;
 	check_number(guardmaps_map_region(view.map, 0)->owner, GUARDMAPS_NONE,
 		     "a region has no owner before owners are looked up");
-	check_string(guardmaps_kind_name(guardmaps_map_region_kind(view.map,
-								   0)),
-		     "anon", "and is of kind anon");
+	check_string(
+		guardmaps_kind_name(guardmaps_map_region_kind(view.map, 0)),
+		"anon", "and is of kind anon");
 	if (!check_success(guardmaps_find_owners(view.process, view.map),
 			   "owners can be looked up"))
 		goto out;

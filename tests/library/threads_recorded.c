@@ -3,7 +3,6 @@
  * Threads of recorded trees, and whose stacks guards protect there.
  */
 
-
 #include "check.h"
 #include "needs.h"
 #include "recorded.h"

@@ -130,7 +130,7 @@ static void elsewhere_is_reported(const struct guardmaps_thread *thread,
 		     GUARDMAPS_STACK_POINTER_ELSEWHERE,
 		     "on its signal stack: its stack pointer is elsewhere");
 	check(thread->stack_pointer >= facts->signal_stack.start &&
-	      thread->stack_pointer < facts->signal_stack.end,
+		      thread->stack_pointer < facts->signal_stack.end,
 	      "on its signal stack: its stack pointer is on the signal stack");
 }
 
@@ -257,14 +257,17 @@ static void survivors_are_reported(void)
 		order_is_kept(&view, what);
 		thread = find_thread(&view, "survivor");
 		if (check(thread != NULL, "the other thread is found"))
-			own_stack_is_reported(thread, facts, "the other thread");
+			own_stack_is_reported(thread, facts,
+					      "the other thread");
 	}
 	view_close(&view);
 	child_stop(&child);
 	munmap(facts, sizeof(*facts));
 }
 
-enum { LOW_PID = 400 };
+enum {
+	LOW_PID = 400
+};
 
 static void *sleep_after_start(void *argument)
 {

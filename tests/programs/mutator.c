@@ -79,10 +79,9 @@ static void arena_init(struct arena *arena, uint64_t seed)
 		.page = sysconf(_SC_PAGESIZE),
 		.random = seed * 2654435769u + 1,
 	};
-	arena->memory = mmap(NULL, SLOT_COUNT * SLOT_PAGES * arena->page,
-			     PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			     0);
+	arena->memory =
+		mmap(NULL, SLOT_COUNT * SLOT_PAGES * arena->page, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (arena->memory == MAP_FAILED)
 		die_errno("cannot reserve memory");
 }
@@ -302,12 +301,8 @@ static const struct mode {
 	const char *name;
 	void (*run)(struct deadline deadline);
 } modes[] = {
-	{ "mmap", run_mmap },
-	{ "fork", run_fork },
-	{ "exec", run_exec },
-	{ "exit", run_exit },
-	{ "threads", run_threads },
-	{ NULL, NULL },
+	{ "mmap", run_mmap }, { "fork", run_fork },	  { "exec", run_exec },
+	{ "exit", run_exit }, { "threads", run_threads }, { NULL, NULL },
 };
 
 /* ---- Command line ------------------------------------------------------ */

@@ -45,7 +45,8 @@ static void remove_all(const struct layout *layout)
 		const struct range *guard = &layout->guards[i];
 
 		if (madvise((void *)(uintptr_t)guard->start,
-			    guard->end - guard->start, MADV_GUARD_REMOVE) != 0) {
+			    guard->end - guard->start,
+			    MADV_GUARD_REMOVE) != 0) {
 			perror("cannot remove a guard");
 			exit(EXIT_FAILURE);
 		}
@@ -67,8 +68,8 @@ static void report(const struct layout *layout)
 {
 	printf("ready %d %zu\n", getpid(), layout->guard_count);
 	for (size_t i = 0; i < layout->guard_count; i++)
-		printf("0x%" PRIx64 " 0x%" PRIx64 "\n",
-		       layout->guards[i].start, layout->guards[i].end);
+		printf("0x%" PRIx64 " 0x%" PRIx64 "\n", layout->guards[i].start,
+		       layout->guards[i].end);
 	fflush(stdout);
 }
 

@@ -44,8 +44,8 @@ static void print_help(void)
 	       "(1 + (I - 1) %% 7) * 32 KiB below its end.\n");
 }
 
-static void __attribute__((noreturn)) fail_usage(const char *why,
-						 const char *what)
+static void __attribute__((noreturn))
+fail_usage(const char *why, const char *what)
 {
 	fprintf(stderr, "%s: %s%s\nTry '%s --help'.\n",
 		program_invocation_short_name, why, what,
@@ -157,8 +157,8 @@ static void report(const struct options *options, const struct layout *layout)
 
 	printf("ready %d %zu\n", getpid(), layout->guard_count);
 	for (size_t i = 0; i < lines; i++)
-		printf("0x%" PRIx64 " 0x%" PRIx64 "\n",
-		       layout->guards[i].start, layout->guards[i].end);
+		printf("0x%" PRIx64 " 0x%" PRIx64 "\n", layout->guards[i].start,
+		       layout->guards[i].end);
 	if (fflush(stdout) != 0) {
 		perror("cannot print");
 		exit(EXIT_FAILURE);

@@ -22,7 +22,9 @@
 #include "subject.h"
 
 /* How long each nap lasts. */
-enum { NAP_MILLISECONDS = 10 };
+enum {
+	NAP_MILLISECONDS = 10
+};
 
 static void count_signal(int number)
 {
@@ -50,27 +52,27 @@ static void arrange_signals(struct subject *subject, struct layout *layout)
 
 void __attribute__((noinline)) count_in_loop(struct subject *subject)
 {
-	__asm__ volatile(
-		"	mov $0x1111111111111101, %%rax\n"
-		"	lea 1(%%rax), %%rcx\n lea 2(%%rax), %%rdx\n"
-		"	lea 3(%%rax), %%rbx\n lea 4(%%rax), %%r8\n"
-		"	lea 5(%%rax), %%r9\n lea 6(%%rax), %%r10\n"
-		"	lea 7(%%rax), %%r11\n lea 8(%%rax), %%r12\n"
-		"	lea 9(%%rax), %%r13\n lea 10(%%rax), %%r14\n"
-		"	mov (%%rsi), %%r15\n"
-		"	movq %%rax, %%xmm0\n movq %%rcx, %%xmm7\n"
-		"	movq %%rdx, %%xmm15\n"
-		".globl loop_start, loop_end\n"
-		"loop_start:\n"
-		"	inc %%r15\n"
-		"	mov %%r15, (%%rsi)\n"
-		"	cmpl $0, (%%rdi)\n"
-		"	je loop_start\n"
-		"loop_end:\n"
-		:
-		: "D"(&subject->go), "S"(&subject->count)
-		: "rax", "rcx", "rdx", "rbx", "r8", "r9", "r10", "r11", "r12",
-		  "r13", "r14", "r15", "xmm0", "xmm7", "xmm15", "memory", "cc");
+	__asm__ volatile("	mov $0x1111111111111101, %%rax\n"
+			 "	lea 1(%%rax), %%rcx\n lea 2(%%rax), %%rdx\n"
+			 "	lea 3(%%rax), %%rbx\n lea 4(%%rax), %%r8\n"
+			 "	lea 5(%%rax), %%r9\n lea 6(%%rax), %%r10\n"
+			 "	lea 7(%%rax), %%r11\n lea 8(%%rax), %%r12\n"
+			 "	lea 9(%%rax), %%r13\n lea 10(%%rax), %%r14\n"
+			 "	mov (%%rsi), %%r15\n"
+			 "	movq %%rax, %%xmm0\n movq %%rcx, %%xmm7\n"
+			 "	movq %%rdx, %%xmm15\n"
+			 ".globl loop_start, loop_end\n"
+			 "loop_start:\n"
+			 "	inc %%r15\n"
+			 "	mov %%r15, (%%rsi)\n"
+			 "	cmpl $0, (%%rdi)\n"
+			 "	je loop_start\n"
+			 "loop_end:\n"
+			 :
+			 : "D"(&subject->go), "S"(&subject->count)
+			 : "rax", "rcx", "rdx", "rbx", "r8", "r9", "r10", "r11",
+			   "r12", "r13", "r14", "r15", "xmm0", "xmm7", "xmm15",
+			   "memory", "cc");
 }
 
 #else
@@ -216,8 +218,7 @@ static void await_activity(const struct actor *actor)
 		check_setup(actor->subject->count ||
 			    number_changes(&actor->subject->count));
 	if (activity->manner == STOPPED)
-		check_setup(kill(pid, SIGSTOP) == 0 &&
-			    pid_reaches(pid, 'T'));
+		check_setup(kill(pid, SIGSTOP) == 0 && pid_reaches(pid, 'T'));
 }
 
 void actor_begin(struct actor *actor, const struct activity *activity)
@@ -252,7 +253,8 @@ char *progress_fault(struct actor *actor)
 
 	if (activity->manner == STOPPED)
 		return pid_reaches(pid, 'T')
-			       ? NULL : format_string("it is not stopped");
+			       ? NULL
+			       : format_string("it is not stopped");
 	if (!(activity->manner == SLEEPS
 		      ? pid_sleeps_in(pid, activity->call)
 		      : number_changes(&actor->subject->count)))
@@ -273,8 +275,8 @@ void goes_on(struct actor *actor, const char *what)
 		kill(pid, SIGCONT);
 	}
 	if (activity->manner == SLEEPS)
-		check(pid_sleeps_in(pid, activity->call), "%s: it is still asleep",
-		      what);
+		check(pid_sleeps_in(pid, activity->call),
+		      "%s: it is still asleep", what);
 	else
 		check(number_changes(&actor->subject->count),
 		      "%s: it continues", what);
@@ -282,8 +284,8 @@ void goes_on(struct actor *actor, const char *what)
 	if (activity->wake)
 		activity->wake(actor);
 	if (check(notifies_in_time(&actor->child), "%s: it ends", what) &&
-	    !check_number(actor->subject->result, 0,
-			  "%s: it was not disturbed", what))
+	    !check_number(actor->subject->result, 0, "%s: it was not disturbed",
+			  what))
 		check_note("%s", strerror(actor->subject->error));
 }
 

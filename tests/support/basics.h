@@ -15,7 +15,9 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /** How long a test waits for something that should happen immediately. */
-enum { PATIENCE_SECONDS = 60 };
+enum {
+	PATIENCE_SECONDS = 60
+};
 
 static inline size_t page_size(void)
 {

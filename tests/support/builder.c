@@ -62,8 +62,8 @@ static void grow(struct layout *layout)
 {
 	size_t capacity = layout->guard_capacity * 2 + 16;
 
-	struct range *guards = reallocarray(layout->guards, capacity,
-					    sizeof(*guards));
+	struct range *guards =
+		reallocarray(layout->guards, capacity, sizeof(*guards));
 
 	if (!guards)
 		die_errno("cannot note a guard");
@@ -130,8 +130,8 @@ struct range range_of(const void *address, size_t size)
 bool can_guard(int flags)
 {
 	size_t page = page_size();
-	void *probe = mmap(NULL, page, READ_WRITE, flags | MAP_ANONYMOUS, -1,
-			   0);
+	void *probe =
+		mmap(NULL, page, READ_WRITE, flags | MAP_ANONYMOUS, -1, 0);
 
 	if (probe == MAP_FAILED)
 		die_errno("cannot map a page");
@@ -185,8 +185,7 @@ void install_guard(struct layout *layout, void *address, size_t size)
 	note_guard(layout, range_of(address, size));
 }
 
-void install_guard_apart(struct layout *layout, void *address,
-			 size_t size)
+void install_guard_apart(struct layout *layout, void *address, size_t size)
 {
 	set_markers(address, size);
 	note_region(layout, range_of(address, size));
@@ -210,8 +209,8 @@ void *map_apart(size_t size, int protection, int flags, int fd)
 	if (area == MAP_FAILED)
 		die_errno("cannot reserve memory");
 
-	char *memory = mmap(area + page, size, protection, flags | MAP_FIXED,
-			    fd, 0);
+	char *memory =
+		mmap(area + page, size, protection, flags | MAP_FIXED, fd, 0);
 
 	if (memory == MAP_FAILED)
 		die_errno("cannot map memory");

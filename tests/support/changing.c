@@ -7,7 +7,10 @@
 #include "check.h"
 #include "guard_maps.h"
 
-enum { DEFAULT_SECONDS = 10, SHARES = 10 };
+enum {
+	DEFAULT_SECONDS = 10,
+	SHARES = 10
+};
 
 double share_seconds(void)
 {

@@ -11,7 +11,9 @@
 
 #include "check.h"
 
-enum { HANG_SECONDS = 600 };
+enum {
+	HANG_SECONDS = 600
+};
 
 static unsigned int statements;
 static unsigned int failures;
@@ -49,7 +51,8 @@ static void __attribute__((constructor)) keep_words(int argc, char **argv)
 
 static void __attribute__((noreturn)) print_usage(FILE *stream, int status)
 {
-	fprintf(stream, "Usage: %s [WORD...]\n\n"
+	fprintf(stream,
+		"Usage: %s [WORD...]\n\n"
 		"Run all tests of this program, and print which statements hold; with words,\n"
 		"only the statements that contain one of them, such as \"mlockall\".\n",
 		program_invocation_name);
@@ -201,8 +204,8 @@ const char *error_code_name(enum guardmaps_error_code code)
 	return name ? name : "no code at all";
 }
 
-bool check_success_at(const char *file, int line,
-		      struct guardmaps_error *error, const char *sentence, ...)
+bool check_success_at(const char *file, int line, struct guardmaps_error *error,
+		      const char *sentence, ...)
 {
 	va_list arguments;
 	bool fails, holds = !error;
@@ -233,17 +236,16 @@ bool check_error_at(const char *file, int line, struct guardmaps_error *error,
 	enum guardmaps_error_code got = error ? guardmaps_error_code(error) : 0;
 	const char *message = error ? guardmaps_error_message(error) : "";
 	bool fails, holds = got == code && is_one_line(message) &&
-		     (!fragment || strstr(message, fragment));
+			    (!fragment || strstr(message, fragment));
 	va_list arguments;
 
 	va_start(arguments, sentence);
 	fails = report(holds, sentence, arguments);
 	va_end(arguments);
 	if (fails)
-		printf("#   %s:%d: expected %s and \"%s\", got %s: %s\n",
-		       file, line, error_code_name(code),
-		       fragment ? fragment : "", error_code_name(got),
-		       error ? message : "success");
+		printf("#   %s:%d: expected %s and \"%s\", got %s: %s\n", file,
+		       line, error_code_name(code), fragment ? fragment : "",
+		       error_code_name(got), error ? message : "success");
 	guardmaps_error_destroy(error);
 	return holds;
 }
@@ -287,8 +289,8 @@ bool check_note_error(struct guardmaps_error *error)
 
 char *error_fault(struct guardmaps_error *error, const char *what)
 {
-	char *fault = format_string("%s: %s", what,
-				    guardmaps_error_message(error));
+	char *fault =
+		format_string("%s: %s", what, guardmaps_error_message(error));
 
 	guardmaps_error_destroy(error);
 	return fault;

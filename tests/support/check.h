@@ -32,24 +32,24 @@ void check_begin(void);
 int check_finish(void);
 
 /** A condition holds. */
-#define check(condition, ...)						\
+#define check(condition, ...) \
 	check_at(__FILE__, __LINE__, #condition, (condition), __VA_ARGS__)
 
 /** Two numbers are the same. */
-#define check_number(got, expected, ...)				\
-	check_number_at(__FILE__, __LINE__, (uint64_t)(got),		\
+#define check_number(got, expected, ...)                     \
+	check_number_at(__FILE__, __LINE__, (uint64_t)(got), \
 			(uint64_t)(expected), __VA_ARGS__)
 
 /** Two strings are the same. */
-#define check_string(got, expected, ...)				\
+#define check_string(got, expected, ...) \
 	check_string_at(__FILE__, __LINE__, got, expected, __VA_ARGS__)
 
 /** @got, a string that the caller frees or NULL, is NULL: no fault. */
-#define check_no_fault(got, ...)					\
+#define check_no_fault(got, ...) \
 	check_no_fault_at(__FILE__, __LINE__, got, __VA_ARGS__)
 
 /** A function of the library succeeded. Frees the error if it did not. */
-#define check_success(error, ...)					\
+#define check_success(error, ...) \
 	check_success_at(__FILE__, __LINE__, error, __VA_ARGS__)
 
 /**
@@ -57,7 +57,7 @@ int check_finish(void);
  * @fragment (unless NULL) in a message that is one line without a full stop.
  * Frees the error.
  */
-#define check_error(error, code, fragment, ...)				\
+#define check_error(error, code, fragment, ...) \
 	check_error_at(__FILE__, __LINE__, error, code, fragment, __VA_ARGS__)
 
 /** A statement that cannot be checked here. */
@@ -71,7 +71,7 @@ void check_skip_all(const char *reason) __attribute__((noreturn));
 void check_note(const char *format, ...) CHECK_PRINTF(1, 2);
 
 /** The test requires this condition: ends the program if it does not hold. */
-#define check_setup(condition)						\
+#define check_setup(condition) \
 	check_setup_at(__FILE__, __LINE__, #condition, (condition))
 
 bool check_at(const char *file, int line, const char *condition, bool holds,
@@ -84,9 +84,8 @@ bool check_string_at(const char *file, int line, const char *got,
 	CHECK_PRINTF(5, 6);
 bool check_no_fault_at(const char *file, int line, char *got,
 		       const char *sentence, ...) CHECK_PRINTF(4, 5);
-bool check_success_at(const char *file, int line,
-		      struct guardmaps_error *error, const char *sentence, ...)
-	CHECK_PRINTF(4, 5);
+bool check_success_at(const char *file, int line, struct guardmaps_error *error,
+		      const char *sentence, ...) CHECK_PRINTF(4, 5);
 bool check_error_at(const char *file, int line, struct guardmaps_error *error,
 		    enum guardmaps_error_code code, const char *fragment,
 		    const char *sentence, ...) CHECK_PRINTF(6, 7);

@@ -14,8 +14,7 @@ static bool is_page_aligned(const struct guardmaps_map *map, uint64_t address)
 
 static char *mapping_fault(const struct guardmaps_map *map, size_t i)
 {
-	const struct guardmaps_mapping *mapping =
-		guardmaps_map_mapping(map, i);
+	const struct guardmaps_mapping *mapping = guardmaps_map_mapping(map, i);
 
 	if (!is_page_aligned(map, mapping->start) ||
 	    !is_page_aligned(map, mapping->end))
@@ -26,8 +25,8 @@ static char *mapping_fault(const struct guardmaps_map *map, size_t i)
 		return format_string("mapping %zu has no name", i);
 	if (i && guardmaps_map_mapping(map, i - 1)->end > mapping->start)
 		return format_string("mapping %zu at %#" PRIx64
-				     " is not above the one before it", i,
-				     mapping->start);
+				     " is not above the one before it",
+				     i, mapping->start);
 	return NULL;
 }
 
@@ -47,10 +46,11 @@ static char *neighbour_fault(const struct guardmaps_map *map, size_t i)
 	before = guardmaps_map_region(map, i - 1);
 	if (before->end > region->start)
 		return format_string("region %zu at %#" PRIx64
-				     " is not above the one before it", i,
-				     region->start);
+				     " is not above the one before it",
+				     i, region->start);
 	if (is_one_run(before, region))
-		return format_string("regions %zu and %zu are adjacent", i - 1, i);
+		return format_string("regions %zu and %zu are adjacent", i - 1,
+				     i);
 	return NULL;
 }
 
@@ -69,8 +69,8 @@ static char *region_fault(const struct guardmaps_map *map, size_t i)
 	mapping = guardmaps_map_mapping(map, region->mapping);
 	if (region->start < mapping->start || region->end > mapping->end)
 		return format_string("region %zu at %#" PRIx64
-				     " is not inside its mapping", i,
-				     region->start);
+				     " is not inside its mapping",
+				     i, region->start);
 	if (region->owner != GUARDMAPS_NONE &&
 	    region->owner >= guardmaps_map_owner_count(map))
 		return format_string("region %zu has no such owner", i);
@@ -109,10 +109,10 @@ static char *range_fault(const struct guardmaps_map *map, size_t i,
 	bool more = i + 1 < guard_count;
 
 	if (region->start != guard->start || region->end != guard->end)
-		return format_string(
-			"region %zu is %#" PRIx64 "-%#" PRIx64
-			" instead of %#" PRIx64 "-%#" PRIx64, i,
-			region->start, region->end, guard->start, guard->end);
+		return format_string("region %zu is %#" PRIx64 "-%#" PRIx64
+				     " instead of %#" PRIx64 "-%#" PRIx64,
+				     i, region->start, region->end,
+				     guard->start, guard->end);
 	for (uint64_t at = guard->start; at < guard->end; at += page_size)
 		if (!map_has_guard(map, at))
 			return format_string("%#" PRIx64 " is not found", at);
@@ -186,22 +186,23 @@ static bool is_same_process(const struct guardmaps_map *first,
 }
 
 /* Compare one list of two guard maps; `thing` is mapping, region, ... */
-#define LIST_FAULT(thing, first, second)				\
-({									\
-	size_t _count = guardmaps_map_##thing##_count(first);		\
-	size_t _other = guardmaps_map_##thing##_count(second);		\
-	char *_fault = NULL;						\
-									\
-	if (_count != _other)						\
-		_fault = format_string("%zu and %zu " #thing "s",	\
-				       _count, _other);			\
-	for (size_t _i = 0; _i < _count && !_fault; _i++)		\
-		if (!is_same_##thing(guardmaps_map_##thing(first, _i),	\
-				     guardmaps_map_##thing(second, _i)))\
-			_fault = format_string(#thing " %zu differs",	\
-					       _i);			\
-	_fault;								\
-})
+#define LIST_FAULT(thing, first, second)                                       \
+	({                                                                     \
+		size_t _count = guardmaps_map_##thing##_count(first);          \
+		size_t _other = guardmaps_map_##thing##_count(second);         \
+		char *_fault = NULL;                                           \
+                                                                               \
+		if (_count != _other)                                          \
+			_fault = format_string("%zu and %zu " #thing "s",      \
+					       _count, _other);                \
+		for (size_t _i = 0; _i < _count && !_fault; _i++)              \
+			if (!is_same_##thing(guardmaps_map_##thing(first, _i), \
+					     guardmaps_map_##thing(second,     \
+								   _i)))       \
+				_fault = format_string(#thing " %zu differs",  \
+						       _i);                    \
+		_fault;                                                        \
+	})
 
 char *maps_fault(const struct guardmaps_map *first,
 		 const struct guardmaps_map *second)

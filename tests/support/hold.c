@@ -39,8 +39,7 @@ struct guardmaps_error *take_over(const struct hold *hold,
 }
 
 struct guardmaps_error *call(struct remote_task *task, long number,
-			     uint64_t first, uint64_t second,
-			     int64_t *ret)
+			     uint64_t first, uint64_t second, int64_t *ret)
 {
 	const uint64_t arguments[6] = { first, second };
 

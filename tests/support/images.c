@@ -12,8 +12,7 @@
 #include "images.h"
 #include "target.h"
 
-struct guardmaps_error *read_image(const char *path,
-				   struct guardmaps_map **ret)
+struct guardmaps_error *read_image(const char *path, struct guardmaps_map **ret)
 {
 	return guardmaps_image_read(AT_FDCWD, path, ret);
 }
@@ -81,10 +80,14 @@ static void add_message(struct bytes *to, unsigned int field,
 }
 
 /* Fields of a Record, in guardmaps.proto. */
-enum { HEADER = 1, MAPPINGS, REGIONS, OWNERS };
+enum {
+	HEADER = 1,
+	MAPPINGS,
+	REGIONS,
+	OWNERS
+};
 
-void add_record(struct bytes *file, unsigned int content,
-		struct bytes *message)
+void add_record(struct bytes *file, unsigned int content, struct bytes *message)
 {
 	struct bytes record = { 0 };
 
@@ -107,9 +110,8 @@ void end_file(struct bytes *file)
 	add_u32(file, crc32(0, file->bytes, file->size));
 }
 
-void add_full_header(struct bytes *file, uint64_t page_size,
-		     uint64_t pid, uint64_t source, uint64_t mappings,
-		     uint64_t regions)
+void add_full_header(struct bytes *file, uint64_t page_size, uint64_t pid,
+		     uint64_t source, uint64_t mappings, uint64_t regions)
 {
 	struct bytes header = { 0 };
 
@@ -123,8 +125,8 @@ void add_full_header(struct bytes *file, uint64_t page_size,
 	add_record(file, HEADER, &header);
 }
 
-void add_header_of(struct bytes *file, uint64_t page_size,
-		   uint64_t source, uint64_t mappings, uint64_t regions)
+void add_header_of(struct bytes *file, uint64_t page_size, uint64_t source,
+		   uint64_t mappings, uint64_t regions)
 {
 	add_full_header(file, page_size, 4242, source, mappings, regions);
 }
@@ -165,8 +167,7 @@ void add_mapping(struct bytes *file, uint64_t gap, uint64_t length)
 		       0);
 }
 
-void add_regions(struct bytes *file, const uint64_t *numbers,
-		 size_t count)
+void add_regions(struct bytes *file, const uint64_t *numbers, size_t count)
 {
 	struct bytes packed = { 0 }, regions = { 0 };
 
@@ -216,8 +217,7 @@ static char *write_crafted(struct bytes *file)
 	return path;
 }
 
-void is_taken(struct bytes *file, const char *what,
-	      struct guardmaps_map **ret)
+void is_taken(struct bytes *file, const char *what, struct guardmaps_map **ret)
 {
 	char *path = write_crafted(file);
 
@@ -237,8 +237,8 @@ void is_reported_broken(struct bytes *file, const char *fragment,
 
 	check(error && strstr(guardmaps_error_message(error), path),
 	      "%s: the error names the file", what);
-	check_error(error, GUARDMAPS_ERROR_FORMAT, fragment,
-		    "%s is refused", what);
+	check_error(error, GUARDMAPS_ERROR_FORMAT, fragment, "%s is refused",
+		    what);
 	if (!check(map == UNTOUCHED, "%s: no guard map is returned", what))
 		guardmaps_map_destroy(map);
 	unlink(path);

@@ -62,8 +62,7 @@ void craft_sample(struct bytes *file);
 /* Statements about @what. They free the bytes. */
 
 /** The file can be read, and the guard map is sound; or @ret is NULL. */
-void is_taken(struct bytes *file, const char *what,
-	      struct guardmaps_map **ret);
+void is_taken(struct bytes *file, const char *what, struct guardmaps_map **ret);
 
 /** The file is refused as broken, with @fragment in the message. */
 void is_reported_broken(struct bytes *file, const char *fragment,

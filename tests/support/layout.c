@@ -228,8 +228,8 @@ static void build_memfd(struct plan *plan)
 	size_t size = 16 * page;
 	int fd = create_memfd(size);
 	char *memfd = map_apart(size, READ_WRITE, MAP_SHARED, fd);
-	char *anonymous = map_apart(size, READ_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1);
+	char *anonymous =
+		map_apart(size, READ_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
 
 	close(fd);
 	touch_pages(memfd, size / 2);
@@ -345,26 +345,16 @@ const char *const layout_names[] = {
 };
 
 static void (*const builders[])(struct plan *plan) = {
-	build_none,
-	build_alternate,
-	build_run,
-	build_boundary,
-	build_big,
-	build_thp,
-	build_files,
-	build_memfd,
-	build_kinds,
-	build_prot_none,
-	build_mlocked,
-	build_threads,
-	build_glibc_threads,
-	build_unguarded_threads,
-	build_spinning,
-	build_fork,
-	build_sparse,
-	build_mappings,
-	build_resident,
-	build_beside,
+	build_none,	     build_alternate,
+	build_run,	     build_boundary,
+	build_big,	     build_thp,
+	build_files,	     build_memfd,
+	build_kinds,	     build_prot_none,
+	build_mlocked,	     build_threads,
+	build_glibc_threads, build_unguarded_threads,
+	build_spinning,	     build_fork,
+	build_sparse,	     build_mappings,
+	build_resident,	     build_beside,
 };
 
 _Static_assert(LENGTH(layout_names) == LENGTH(builders) + 1,

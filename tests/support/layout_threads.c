@@ -107,8 +107,7 @@ static void start_worker(struct worker *worker,
 	sem_post(&worker->may_start);
 	while (sem_wait(&worker->touched) != 0)
 		continue;
-	while (worker->rest == sleep_forever &&
-	       pid_state(worker->tid) != 'S')
+	while (worker->rest == sleep_forever && pid_state(worker->tid) != 'S')
 		sched_yield();
 }
 

@@ -24,7 +24,9 @@
 /* Bits 55 to 58 describe the page, such as that it is soft-dirty. */
 #define PAGEMAP_PAGE_BITS (UINT64_C(15) << 55)
 
-enum { NOBODY = 65534 };
+enum {
+	NOBODY = 65534
+};
 
 static int open_own_pagemap(void)
 {
@@ -94,13 +96,15 @@ static const char *markers_missing(uint64_t entry)
 {
 	if (!has_capability(CAPABILITY_SYS_ADMIN))
 		return "needs CAP_SYS_ADMIN";
-	return (entry & ~PAGEMAP_PAGE_BITS) == PAGEMAP_MARKER_BITS ?
-		NULL : "pagemap does not show markers";
+	return (entry & ~PAGEMAP_PAGE_BITS) == PAGEMAP_MARKER_BITS
+		       ? NULL
+		       : "pagemap does not show markers";
 }
 
 const enum guardmaps_source all_sources[SOURCES] = {
-	GUARDMAPS_SOURCE_AUTO, GUARDMAPS_SOURCE_GUARDS, GUARDMAPS_SOURCE_SCAN,
-	GUARDMAPS_SOURCE_PAGEMAP, GUARDMAPS_SOURCE_MARKERS,
+	GUARDMAPS_SOURCE_AUTO,	  GUARDMAPS_SOURCE_GUARDS,
+	GUARDMAPS_SOURCE_SCAN,	  GUARDMAPS_SOURCE_PAGEMAP,
+	GUARDMAPS_SOURCE_MARKERS,
 };
 
 static const char *every_source_missing(void)
@@ -121,14 +125,16 @@ const char *source_missing(enum guardmaps_source source)
 	case GUARDMAPS_SOURCE_AUTO:
 		return every_source_missing();
 	case GUARDMAPS_SOURCE_GUARDS:
-		return access("/proc/self/guards", F_OK) == 0 ?
-			NULL : "this kernel has no /proc/PID/guards";
+		return access("/proc/self/guards", F_OK) == 0
+			       ? NULL
+			       : "this kernel has no /proc/PID/guards";
 	case GUARDMAPS_SOURCE_SCAN:
-		return guard.is_scanned ?
-			NULL : "this kernel has no PAGE_IS_GUARD";
+		return guard.is_scanned ? NULL
+					: "this kernel has no PAGE_IS_GUARD";
 	case GUARDMAPS_SOURCE_PAGEMAP:
-		return guard.entry & PAGEMAP_GUARD_BIT ?
-			NULL : "this kernel has no bit 58 in pagemap";
+		return guard.entry & PAGEMAP_GUARD_BIT
+			       ? NULL
+			       : "this kernel has no bit 58 in pagemap";
 	case GUARDMAPS_SOURCE_MARKERS:
 		return markers_missing(guard.entry);
 	}
@@ -234,7 +240,7 @@ const char *layout_missing(const char *layout)
 		child.pid = -1;
 	}
 	child_stop(&child);
-	check_setup(is_built || (WIFEXITED(status) &&
-				 WEXITSTATUS(status) == 77));
+	check_setup(is_built ||
+		    (WIFEXITED(status) && WEXITSTATUS(status) == 77));
 	return is_built ? NULL : "the kernel lacks a feature that it needs";
 }

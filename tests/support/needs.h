@@ -30,7 +30,9 @@ void needs_small_pages(void);
 bool kernel_has_guards(void);
 
 /** All that guardmaps_map_read() accepts; AUTO comes first. */
-enum { SOURCES = 5 };
+enum {
+	SOURCES = 5
+};
 extern const enum guardmaps_source all_sources[SOURCES];
 
 /**
@@ -45,7 +47,9 @@ const char *source_missing(enum guardmaps_source source);
  */
 const char *layout_missing(const char *layout);
 
-enum { CAPABILITY_SYS_ADMIN = 21 };
+enum {
+	CAPABILITY_SYS_ADMIN = 21
+};
 
 /** Whether this process has a capability, by its number. */
 bool has_capability(int capability);

@@ -48,7 +48,8 @@ char *pid_mapping_line(pid_t pid, uint64_t address, const char *key)
 
 	while (position && !found) {
 		if (sscanf(position, "%" SCNx64 "-%" SCNx64 " ", &start,
-			   &end) == 2 && address >= start && address < end)
+			   &end) == 2 &&
+		    address >= start && address < end)
 			found = copy_line(position, key);
 		position = strchr(position, '\n');
 		if (position)

@@ -100,8 +100,8 @@ void build_pieces(struct subject *subject, struct layout *layout)
 static uint32_t permissions_of(const struct tracee *tracee, enum piece piece)
 {
 	const struct guardmaps_map *map = tracee->wanted;
-	uint32_t i = guardmaps_map_find_mapping(map,
-						tracee->subject->starts[piece]);
+	uint32_t i =
+		guardmaps_map_find_mapping(map, tracee->subject->starts[piece]);
 
 	return map->mappings[i].permissions;
 }
@@ -133,9 +133,8 @@ static bool is_guard_page(size_t page)
 	return page == 2 || page == 6 || page == 7;
 }
 
-char *piece_fault(const struct tracee *tracee,
-		  const struct guardmaps_map *now, enum piece piece,
-		  bool is_out, bool is_protected)
+char *piece_fault(const struct tracee *tracee, const struct guardmaps_map *now,
+		  enum piece piece, bool is_out, bool is_protected)
 {
 	uint32_t permissions = permissions_of(tracee, piece);
 	char *fault = NULL;
@@ -143,13 +142,12 @@ char *piece_fault(const struct tracee *tracee,
 	for (size_t i = 0; i < PAGES && !fault; i++) {
 		bool is_changed = is_out && is_guard_page(i);
 
-		fault = page_fault(now, tracee->subject->starts[piece] +
-						i * page_size(),
-				   is_guard_page(i) && !is_changed,
-				   is_changed && is_protected
-					   ? permissions & ~ALL_ACCESS
-					   : permissions,
-				   pieces[piece].locks);
+		fault = page_fault(
+			now, tracee->subject->starts[piece] + i * page_size(),
+			is_guard_page(i) && !is_changed,
+			is_changed && is_protected ? permissions & ~ALL_ACCESS
+						   : permissions,
+			pieces[piece].locks);
 	}
 	return fault;
 }
@@ -159,7 +157,8 @@ void relock_piece(struct tracee *tracee, enum piece piece, size_t pages,
 {
 	const uint64_t arguments[6] = {
 		tracee->subject->starts[piece] + (PAGES - pages) * page_size(),
-		pages * page_size(), mlock_flags(locks),
+		pages * page_size(),
+		mlock_flags(locks),
 	};
 	int64_t result = tracee_call(tracee, locks ? SYS_mlock2 : SYS_munlock,
 				     arguments);
@@ -167,13 +166,13 @@ void relock_piece(struct tracee *tracee, enum piece piece, size_t pages,
 	check_setup(result == 0 || result == -ENOMEM);
 }
 
-void protect_guards(struct tracee *tracee, enum piece piece,
-		    int protection)
+void protect_guards(struct tracee *tracee, enum piece piece, int protection)
 {
 	for (size_t i = 0; i < PAGES; i++) {
 		const uint64_t arguments[6] = {
 			tracee->subject->starts[piece] + i * page_size(),
-			page_size(), protection,
+			page_size(),
+			protection,
 		};
 
 		if (is_guard_page(i))

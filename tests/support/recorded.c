@@ -27,7 +27,8 @@ static char *stat_line(pid_t pid, pid_t tid, const char *name)
 	return format_string(
 		"%d (%s) S 1 %d %d 0 -1 4194304 100 0 0 0 1 1 0 0 20 0 1 0 "
 		"4242 4096000 100 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 "
-		"17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", tid, name, pid, pid);
+		"17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+		tid, name, pid, pid);
 }
 
 static void write_task_files(const struct recorded *tree, const char *folder,
@@ -274,10 +275,11 @@ char *regions_fault(const struct guardmaps_map *map,
 		if (region->start != expected[i].start ||
 		    region->end != expected[i].end ||
 		    region->mapping != expected[i].mapping)
-			return format_string(
-				"region %zu is %#" PRIx64 "-%#" PRIx64
-				" in mapping %" PRIu32, i, region->start,
-				region->end, region->mapping);
+			return format_string("region %zu is %#" PRIx64
+					     "-%#" PRIx64
+					     " in mapping %" PRIu32,
+					     i, region->start, region->end,
+					     region->mapping);
 	}
 	return NULL;
 }

@@ -73,7 +73,9 @@ struct guardmaps_error *recorded_scan(const struct recorded *tree,
 				      struct guardmaps_map **ret);
 
 /** The process id that most recorded trees have. */
-enum { RECORDED_PID = 4242 };
+enum {
+	RECORDED_PID = 4242
+};
 
 /** A maps file: five mappings, of which the first two touch. */
 extern const char plain_maps[];

@@ -12,8 +12,7 @@
  */
 void spin_in_sequence(volatile int *stop, volatile uint64_t *count,
 		      volatile uint64_t *rseq_cs, volatile uint64_t *aborts);
-__asm__(
-	".pushsection .data.rel.ro.guardmaps_sequence, \"aw\"\n"
+__asm__(".pushsection .data.rel.ro.guardmaps_sequence, \"aw\"\n"
 	".balign 32\n"
 	"sequence:\n"
 	"	.long 0, 0\n"

@@ -103,8 +103,7 @@ void guard_alternate(struct subject *subject, struct layout *layout,
 
 	for (size_t i = 0; i < count; i++)
 		install_guard(layout, memory + 2 * i * page, page);
-	for (size_t i = 0; write && i < count;
-	     i += 1 + count / MAXIMUM_WRITTEN)
+	for (size_t i = 0; write && i < count; i += 1 + count / MAXIMUM_WRITTEN)
 		write_page(subject, memory + (2 * i + 1) * page);
 }
 

@@ -80,8 +80,8 @@ static bool receive_target(int report, struct target *target)
 		return false;
 
 	/* One more, because calloc(0) may return NULL. */
-	struct range *guards = calloc(greeting.guard_count + 1,
-				      sizeof(*guards));
+	struct range *guards =
+		calloc(greeting.guard_count + 1, sizeof(*guards));
 
 	if (!guards)
 		die_errno("cannot hear from a target");

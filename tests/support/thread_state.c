@@ -27,7 +27,8 @@ static size_t read_registers(pid_t pid, long set, void *ret, size_t size)
 	struct iovec vector = { ret, size };
 
 	return ptrace(PTRACE_GETREGSET, pid, (void *)set, &vector)
-		       ? 0 : vector.iov_len;
+		       ? 0
+		       : vector.iov_len;
 }
 
 static bool read_memory(pid_t pid, uint64_t address, void *ret, size_t size)
@@ -35,8 +36,7 @@ static bool read_memory(pid_t pid, uint64_t address, void *ret, size_t size)
 	struct iovec local = { ret, size };
 	struct iovec remote = { (void *)(uintptr_t)address, size };
 
-	return process_vm_readv(pid, &local, 1, &remote, 1, 0) ==
-	       (ssize_t)size;
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
 static uint64_t read_sequence(pid_t pid)
@@ -45,7 +45,8 @@ static uint64_t read_sequence(pid_t pid)
 	uint64_t sequence = 0;
 
 	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, pid, (void *)sizeof(rseq),
-		   &rseq) > 0 && rseq.rseq_abi_pointer)
+		   &rseq) > 0 &&
+	    rseq.rseq_abi_pointer)
 		read_memory(pid, rseq.rseq_abi_pointer + 8, &sequence,
 			    sizeof(sequence));
 	return sequence;
@@ -85,12 +86,12 @@ void state_read(pid_t pid, struct state *ret)
 	ret->vectors_size = read_registers(pid, NT_PRFPREG, ret->vectors,
 					   sizeof(ret->vectors));
 	check_setup(ret->registers_size > 0 && ret->vectors_size > 0);
-	check_setup(!ptrace(PTRACE_GETSIGMASK, pid, (void *)8,
-			    &ret->signal_mask));
+	check_setup(
+		!ptrace(PTRACE_GETSIGMASK, pid, (void *)8, &ret->signal_mask));
 	ret->sequence = read_sequence(pid);
 	ret->stop = read_stop(pid);
-	ret->vdso_size = read_vdso(pid, ret->maps, ret->vdso,
-				   sizeof(ret->vdso));
+	ret->vdso_size =
+		read_vdso(pid, ret->maps, ret->vdso, sizeof(ret->vdso));
 }
 
 void state_free(struct state *state)
@@ -127,20 +128,19 @@ char *state_fault(const struct state *before, const struct state *after)
 			after->vdso_size))
 		return format_string("the vDSO has changed");
 	if (strcmp(before->signals, after->signals) != 0)
-		return format_string("signals were %s, are %s",
-				     before->signals, after->signals);
+		return format_string("signals were %s, are %s", before->signals,
+				     after->signals);
 	if (before->signal_mask != after->signal_mask)
 		return format_string("the signal mask was %" PRIx64
-				     ", is %" PRIx64, before->signal_mask,
-				     after->signal_mask);
+				     ", is %" PRIx64,
+				     before->signal_mask, after->signal_mask);
 	return line_fault(before->maps, after->maps);
 }
 
-static char *vector_fault(const struct state *before,
-			  const struct state *after)
+static char *vector_fault(const struct state *before, const struct state *after)
 {
-	return same_bytes(before->vectors, before->vectors_size,
-			  after->vectors, after->vectors_size)
+	return same_bytes(before->vectors, before->vectors_size, after->vectors,
+			  after->vectors_size)
 		       ? NULL
 		       : format_string("its vector registers have changed");
 }
@@ -172,8 +172,7 @@ static bool same_registers(const struct state *before,
 #endif
 }
 
-char *stopped_fault(const struct state *before,
-		    const struct state *after)
+char *stopped_fault(const struct state *before, const struct state *after)
 {
 	char *fault = state_fault(before, after);
 
@@ -186,8 +185,8 @@ char *stopped_fault(const struct state *before,
 				      before->stop, after->stop);
 	if (!fault && before->sequence != after->sequence)
 		fault = format_string("the sequence was %" PRIx64
-				      ", is %" PRIx64, before->sequence,
-				      after->sequence);
+				      ", is %" PRIx64,
+				      before->sequence, after->sequence);
 	return fault;
 }
 

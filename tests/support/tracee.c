@@ -41,8 +41,7 @@ void tracee_begin(struct tracee *tracee,
 					    &tracee->process));
 	tracee_hold(tracee);
 	tracee->wanted = tracee_scan(tracee);
-	tracee->contents =
-		subject_contents(tracee->subject, tracee->child.pid);
+	tracee->contents = subject_contents(tracee->subject, tracee->child.pid);
 }
 
 void tracee_end(struct tracee *tracee)
@@ -80,14 +79,14 @@ static char *flags_fault(const struct guardmaps_map *before,
 {
 	for (size_t i = 0; i < before->mapping_count; i++)
 		if (before->mappings[i].flags != after->mappings[i].flags)
-			return format_string("flags of mapping %zu are %x, not %x",
-					     i, after->mappings[i].flags,
-					     before->mappings[i].flags);
+			return format_string(
+				"flags of mapping %zu are %x, not %x", i,
+				after->mappings[i].flags,
+				before->mappings[i].flags);
 	return NULL;
 }
 
-char *change_fault(struct tracee *tracee,
-		   const struct guardmaps_map *before)
+char *change_fault(struct tracee *tracee, const struct guardmaps_map *before)
 {
 	uint8_t *contents =
 		subject_contents(tracee->subject, tracee->child.pid);
@@ -136,7 +135,8 @@ void tracee_remove_guards(struct tracee *tracee)
 	for (size_t i = 0; i < tracee->subject->guard_count; i++) {
 		const struct range *guard = &tracee->subject->guards[i];
 		const uint64_t arguments[6] = {
-			guard->start, guard->end - guard->start,
+			guard->start,
+			guard->end - guard->start,
 			MADV_GUARD_REMOVE,
 		};
 
@@ -172,8 +172,8 @@ void reinstates(struct tracee *tracee, unsigned int flags, size_t gaps,
 	if (!check_success(try_to_reinstate(tracee, flags, &done),
 			   "%s: it can be reinstated", what))
 		return;
-	check_number(done.gaps, gaps, "%s: the number of missing guards is reported",
-		     what);
+	check_number(done.gaps, gaps,
+		     "%s: the number of missing guards is reported", what);
 	check_number(done.locks, locks,
 		     "%s: the number of ranges with other locks is reported",
 		     what);

@@ -123,9 +123,9 @@ bool survives_each_moment(struct tracing *tracing,
 	}
 	tracing->moment = 0;
 	check_setup(fault || moment > 30);
-	return check_no_fault(fault,
-			      "%s: it survives tracers killed at moments 1 to %u",
-			      what, moment);
+	return check_no_fault(
+		fault, "%s: it survives tracers killed at moments 1 to %u",
+		what, moment);
 }
 
 /* Nanoseconds on a processor, or 0 if this kernel does not count them. */

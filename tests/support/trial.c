@@ -51,8 +51,7 @@ void trial_end(struct trial *trial)
 	subject_destroy(trial->subject);
 }
 
-struct guardmaps_error *install_map(pid_t pid,
-				    const struct guardmaps_map *map,
+struct guardmaps_error *install_map(pid_t pid, const struct guardmaps_map *map,
 				    bool only_check, size_t *ret)
 {
 	struct guardmaps_process *process;
@@ -84,13 +83,13 @@ bool puts_back(struct trial *trial, const char *what)
 				       &missing),
 			   "%s: its guards can be put back", what))
 		return false;
-	return check_number(missing, trial->subject->guard_count -
-				     trial->subject->kept,
+	return check_number(missing,
+			    trial->subject->guard_count - trial->subject->kept,
 			    "%s: the number put back is reported", what);
 }
 
-void guards_are(struct trial *trial, const struct range *guards,
-		size_t count, const char *what)
+void guards_are(struct trial *trial, const struct range *guards, size_t count,
+		const char *what)
 {
 	struct guardmaps_map *map;
 
@@ -204,7 +203,8 @@ void live_with_alarms(struct subject *subject)
 	const struct itimerval often = { { 0, 300 }, { 0, 300 } };
 	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = {
-		.sa_handler = count_alarm, .sa_flags = SA_RESTART,
+		.sa_handler = count_alarm,
+		.sa_flags = SA_RESTART,
 	};
 
 	sigaction(SIGALRM, &action, NULL);

@@ -15,7 +15,9 @@
 #include "subject.h"
 
 /** A count that the library must not change. */
-enum { UNTOUCHED_COUNT = 4242 };
+enum {
+	UNTOUCHED_COUNT = 4242
+};
 
 struct trial {
 	struct subject *subject;

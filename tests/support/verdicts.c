@@ -44,8 +44,8 @@ char *place_fault(const struct guardmaps_map *map,
 }
 
 void verdict_is(const struct guardmaps_map *map, uint64_t address,
-		enum guardmaps_marker marker,
-		enum guardmaps_verdict verdict, const char *what)
+		enum guardmaps_marker marker, enum guardmaps_verdict verdict,
+		const char *what)
 {
 	struct guardmaps_explanation explanation;
 
@@ -54,8 +54,9 @@ void verdict_is(const struct guardmaps_map *map, uint64_t address,
 	check_string(guardmaps_verdict_name(explanation.verdict),
 		     guardmaps_verdict_name(verdict), "%s: %s", what,
 		     guardmaps_verdict_name(verdict));
-	check_number(explanation.address, address, "%s: the address is reported",
-		     what);
+	check_number(explanation.address, address,
+		     "%s: the address is reported", what);
 	check_no_fault(place_fault(map, &explanation),
-		       "%s: the mappings at, below and above are reported", what);
+		       "%s: the mappings at, below and above are reported",
+		       what);
 }

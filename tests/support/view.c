@@ -84,7 +84,7 @@ void stack_pointer_is_known(const struct guardmaps_thread *thread,
 	check_number(thread->stack_pointer_state, GUARDMAPS_STACK_POINTER_KNOWN,
 		     "%s: its stack pointer is known", what);
 	check(thread->stack_pointer >= thread->stack_start &&
-	      thread->stack_pointer < thread->stack_end,
+		      thread->stack_pointer < thread->stack_end,
 	      "%s: its stack pointer is in its stack", what);
 }
 
@@ -101,7 +101,7 @@ void owner_is(const struct guardmaps_map *map, size_t region,
 	check_number(owner->tid, thread->tid, "%s: it is the owner", what);
 	check_string(owner->name, thread->name, "%s: the owner has its name",
 		     what);
-	check_string(guardmaps_kind_name(guardmaps_map_region_kind(map,
-								   region)),
-		     "stack", "%s: what is guarded is a stack", what);
+	check_string(
+		guardmaps_kind_name(guardmaps_map_region_kind(map, region)),
+		"stack", "%s: what is guarded is a stack", what);
 }

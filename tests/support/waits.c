@@ -31,9 +31,9 @@ void wait_in_clock_nanosleep(struct subject *subject)
 {
 	double start = now_seconds();
 
-	note_result(subject, start, syscall(SYS_clock_nanosleep,
-					    CLOCK_MONOTONIC, 0, &wait_time,
-					    NULL));
+	note_result(subject, start,
+		    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &wait_time,
+			    NULL));
 }
 
 void wait_in_ppoll(struct subject *subject)
@@ -45,15 +45,15 @@ void wait_in_ppoll(struct subject *subject)
 
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR2);
-	note_result(subject, start, syscall(SYS_ppoll, &end, 1, &timeout,
-					    &mask, 8));
+	note_result(subject, start,
+		    syscall(SYS_ppoll, &end, 1, &timeout, &mask, 8));
 }
 
 void wait_in_futex(struct subject *subject)
 {
 	double start = now_seconds();
-	int result = syscall(SYS_futex, &subject->go, FUTEX_WAIT, 0,
-			     &wait_time, NULL, 0);
+	int result = syscall(SYS_futex, &subject->go, FUTEX_WAIT, 0, &wait_time,
+			     NULL, 0);
 
 	note_result(subject, start, result);
 	if (result < 0 && subject->error == ETIMEDOUT)

@@ -18,6 +18,6 @@ bool recovery_is_due(const struct remote_journal *journal);
  * Errors: as seize() and remote_begin(). Then recovery is still due.
  */
 struct guardmaps_error *recovery_run(struct guardmaps_process *process,
-				struct remote_journal *journal);
+				     struct remote_journal *journal);
 
 #endif /* GUARDMAPS_RECOVERY_H */

@@ -141,9 +141,11 @@ static void print_ranges(const char *what, struct ranges ranges,
 	if (within)
 		ranges = clip(&ranges, within);
 	for (size_t i = 0; i < ranges.count; i++)
-		printf("%s %jx-%jx%s%s\n", what, (uintmax_t)ranges.items[i].start,
+		printf("%s %jx-%jx%s%s\n", what,
+		       (uintmax_t)ranges.items[i].start,
 		       (uintmax_t)ranges.items[i].end,
-		       ranges.items[i].label[0] ? " " : "", ranges.items[i].label);
+		       ranges.items[i].label[0] ? " " : "",
+		       ranges.items[i].label);
 }
 
 /* ---- Guards ------------------------------------------------------------ */
@@ -180,8 +182,9 @@ static struct ranges read_guards(void)
 	do {
 		count = scan(pagemap, next, regions, &next);
 		for (int i = 0; i < count; i++)
-			append_merged(&guards, (struct range){
-				regions[i].start, regions[i].end, "" });
+			append_merged(&guards,
+				      (struct range){ regions[i].start,
+						      regions[i].end, "" });
 	} while (count == REGIONS_PER_SCAN);
 	close(pagemap);
 	return guards;
@@ -276,7 +279,8 @@ static uint64_t hash_memory(int memory, uint64_t hash, uint64_t start,
 
 /* @guard: the first guard that ends after the start of the range. */
 static uint64_t hash_range(int memory, const struct range *range,
-			   const struct range *guard, const struct range *guards_end)
+			   const struct range *guard,
+			   const struct range *guards_end)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	uint64_t next = range->start;
@@ -295,7 +299,8 @@ static void print_contents(const char *layout, const struct ranges *guards)
 	FILE *file = open_text(layout);
 	struct range range;
 
-	while (fscanf(file, "%" SCNx64 "-%" SCNx64, &range.start, &range.end) == 2) {
+	while (fscanf(file, "%" SCNx64 "-%" SCNx64, &range.start, &range.end) ==
+	       2) {
 		const struct range *guard = guards->items;
 		const struct range *end = guards->items + guards->count;
 

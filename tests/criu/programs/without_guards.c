@@ -18,7 +18,8 @@
 
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 /* Skip a number of instructions if equal. */
-#define IF_EQUAL(value, jump) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (jump), 0)
+#define IF_EQUAL(value, jump) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (jump), 0)
 #define END(action) BPF_STMT(BPF_RET | BPF_K, (action))
 
 /* The lower half of an argument: the machine is little endian. */

@@ -14,8 +14,8 @@ void *check_mapped(void *address)
 
 void *map_memory(size_t count, int protection, int flags, int fd)
 {
-	return check_mapped(mmap(NULL, count * self.page_size, protection,
-				 flags, fd, 0));
+	return check_mapped(
+		mmap(NULL, count * self.page_size, protection, flags, fd, 0));
 }
 
 char *page_of(const struct area *area, size_t page)
@@ -38,7 +38,7 @@ void fill_page(struct area *area, size_t page)
 }
 
 struct area *add_area(const char *name, void *start, size_t count,
-			     int protection)
+		      int protection)
 {
 	if (self.area_count == LENGTH(self.areas))
 		die("too many words");
@@ -77,12 +77,14 @@ void remove_guards(struct area *area, size_t page, size_t count)
 	if (madvise(page_of(area, page), count * self.page_size,
 		    MADV_GUARD_REMOVE) != 0)
 		die("cannot remove guards");
-	memset(area->states + page, area->shared ? PAGE_FILLED : PAGE_EMPTY, count);
+	memset(area->states + page, area->shared ? PAGE_FILLED : PAGE_EMPTY,
+	       count);
 }
 
 void protect(struct area *area, int protection)
 {
-	if (mprotect(area->start, area->count * self.page_size, protection) != 0)
+	if (mprotect(area->start, area->count * self.page_size, protection) !=
+	    0)
 		die("cannot change a protection");
 	area->protection = protection;
 }

@@ -7,7 +7,8 @@
 /* A lock across a guard succeeds, but returns ENOMEM. */
 static void lock(char *start, size_t count, unsigned int flags)
 {
-	if (mlock2(start, count * self.page_size, flags) != 0 && errno != ENOMEM)
+	if (mlock2(start, count * self.page_size, flags) != 0 &&
+	    errno != ENOMEM)
 		die("cannot lock memory");
 }
 

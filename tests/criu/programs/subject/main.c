@@ -60,8 +60,8 @@ void make_file(const char *name, const char *text)
 /* ---- Words ------------------------------------------------------------- */
 
 static const struct word *const tables[] = {
-	memory_words, lock_words, process_words, obstacle_words, prober_words,
-	call_words, sequence_words,
+	memory_words, lock_words, process_words,  obstacle_words,
+	prober_words, call_words, sequence_words,
 };
 
 static const struct word *find_word(const char *name, size_t length)
@@ -83,7 +83,8 @@ static void do_word(const char *text)
 		errno = EINVAL;
 		die(text);
 	}
-	word->act(text[length] == ':' ? strtoul(text + length + 1, NULL, 10) : 0);
+	word->act(text[length] == ':' ? strtoul(text + length + 1, NULL, 10)
+				      : 0);
 }
 
 /* ---- Serving ----------------------------------------------------------- */

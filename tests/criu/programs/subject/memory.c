@@ -146,16 +146,19 @@ static void do_dont_fork(size_t number)
 static void do_grows_down(size_t number)
 {
 	size_t span = 4096;
-	char *start = map_memory(span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *start =
+		map_memory(span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	char *top = start + (span - USUAL_PAGES) * self.page_size;
 
 	(void)number;
 	munmap(start, span * self.page_size);
 	check_mapped(mmap(top, USUAL_PAGES * self.page_size, READ_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN |
-				  MAP_FIXED_NOREPLACE, -1, 0));
+				  MAP_FIXED_NOREPLACE,
+			  -1, 0));
 
-	struct area *area = add_area("grows-down", top, USUAL_PAGES, READ_WRITE);
+	struct area *area =
+		add_area("grows-down", top, USUAL_PAGES, READ_WRITE);
 
 	fill_usual(area);
 	guard_usual(area);
@@ -165,8 +168,8 @@ static void do_grows_down(size_t number)
 static void do_huge(size_t number)
 {
 	size_t count = 2 * HUGE_PAGE_SIZE / self.page_size;
-	char *start = map_memory(3 * HUGE_PAGE_SIZE / self.page_size, READ_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *start = map_memory(3 * HUGE_PAGE_SIZE / self.page_size,
+				 READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	char *aligned = start + (-(uintptr_t)start & (HUGE_PAGE_SIZE - 1));
 	struct area *area = add_area("huge", aligned, count, READ_WRITE);
 
@@ -182,7 +185,8 @@ static void do_alternate(size_t number)
 {
 	size_t count = 2 * number;
 	char *start = map_memory(count, READ_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				 -1);
 	struct area *area = add_area("alternate", start, count, READ_WRITE);
 
 	for (size_t page = 0; page < count; page += 2)

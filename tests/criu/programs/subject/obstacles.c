@@ -16,7 +16,8 @@
 static void do_seccomp(size_t number)
 {
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -43,7 +44,8 @@ static void do_poison(size_t number)
 {
 	char *page = map_memory(1, READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_POISON };
+	struct uffdio_api api = { .api = UFFD_API,
+				  .features = UFFD_FEATURE_POISON };
 	struct uffdio_range range = { (uintptr_t)page, self.page_size };
 	struct uffdio_register area = {
 		.range = range,
@@ -63,7 +65,8 @@ static void do_poison(size_t number)
 static void do_lost_guard(size_t number)
 {
 	(void)number;
-	if (madvise(page_of(last_area(), 5), self.page_size, MADV_GUARD_REMOVE) != 0)
+	if (madvise(page_of(last_area(), 5), self.page_size,
+		    MADV_GUARD_REMOVE) != 0)
 		die("cannot remove a guard");
 }
 

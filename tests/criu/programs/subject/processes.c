@@ -55,7 +55,9 @@ static void note_stack(pthread_t thread)
 	if (self.stack_count == LENGTH(self.stacks))
 		die("too many threads");
 	self.stacks[self.stack_count++] = (struct stack){
-		(char *)start - guard_size, guard_size, start,
+		(char *)start - guard_size,
+		guard_size,
+		start,
 	};
 }
 

@@ -55,7 +55,8 @@ static void spin_in_section(void)
 	section.post_commit_offset = rseq_section_end - rseq_section;
 	section.abort_ip = (uintptr_t)rseq_abort;
 	rseq_spin((struct rseq *)((char *)__builtin_thread_pointer() +
-				  __rseq_offset), &section, &aborts);
+				  __rseq_offset),
+		  &section, &aborts);
 }
 
 static void ignore_signal(int signal_number)

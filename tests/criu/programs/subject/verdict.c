@@ -54,7 +54,8 @@ static bool faults(const void *address)
 /* ---- Verdict ----------------------------------------------------------- */
 
 /* Only the first thing that is wrong counts. */
-static void __attribute__((format(printf, 1, 2))) complain(const char *format, ...)
+static void __attribute__((format(printf, 1, 2)))
+complain(const char *format, ...)
 {
 	va_list args;
 
@@ -85,7 +86,8 @@ static void check_contents(const struct area *area, size_t page)
 
 	for (size_t i = 0; i < self.page_size / sizeof(*words); i++)
 		if (words[i] != (filled ? pattern_at(&words[i]) : 0))
-			complain("%s: wrong contents at %p\n", area->name, &words[i]);
+			complain("%s: wrong contents at %p\n", area->name,
+				 &words[i]);
 }
 
 static void check_page(const struct area *area, size_t page, bool any_fault)
@@ -101,7 +103,8 @@ static void check_page(const struct area *area, size_t page, bool any_fault)
 	else
 		check_contents(area, page);
 	/* Write the same value, so that writing is tried as well. */
-	if (area->states[page] == PAGE_FILLED && (area->protection & PROT_WRITE))
+	if (area->states[page] == PAGE_FILLED &&
+	    (area->protection & PROT_WRITE))
 		*(volatile uint64_t *)start = pattern_at(start);
 }
 
@@ -123,7 +126,8 @@ static void check_area(struct area *area, bool any_fault)
 
 static void check_stack(const struct stack *stack, bool any_fault)
 {
-	for (char *page = stack->guard; page < stack->start; page += self.page_size)
+	for (char *page = stack->guard; page < stack->start;
+	     page += self.page_size)
 		check_guard("stack", page + 8, any_fault);
 	if (faults(stack->start))
 		complain("stack: %p faults\n", stack->start);
@@ -137,7 +141,8 @@ void give_verdict(bool any_fault)
 	for (size_t i = 0; i < self.stack_count; i++)
 		check_stack(&self.stacks[i], any_fault);
 
-	const char *problem = self.check_main_work ? self.check_main_work() : NULL;
+	const char *problem = self.check_main_work ? self.check_main_work()
+						   : NULL;
 
 	if (problem)
 		complain("%s\n", problem);
