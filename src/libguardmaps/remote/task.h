@@ -40,6 +40,8 @@ struct remote_journal {
 	pid_t tid;
 	/* Address of WAITING_CALL, after the vDSO's code; 0 if not written. */
 	uint64_t waiting_call;
+	/* What is in its place otherwise. */
+	char waiting_room[WAITING_CALL_SIZE];
 	registers registers;
 	struct vectors vectors;
 	uint64_t signal_mask;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <elf.h>
 #include <string.h>
 #include <sys/ptrace.h>
 
@@ -10,7 +11,7 @@
 /* A vDSO has two or three pages. */
 #define MAXIMUM_VDSO_SIZE (64 * 1024)
 
-/* So many zeros at the end of a vDSO mean that there is room for code. */
+/* What must be free at the end of a vDSO to have room for code. */
 #define ROOM_SIZE 64
 
 static const struct guardmaps_mapping *
@@ -22,19 +23,45 @@ find_vdso(const struct guardmaps_map *map)
 	return NULL;
 }
 
-/*
- * The vDSO ends within its last page. The rest of that page is zeros that no
- * thread ever runs.
- */
-static uint64_t find_room(const struct guardmaps_mapping *vdso,
-			  const char *code, size_t size)
+/* The end of what an ELF file loads and of its tables; @size if unknown. */
+static size_t elf_end(const char *elf, size_t size)
 {
-	static const char zeros[ROOM_SIZE];
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
 
-	return size > ROOM_SIZE && memcmp(code + size - ROOM_SIZE, zeros,
-					  ROOM_SIZE) == 0
-		       ? vdso->end - ROOM_SIZE / 2
-		       : 0;
+	memcpy(&header, elf, sizeof(header));
+	uint64_t end =
+		header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize;
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header.e_phentsize != sizeof(segment) || header.e_phnum == 0)
+		return size;
+	for (size_t i = 0; i < header.e_phnum; i++) {
+		uint64_t offset = header.e_phoff + i * sizeof(segment);
+		if (offset > size - sizeof(segment))
+			return size;
+		memcpy(&segment, elf + offset, sizeof(segment));
+		uint64_t segment_end = segment.p_offset + segment.p_filesz;
+		if (segment.p_type == PT_LOAD && segment_end > end)
+			end = segment_end;
+	}
+	return end < size ? end : size;
+}
+
+/*
+ * The vDSO ends within its last page. No thread ever runs the rest of that page,
+ * which is zeros, or in User-Mode Linux whatever comes next in the kernel.
+ */
+static bool find_room(struct remote_journal *saved,
+		      const struct guardmaps_mapping *vdso, const char *code,
+		      size_t size)
+{
+	const size_t place = size - ROOM_SIZE / 2;
+
+	if (elf_end(code, size) > size - ROOM_SIZE)
+		return false;
+	saved->waiting_call = vdso->start + place;
+	memcpy(saved->waiting_room, code + place, WAITING_CALL_SIZE);
+	return true;
 }
 
 struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
@@ -54,9 +81,9 @@ struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
 	int failed = remote_read(task, vdso->start, code, size);
 	if (failed)
 		return task_error(task, -failed, "read the vDSO of");
-	task->saved->waiting_call =
-		task->saved != &task->own ? find_room(vdso, code, size) : 0;
-	if (task->saved != &task->own && !task->saved->waiting_call)
+	task->saved->waiting_call = 0;
+	if (task->saved != &task->own &&
+	    !find_room(task->saved, vdso, code, size))
 		return task_refuse(task,
 				   "its vDSO has no room for code to wait in");
 	for (size_t i = 0; i + SYSCALL_INSTRUCTION_SIZE <= size;
@@ -88,7 +115,5 @@ bool vdso_write_waiting_call(const struct remote_task *task)
 
 void vdso_erase_waiting_call(const struct remote_task *task)
 {
-	static const char zeros[WAITING_CALL_SIZE];
-
-	write_code(task, zeros);
+	write_code(task, task->saved->waiting_room);
 }
