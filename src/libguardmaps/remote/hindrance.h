@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Why a thread does not stop, in words. */
+/* Why a thread does not stop. */
 #ifndef GUARDMAPS_HINDRANCE_H
 #define GUARDMAPS_HINDRANCE_H
 
