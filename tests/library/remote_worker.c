@@ -158,6 +158,7 @@ int main(void)
 	struct work *work = shared_memory(sizeof(*work));
 
 	check_begin();
+	needs_pidfds();
 	work->cancel_fd = -1;
 	results_are_returned(work);
 	deaths_are_survived(work);

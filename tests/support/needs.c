@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -198,6 +199,15 @@ void needs_vdso(void)
 	needs_remote_calls();
 	if (under_valgrind())
 		check_skip_all("valgrind hides the vDSO from its programs");
+}
+
+void needs_pidfds(void)
+{
+	int fd = syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (fd < 0)
+		check_skip_all("pidfd_open() fails (valgrind 3.19 lacks it)");
+	close(fd);
 }
 
 void needs_small_pages(void)

@@ -23,6 +23,9 @@ void needs_remote_calls(void);
 /** The same, and not under valgrind, which hides the vDSO from its programs. */
 void needs_vdso(void);
 
+/** There are pidfds (Linux 5.3), under valgrind too. */
+void needs_pidfds(void);
+
 /** Pages are 4 KiB, as in recorded trees. */
 void needs_small_pages(void);
 
