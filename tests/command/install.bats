@@ -221,7 +221,11 @@ await_state() {
 	start_program -lpthread
 	guardmaps install image "$TARGET_PID" 2>errors 3>&- &
 	local install=$! began=$SECONDS status=0
-	sleep 1
+	# It has stopped the other thread, and waits for the one in vfork().
+	for _ in {1..100}; do
+		grep -q "TracerPid:.[1-9]" "/proc/$TARGET_PID/status" && break
+		sleep 0.05
+	done
 	kill -TERM "$install"
 	wait "$install" || status=$?
 	same "$status" 143
