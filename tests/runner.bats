@@ -117,3 +117,134 @@ copy_checkout() {
 	make -s -C "$BATS_TEST_TMPDIR/a b" install \
 		DESTDIR="$BATS_TEST_TMPDIR/a b/to"
 }
+
+# ---- The list of failures at the end ----------------------------------------
+
+# lists LINE...: these lines start with "failed: " and come last, with the totals.
+lists() {
+	echo "$output"
+	[ "$(tail -n $(($# + 1)) <<<"$output" | head -n $#)" = \
+		"$(printf 'failed: %s\n' "$@")" ]
+}
+
+# copy_runner FOLDER: tests/run, with nothing to run.
+copy_runner() {
+	mkdir -p "$1/tests/bed" "$1/tests/library" "$1/built"
+	cp "$source/tests/run" "$source/tests/failures.awk" "$1/tests"
+}
+
+@test "tests that failed are listed again with what they printed" {
+	local program='echo ok 1 - one; echo "# a note"; echo "not ok 2 - two"
+		echo "#   two.c:1: no"; echo ok 3 - three; exit 1'
+	built tests/library/errors
+	run -1 "$source/tests/run" "$BATS_TEST_TMPDIR/built" library/errors
+	lists "library errors: not ok 2 - two" "    # a note" "    #   two.c:1: no"
+	[ "$(grep -c '^failed: ' <<<"$output")" -eq 3 ]
+}
+
+@test "a program that dies is listed with the last lines that it printed" {
+	local program='echo ok 1 - one; echo Bail out; exit 3'
+	built tests/library/errors
+	run -1 "$source/tests/run" "$BATS_TEST_TMPDIR/built" library/errors
+	lists "library errors: not ok - ended with status 3" \
+		"    # ok 1 - one" "    # Bail out"
+}
+
+@test "if nothing failed, nothing is listed" {
+	local program='echo ok 1 - one'
+	built tests/library/errors
+	run -0 "$source/tests/run" "$BATS_TEST_TMPDIR/built" library/errors
+	[[ $output != *failed:* ]]
+}
+
+@test "a long list keeps the names of the tests that failed" {
+	run -0 awk -v limit=4 -f "$source/tests/failures.awk" <<-END
+		not ok 1 - one
+		# a
+		# b
+		# c
+		not ok 2 - two
+		# d
+	END
+	[ "$output" = "failed: not ok 1 - one
+failed:     # a
+failed:     # b
+failed: not ok 2 - two" ]
+	run -0 awk -v limit=2 -f "$source/tests/failures.awk" < <(
+		printf 'not ok %d\n# why\n' 1 2 3 4)
+	[ "$output" = "failed: not ok 1
+failed: not ok 2
+failed: and 2 more" ]
+}
+
+@test "tests that failed in other runs are listed with the name of the run" {
+	local copy=$BATS_TEST_TMPDIR/copy
+	copy_runner "$copy"
+	touch "$copy/tests/library/errors.c"
+	program='echo "not ok 1 - one"; echo "# why"; exit 1' built tests/library/errors
+	cat >"$copy/tests/bed/suites" <<-END
+		#!/bin/sh
+		[ \$1 != trixie ] || exit 77
+		[ \$1 != sid ] || { echo cannot; exit 2; }
+		tests/run '$BATS_TEST_TMPDIR/built' library
+	END
+	chmod +x "$copy/tests/bed/suites"
+	run -1 "$copy/tests/run" "$copy/built" debian
+	lists "debian machine: library errors: not ok 1 - one" "    # why" \
+		"debian sid: not ok - ended with status 2" "    # cannot"
+	[ "${lines[-1]}" = "0 passed, 2 failed, 1 skipped" ]
+}
+
+# Its needs are stubs: a machine runs one program, which fails.
+@test "tests that failed in a machine are listed" {
+	local copy=$BATS_TEST_TMPDIR/copy name
+	mkdir -p "$copy/tests/kernel" "$copy/tests/machine" "$copy/tree"
+	touch "$copy/tree/guard-regions"
+	cp "$source/tests/kernel/run" "$copy/tests/kernel"
+	cp "$source/tests/failures.awk" "$copy/tests"
+	cp "$source/tests/machine"/{test,tap.awk} "$copy/tests/machine"
+	for name in tree selftests build; do
+		printf '#!/bin/sh\necho "%s"\n' "$copy/tree" >"$copy/tests/kernel/$name"
+	done
+	cat >"$copy/tests/machine/boot" <<-'END'
+		#!/bin/sh
+		[ "$4" != 60 ] || exit 0
+		cat >"$3/output" <<-TAP
+			## begin guards
+			# before
+			ok 1 - one
+			# it says
+			not ok 2 - two
+			# after
+			ok 3 - three
+			# nothing
+			## end 1
+		TAP
+	END
+	chmod +x "$copy"/tests/kernel/* "$copy/tests/machine/boot"
+	run -1 "$copy/tests/kernel/run" gate "$copy/tree"
+	lists "not ok - uml: guards: two" "    #     it says" "    #     after" \
+		"not ok - uml, library: guards: two" "    #     it says" "    #     after"
+	[ "${lines[-1]}" = "7 passed, 2 failed, 0 skipped" ]
+}
+
+@test "what CI runs lists the failures of all its targets at the end" {
+	local copy=$BATS_TEST_TMPDIR/copy
+	mkdir -p "$copy/.ci" "$copy/tests"
+	cp "$source/.ci/run" "$copy/.ci"
+	cp "$source/tests/failures.awk" "$copy/tests"
+	cat >"$copy/Makefile" <<-'END'
+		check: ; @printf '%s\n' 'failed: one: not ok 1' 'failed:     # why' \
+			'1 passed, 1 failed, 1 skipped' && exit 1
+		check-kernel: ; @echo cannot build && exit 1
+	END
+	unset MAKEFLAGS MAKELEVEL
+	run -1 "$copy/.ci/run"
+	echo "$output"
+	[[ ${lines[-2]} == "failed:     # make"*"check-kernel] Error 1" ]]
+	output=$(sed '/Error 1$/d' <<<"$output")
+	lists "one: not ok 1" "    # why" \
+		"not ok - make check-kernel ended before it counted its tests" \
+		"    # cannot build"
+	[ "${lines[-1]}" = "1 passed, 2 failed, 1 skipped" ]
+}

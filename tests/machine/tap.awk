@@ -2,8 +2,9 @@
 #
 # Makes one TAP stream from the output of several programs, each of which is
 # between the lines "## begin NAME" and "## end STATUS". Tests are prefixed with
-# the name of their program, and a program that printed no TAP is one test. If a
-# test failed, the rest of the output of its program follows.
+# the name of their program, and a program that printed no TAP is one test. After a
+# test that failed is what its program printed since the test before, and up to
+# the next one.
 #
 # Variables: label, a prefix for all names; known, a file with names of tests
 # (without the label) that fail for other reasons: they count as skipped.
@@ -15,13 +16,17 @@ function result(word, name, note) {
 	}
 	print word " - " label ": " name note
 	tests++
-	if (word == "not ok")
+	follows = word == "not ok"
+	if (follows) {
 		failed++
+		printf "%s", said
+	}
+	said = ""
 }
 
 function start(name) {
 	program = name
-	tests = failed = 0
+	tests = failed = follows = 0
 	said = ""
 }
 
@@ -35,8 +40,6 @@ function finish(status) {
 		result("not ok", program ": ended with status " status)
 	else if (!tests)
 		result("ok", program, skips(status) ? " # SKIP" : "")
-	if (failed)
-		printf "%s", said
 	program = ""
 }
 
@@ -76,11 +79,13 @@ BEGIN {
 {
 	sub(/^# */, "")
 	said = said "#     " $0 "\n"
+	if (follows) {
+		printf "%s", said
+		said = ""
+	}
 }
 
 END {
-	if (program != "") {
+	if (program != "")
 		result("not ok", program ": did not end")
-		printf "%s", said
-	}
 }
