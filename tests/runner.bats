@@ -248,3 +248,25 @@ failed: and 2 more" ]
 		"    # cannot build"
 	[ "${lines[-1]}" = "1 passed, 2 failed, 1 skipped" ]
 }
+
+# ---- Debian roots -----------------------------------------------------------
+
+@test "a new root replaces older ones, except one that is in use" {
+	local cache=$BATS_TEST_TMPDIR/guardmaps old=0123456789abcdef
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	command -v debootstrap >/dev/null || skip "needs debootstrap"
+	mkdir -p "$BATS_TEST_TMPDIR/bin" "$cache/root-trixie-$old/usr" \
+		"$cache/root-trixie-${old^^}/usr" "$cache/root-sid-$old"
+	printf '#!/bin/bash\nmkdir -p "${@: -2:1}/new"\n' \
+		>"$BATS_TEST_TMPDIR/bin/debootstrap"
+	chmod +x "$BATS_TEST_TMPDIR/bin/debootstrap"
+	exec 7<"$cache/root-trixie-${old^^}"
+	flock -s 7
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH XDG_CACHE_HOME=$BATS_TEST_TMPDIR \
+		run -0 --separate-stderr "$source/tests/bed/root" trixie
+	echo "$output$stderr"
+	[ -d "$output/new" ]
+	[ "$(cd "$cache" && printf '%s\n' root-* | sort)" = "$(printf '%s\n' \
+		"${output##*/}" "root-sid-$old" "root-trixie-${old^^}" \
+		root-trixie.lock | sort)" ]
+}
