@@ -12,6 +12,8 @@ struct command {
 	/** Arguments after the verb, in the number that it requires. */
 	char **arguments;
 	int argument_count;
+	/** No verb was given: the first argument may be meant as one. */
+	bool may_be_verb;
 	/** Ready to print the table of the verb. */
 	struct output output;
 	struct read_options read;

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "help.h"
 #include "options.h"
@@ -35,11 +36,19 @@ static void print_verbs(void)
 	}
 }
 
+/* What stands for a process in the arguments of a verb. */
+static void print_arguments(const char *arguments)
+{
+	if (strstr(arguments, "PID"))
+		puts("\nPID is a process id, the name of a process, or /REGEX/ for names.");
+}
+
 static void print_verb_help(const struct verb *verb)
 {
 	printf("Usage:\n");
 	print_call(verb);
 	printf("\n%c%s.\n", toupper(verb->summary[0]), verb->summary + 1);
+	print_arguments(verb->arguments);
 	print_options(verb->does);
 	if (verb->table)
 		print_columns(verb->table);
@@ -55,6 +64,7 @@ static void print_general_help(void)
 	printf(" %s [options] -a\n", name);
 	printf(" %s [options] COMMAND ARGUMENT...\n", name);
 	printf("\nShow the guard regions (MADV_GUARD_INSTALL) of processes.\n");
+	print_arguments(list_verb.arguments);
 	print_verbs();
 	print_options(list_verb.does | all_verb.does);
 	print_columns(list_verb.table);

@@ -13,7 +13,7 @@
 
 /*
  * Return the verb that the arguments name and remove its name from them, or
- * NULL if they are process ids only.
+ * NULL if they are processes only.
  */
 static const struct verb *find_named_verb(struct command_line *line)
 {
@@ -27,12 +27,9 @@ static const struct verb *find_named_verb(struct command_line *line)
 		command->argument_count--;
 		return verb;
 	}
-	if (!line->help && !is_number(command->arguments[0]))
-		fail_with(
-			"'%s' is neither a process id nor a command (see %s --help)",
-			command->arguments[0], program_invocation_short_name);
 	if (line->all)
-		fail_with("--all cannot be used with a process id");
+		fail_with("--all cannot be used with a process");
+	command->may_be_verb = true;
 	return NULL;
 }
 

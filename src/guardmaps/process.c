@@ -16,22 +16,11 @@ bool is_number(const char *argument)
 
 pid_t parse_pid(const char *argument)
 {
-	if (!is_number(argument))
-		fail_with("invalid process id: '%s'", argument);
 	errno = 0;
 	long pid = strtol(argument, NULL, 10);
 	if (errno || pid == 0 || pid > INT32_MAX)
 		fail_with("process id out of range: %s", argument);
 	return pid;
-}
-
-pid_t *parse_pids(char **arguments, size_t count)
-{
-	pid_t *ret = allocate(NULL, count, sizeof(*ret));
-
-	for (size_t i = 0; i < count; i++)
-		ret[i] = parse_pid(arguments[i]);
-	return ret;
 }
 
 struct guardmaps_error *open_process(const struct read_options *options,

@@ -23,11 +23,8 @@ struct read_options {
 /** Whether an argument has only digits, which makes it a process id. */
 bool is_number(const char *argument);
 
-/** Parse a process id. Exits with a message if it is invalid. */
+/** Parse a number as a process id. Exits with a message if it is out of range. */
 pid_t parse_pid(const char *argument);
-
-/** Parse process ids. The caller frees the array. */
-pid_t *parse_pids(char **arguments, size_t count);
 
 /** Open a process and read its guard map, without owners. */
 struct guardmaps_error *open_process(const struct read_options *options,

@@ -34,7 +34,7 @@ void verb_check_arguments(const struct verb *verb, int count)
 	if (count > wanted)
 		report_problem("too many arguments for %s", verb->name);
 	else if (verb == &list_verb)
-		report_problem("no process id given");
+		report_problem("no process given");
 	else
 		report_problem("%s requires %s", verb->name, verb->arguments);
 	fail_usage();

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* guardmaps all: a row for each process that has guard regions. */
-#include <errno.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "choose.h"
 #include "progress.h"
 #include "verb.h"
 
@@ -164,44 +162,19 @@ static void sweep_process(struct sweep *sweep, pid_t pid)
 	guardmaps_process_close(process);
 }
 
-static int is_process(const struct dirent *entry)
-{
-	return is_number(entry->d_name);
-}
-
-static int compare_pids(const struct dirent **a, const struct dirent **b)
-{
-	long first = strtol((*a)->d_name, NULL, 10);
-	long second = strtol((*b)->d_name, NULL, 10);
-
-	return (first > second) - (first < second);
-}
-
 static void sweep_processes(struct sweep *sweep)
 {
-	const char *sysroot = sweep->read.sysroot;
-	struct dirent **entries;
 	struct progress progress;
-	char *path;
+	size_t count;
 
-	if (asprintf(&path, "%s/proc", sysroot ? sysroot : "") < 0)
-		fail_out_of_memory();
-	int count = scandir(path, &entries, is_process, compare_pids);
-	if (count < 0)
-		fail_with("cannot read %s: %s", path, strerror(errno));
-	/* Not even this process: that is not the same as no guards. */
-	if (count == 0)
-		fail_with("no processes in %s%s", path,
-			  sysroot ? "" : " (it may not be mounted)");
-	free(path);
+	pid_t *pids = list_processes(&sweep->read, &count);
 	progress_start(&progress, count);
-	for (int i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		progress_show(&progress, i);
-		sweep_process(sweep, strtol(entries[i]->d_name, NULL, 10));
-		free(entries[i]);
+		sweep_process(sweep, pids[i]);
 	}
 	progress_end(&progress);
-	free(entries);
+	free(pids);
 }
 
 static void report_failures(const struct sweep *sweep)

@@ -2,6 +2,7 @@
 /* guardmaps diff A B: pages that only one of two guard maps guards. */
 #include <stdlib.h>
 
+#include "choose.h"
 #include "verb.h"
 
 struct row {
@@ -83,15 +84,16 @@ static const struct table table = {
 	.find = find_row,
 };
 
-/* A number is a process, anything else a file. */
+/* A number or a regular expression is a process, anything else a file. */
 static struct guardmaps_map *read_side(const struct command *command,
 				       const char *argument)
 {
 	struct guardmaps_map *map;
 
 	struct guardmaps_error *error =
-		is_number(argument)
-			? read_process(&command->read, parse_pid(argument),
+		is_process(argument)
+			? read_process(&command->read,
+				       choose_process(&command->read, argument),
 				       &map)
 			: read_image(&command->read, argument, &map);
 	if (error)

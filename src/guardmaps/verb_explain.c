@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choose.h"
 #include "verb.h"
 
 /* An address and what the guard map has there, or NULL. */
@@ -306,9 +307,9 @@ static enum exit_status run_explain(const struct command *command)
 
 	for (size_t i = 0; i < count; i++)
 		parse_address(command->arguments[i + 1]);
+	pid_t pid = choose_process(&command->read, command->arguments[0]);
 	struct guardmaps_error *error =
-		open_process(&command->read, parse_pid(command->arguments[0]),
-			     &process, &map);
+		open_process(&command->read, pid, &process, &map);
 	if (!error)
 		error = guardmaps_find_owners(process, map);
 	if (error)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "choose.h"
 #include "list.h"
 #include "privileges.h"
 #include "verb.h"
@@ -21,10 +22,10 @@ static struct guardmaps_error *write_image(const struct guardmaps_map *map,
 
 static enum exit_status run_save(const struct command *command)
 {
+	pid_t pid = choose_process(&command->read, command->arguments[0]);
 	struct guardmaps_map *map;
 
-	struct guardmaps_error *error = read_process(
-		&command->read, parse_pid(command->arguments[0]), &map);
+	struct guardmaps_error *error = read_process(&command->read, pid, &map);
 	if (error)
 		fail(error);
 	list_note_empty(map);

@@ -4,6 +4,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "choose.h"
 #include "verb.h"
 
 static void say_count(const struct command *command,
@@ -56,7 +57,7 @@ static enum exit_status install(const struct command *command,
 
 static enum exit_status run_install(const struct command *command)
 {
-	pid_t pid = parse_pid(command->arguments[1]);
+	pid_t pid = choose_process(&command->read, command->arguments[1]);
 	struct guardmaps_process *process;
 	struct guardmaps_map *map;
 

@@ -2,15 +2,17 @@
 /* guardmaps [list] PID...: a row for each guard region. */
 #include <stdlib.h>
 
+#include "choose.h"
 #include "list.h"
 #include "verb.h"
 
 static void print_maps(const struct command *command,
-		       struct guardmaps_map **maps, size_t count)
+		       const struct choice *choice, struct guardmaps_map **maps,
+		       size_t count)
 {
 	struct output output = command->output;
 
-	if (command->argument_count > 1)
+	if (choice->needs_pid_column)
 		output_add_column(&output, "PID", true);
 	if (command->markers)
 		output_add_column(&output, "MARKER", false);
@@ -35,15 +37,15 @@ static struct read_options choose_source(const struct command *command)
 static enum exit_status run_list(const struct command *command)
 {
 	struct read_options read = choose_source(command);
-	size_t wanted = command->argument_count;
-	pid_t *pids = parse_pids(command->arguments, wanted);
-	struct guardmaps_map **maps = allocate(NULL, wanted, sizeof(*maps));
 	struct outcome outcome = {};
+	struct choice choice = choose_processes(command, &outcome);
+	struct guardmaps_map **maps =
+		allocate(NULL, choice.count, sizeof(*maps));
 	size_t count = 0;
 
-	for (size_t i = 0; i < wanted; i++) {
+	for (size_t i = 0; i < choice.count; i++) {
 		struct guardmaps_error *error =
-			read_process(&read, pids[i], &maps[count]);
+			read_process(&read, choice.pids[i], &maps[count]);
 		if (error) {
 			report_outcome(error, &outcome);
 			continue;
@@ -52,13 +54,13 @@ static enum exit_status run_list(const struct command *command)
 		count++;
 	}
 	if (outcome.done > 0)
-		print_maps(command, maps, count);
+		print_maps(command, &choice, maps, count);
 	for (size_t i = 0; i < count; i++) {
 		list_note_empty(maps[i]);
 		guardmaps_map_destroy(maps[i]);
 	}
 	free(maps);
-	free(pids);
+	choice_deinit(&choice);
 	return outcome_exit_status(&outcome);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "choose.h"
 #include "verb.h"
 
 /* Column, counted from 0, in which names begin (fs/proc/task_mmu.c). */
@@ -98,9 +99,9 @@ static enum exit_status run_maps(const struct command *command)
 	struct guardmaps_map *map;
 	size_t region = 0;
 
+	pid_t pid = choose_process(&command->read, command->arguments[0]);
 	struct guardmaps_error *error =
-		open_process(&command->read, parse_pid(command->arguments[0]),
-			     &process, &map);
+		open_process(&command->read, pid, &process, &map);
 	if (error) {
 		report_outcome(error, &outcome);
 		return outcome_exit_status(&outcome);

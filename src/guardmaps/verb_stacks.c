@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choose.h"
 #include "verb.h"
 
 struct row {
@@ -273,40 +274,41 @@ static void add_rows(struct stacks *stacks, pid_t pid,
 			(struct row){ pid, guardmaps_threads_get(threads, i) };
 }
 
-static void print_stacks(const struct command *command, struct stacks *stacks)
+static void print_stacks(const struct command *command,
+			 const struct choice *choice, struct stacks *stacks)
 {
 	struct output output = command->output;
 
-	if (command->argument_count > 1)
+	if (choice->needs_pid_column)
 		output_add_column(&output, "PID", true);
 	output_print(&output, stacks, stacks->count);
 }
 
 static enum exit_status run_stacks(const struct command *command)
 {
-	size_t wanted = command->argument_count, read = 0;
-	pid_t *pids = parse_pids(command->arguments, wanted);
-	struct guardmaps_threads **threads =
-		allocate(NULL, wanted, sizeof(*threads));
 	struct outcome outcome = {};
+	struct choice choice = choose_processes(command, &outcome);
+	struct guardmaps_threads **threads =
+		allocate(NULL, choice.count, sizeof(*threads));
 	struct stacks stacks = {};
+	size_t read = 0;
 
-	for (size_t i = 0; i < wanted; i++) {
+	for (size_t i = 0; i < choice.count; i++) {
 		struct guardmaps_error *error =
-			read_threads(command, pids[i], &threads[read]);
+			read_threads(command, choice.pids[i], &threads[read]);
 		if (error) {
 			report_outcome(error, &outcome);
 			continue;
 		}
 		outcome.done++;
-		add_rows(&stacks, pids[i], threads[read++]);
+		add_rows(&stacks, choice.pids[i], threads[read++]);
 	}
 	if (outcome.done > 0)
-		print_stacks(command, &stacks);
+		print_stacks(command, &choice, &stacks);
 	for (size_t i = 0; i < read; i++)
 		guardmaps_threads_destroy(threads[i]);
 	free(threads);
-	free(pids);
+	choice_deinit(&choice);
 	free(stacks.rows);
 	return outcome_exit_status(&outcome);
 }

@@ -247,8 +247,8 @@ count_programs() {
 }
 
 @test "-a cannot be used with a process" {
-	refuses "--all cannot be used with a process id" guardmaps -a 1
-	refuses "--all cannot be used with a process id" guardmaps 1 --all
+	refuses "--all cannot be used with a process" guardmaps -a 1
+	refuses "--all cannot be used with a process" guardmaps 1 --all
 }
 
 @test "-a cannot be used with other commands" {

@@ -213,7 +213,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 @test "explain requires a process and an address" {
 	refuses "explain requires PID ADDRESS..." guardmaps explain
 	refuses "explain requires PID ADDRESS..." guardmaps explain 1
-	refuses "invalid process id: 'x'" guardmaps explain x 0
+	refuses "no process is named 'x'" guardmaps explain x 0
 }
 
 @test "a process that does not exist or has no memory is an error" {

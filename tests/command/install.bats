@@ -417,7 +417,7 @@ build_32_bit_program() {
 	refuses "install requires FILE PID" guardmaps install
 	refuses "install requires FILE PID" guardmaps install image
 	refuses "too many arguments for install" guardmaps install image 1 2
-	refuses "invalid process id: 'x'" guardmaps install image x
+	refuses "no process is named 'x'" guardmaps install image x
 	refuses "--sysroot cannot be used with install" \
 		guardmaps install --sysroot tree image 1
 	refuses "--source cannot be used with install" \

@@ -217,7 +217,7 @@ check_shown() {
 @test "maps requires one process" {
 	refuses "maps requires PID" guardmaps maps
 	refuses "too many arguments for maps" guardmaps maps 1 2
-	refuses "invalid process id: 'self'" guardmaps maps self
+	refuses "no process is named 'self'" guardmaps maps self
 }
 
 @test "maps has only one format" {

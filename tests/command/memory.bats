@@ -31,6 +31,7 @@ record_threads() {
 		7ffd00001000-7ffd00002000 ---p 00000000 00:00 0
 	END
 	cp -r tree/proc/100 tree/proc/102
+	record_process 102 copy
 }
 
 # survives COMMAND...: the command prints the same, or fails with a message.
@@ -70,6 +71,8 @@ survives() {
 	needs_preload
 	record_threads
 	survives --sysroot tree 100 102
+	survives --sysroot tree recorded
+	survives --sysroot tree maps '/^(rec)/'
 	survives --sysroot tree -J -o +COMMAND,TID 100
 	survives --sysroot tree -r 100
 	survives --sysroot tree -P 100

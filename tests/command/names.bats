@@ -58,9 +58,10 @@ record_evil() {
 	local image=$PWD/image
 	guardmaps save "$TARGET_PID" image
 	record_evil
+	record_process 200 "$evil"
 	for locale in C C.UTF-8; do
 		export LC_ALL=$locale
-		for call in "$evil" "$TARGET_PID $evil" "show $evil" "save $TARGET_PID no/$evil" \
+		for call in "$evil" "--sysroot tree /a/" "--sysroot tree maps /a/" "$TARGET_PID $evil" "show $evil" "save $TARGET_PID no/$evil" \
 			"--source=$evil 1" "--sysroot=$evil 1" "-o $evil 1" "explain 1 $evil" \
 			"--sysroot tree --source pagemap 100" "--sysroot=$evil -a" \
 			"install --dry-run image $TARGET_PID" "show --image-limit $evil image"; do

@@ -267,6 +267,6 @@ record_stack() {
 
 @test "stacks requires a process" {
 	refuses "stacks requires PID..." guardmaps stacks
-	refuses "invalid process id: 'x'" guardmaps stacks x
+	refuses "no process is named 'x'" guardmaps stacks x
 	refuses "--markers cannot be used with stacks" guardmaps stacks --markers 1
 }

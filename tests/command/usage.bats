@@ -9,21 +9,16 @@ verbs="list all maps stacks explain save show diff install check"
 # ---- Process ids -----------------------------------------------------------
 
 @test "without an argument, the command fails and refers to --help" {
-	refuses "no process id given" guardmaps
-	refuses "no process id given" guardmaps -J
+	refuses "no process given" guardmaps
+	refuses "no process given" guardmaps -J
 }
 
-@test "a word that is neither a process id nor a command is refused and named" {
+@test "a word that is neither a process nor a command is refused and named" {
 	for word in abc 12x -- -5 "" " 5" +5 0x10 5. 1,2; do
 		[ "$word" != -- ] || continue
-		refuses "'$word' is neither a process id nor a command (see guardmaps --help)" \
+		refuses "'$word' is neither a process nor a command (see guardmaps --help)" \
 			guardmaps -- "$word"
 	done
-}
-
-@test "an invalid process id is refused before any process is read" {
-	start_target run:1
-	refuses "invalid process id: 'abc'" guardmaps "$TARGET_PID" abc
 }
 
 @test "a process id out of range is refused" {
@@ -85,9 +80,9 @@ verbs="list all maps stacks explain save show diff install check"
 # ---- Commands and options --------------------------------------------------
 
 @test "an unknown command is refused" {
-	refuses "'frob' is neither a process id nor a command (see guardmaps --help)" \
+	refuses "'frob' is neither a process nor a command (see guardmaps --help)" \
 		guardmaps frob
-	refuses "'List' is neither a process id nor a command (see guardmaps --help)" \
+	refuses "'List' is neither a process nor a command (see guardmaps --help)" \
 		guardmaps List 1
 }
 
@@ -143,8 +138,8 @@ verbs="list all maps stacks explain save show diff install check"
 	same "$(guardmaps list "$TARGET_PID")" "$(guardmaps "$TARGET_PID")"
 	same "$(guardmaps list -J -o +PAGES "$TARGET_PID" "$TARGET_PID")" \
 		"$(guardmaps -J -o +PAGES "$TARGET_PID" "$TARGET_PID")"
-	refuses "no process id given" guardmaps list
-	refuses "invalid process id: 'abc'" guardmaps list abc
+	refuses "no process given" guardmaps list
+	refuses "no process is named 'abc'" guardmaps list abc
 	refuses "--all cannot be used with list" guardmaps -a list 1
 }
 

@@ -20,7 +20,7 @@ my $end = time + $ARGV[1];
 my $seed = $ARGV[2] // int(rand(1 << 31));
 srand($seed);
 
-# Nothing is written elsewhere: no argument has a slash.
+# Nothing is written elsewhere: no argument names a file with a slash.
 chdir tempdir(CLEANUP => 1) or die;
 my $target = fork // die;
 if (!$target) {
@@ -38,7 +38,7 @@ system $command, '--sysroot', 'tree', 'save', '7', 'image';
 my @verbs = qw(list all maps stacks explain save show diff install check);
 my @words = (
 	@verbs, $target, $target, 7, 0, -1, '4294967296', '99999999999999999999',
-	'image', 'image', 'new', 'missing', '-', '--', '', '0x10000', 'ffffffffffffffff',
+	'/[?]/', '/(/', 'image', 'image', 'new', 'missing', '-', '--', '', '0x10000', 'ffffffffffffffff',
 	qw(-a -b -J -n -r -P -h -V --all --json --raw --pairs --bytes --help --version
 		--dry-run --markers --noheadings --sysroot=tree --source=auto --source=scan
 		--source=guards --source=pagemap --source=markers --source= --source=x
