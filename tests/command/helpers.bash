@@ -64,6 +64,20 @@ start_target_by() {
 	head -n "$count" <&"$channel" >"$TARGET_GUARDS"
 	exec {channel}<&-
 	[ "$ready" = ready ]
+	await_state S
+}
+
+# await_state STATE: wait until the first thread of the target is in this state.
+# After it has printed what it has, a target is still on its way to sleep.
+await_state() {
+	local deadline=$((SECONDS + patience))
+
+	until is_in_state "$TARGET_PID" "$1"; do
+		if [ "$SECONDS" -gt "$deadline" ]; then
+			echo "process $TARGET_PID does not reach state $1" >&2
+			return 1
+		fi
+	done
 }
 
 # A target exits with 77 if the kernel lacks a feature that it needs.
@@ -84,12 +98,17 @@ stop_target() {
 	wait "$1" || true
 }
 
-is_alive() {
+# is_in_state PID STATE: of these letters, as in proc_pid_stat(5).
+is_in_state() {
 	local state
 
 	{ read -r state <"/proc/$1/stat"; } 2>/dev/null || return 1
 	state=${state##*) }
-	[[ $state != [ZX]* ]]
+	[[ $state == [$2]* ]]
+}
+
+is_alive() {
+	is_in_state "$1" '!ZX'
 }
 
 # A killed process is normally gone long before SECONDS changes.

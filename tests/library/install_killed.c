@@ -153,7 +153,7 @@ static char *difference(const char *before, const char *now)
 /* A handler that runs for a moment blocks its signal. */
 static char *state_fault(pid_t pid, const char *before)
 {
-	double end = now_seconds() + 3;
+	double end = now_seconds() + PATIENCE_SECONDS;
 	char *now = state_of(pid);
 
 	while (strcmp(now, before) != 0) {
@@ -189,7 +189,7 @@ static char *guard_fault(const struct trial *trial, bool or_none)
 
 static bool ends_in_time(pid_t pid)
 {
-	double end = now_seconds() + 10;
+	double end = now_seconds() + PATIENCE_SECONDS;
 
 	while (pid > 0 && kill(pid, 0) == 0 && pid_state(pid) != 'Z')
 		if (now_seconds() > end)
@@ -199,7 +199,7 @@ static bool ends_in_time(pid_t pid)
 
 static bool is_done_in_time(const struct attempt *attempt)
 {
-	double end = now_seconds() + 30;
+	double end = now_seconds() + PATIENCE_SECONDS;
 
 	while (!attempt->is_done)
 		if (now_seconds() > end)

@@ -217,14 +217,20 @@ static void say_tally(const struct tally *tally)
 		   tally->owners, tally->refusals);
 }
 
+static bool has_seen_all(const struct tally *tally)
+{
+	return tally->scans && tally->regions && tally->threads;
+}
+
 static void hammer(const char *program, const char *mode)
 {
 	struct tally tally = { .mode = mode };
-	double end = now_seconds() + share_seconds();
+	double start = now_seconds();
 	pid_t pid = start_mutator(program, mode);
 	int status;
 
-	for (size_t i = 0; now_seconds() < end || i < SOURCES; i++)
+	for (size_t i = 0;
+	     i < SOURCES || is_unfinished(start, has_seen_all(&tally)); i++)
 		if (!source_missing(all_sources[i % SOURCES]))
 			hammer_once(&tally, pid, all_sources[i % SOURCES]);
 	say_tally(&tally);
@@ -234,8 +240,7 @@ static void hammer(const char *program, const char *mode)
 		tally.fault,
 		"%s: guard maps are sound, and only ended processes are refused",
 		mode);
-	check(tally.scans && tally.regions && tally.threads,
-	      "%s: guards and threads were seen", mode);
+	check(has_seen_all(&tally), "%s: guards and threads were seen", mode);
 	stop_mutator(pid);
 }
 

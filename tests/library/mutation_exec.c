@@ -66,6 +66,11 @@ struct turns {
 	size_t read_only;
 };
 
+static bool has_seen_both(const struct turns *turns)
+{
+	return turns->guarded && turns->read_only;
+}
+
 static size_t count_regions_in(const struct guardmaps_map *map,
 			       uint32_t mapping)
 {
@@ -99,13 +104,14 @@ static char *turn_fault(const struct guardmaps_map *map, void *argument)
 static void one_program_at_a_time(bool is_random)
 {
 	const char *layout = is_random ? "random" : "fixed";
-	double end = now_seconds() + share_seconds();
+	double start = now_seconds();
 	struct turns turns = { 0 };
 	struct child child;
 	char *fault = NULL;
 
 	child_start(&child, take_turns, &is_random);
-	for (size_t i = 0; !fault && now_seconds() < end; i++)
+	for (size_t i = 0;
+	     !fault && is_unfinished(start, has_seen_both(&turns)); i++)
 		if (!source_missing(all_sources[i % SOURCES]))
 			fault = scan_fault(child.pid, all_sources[i % SOURCES],
 					   turn_fault, &turns);
@@ -114,8 +120,8 @@ static void one_program_at_a_time(bool is_random)
 	check_no_fault(fault,
 		       "%s addresses: mappings and guards are of one program",
 		       layout);
-	check(turns.guarded && turns.read_only,
-	      "%s addresses: both programs were seen", layout);
+	check(has_seen_both(&turns), "%s addresses: both programs were seen",
+	      layout);
 	child_stop(&child);
 }
 

@@ -130,7 +130,6 @@ static void deaths_are_survived(struct work *work)
 
 static void hang_is_cancelled(struct work *work)
 {
-	double start = now_seconds();
 	size_t count = 0;
 
 	work->runs = 0;
@@ -140,7 +139,6 @@ static void hang_is_cancelled(struct work *work)
 	check_number(error ? guardmaps_error_errno(error) : 0, ECANCELED,
 		     "a job that hangs can be cancelled");
 	guardmaps_error_destroy(error);
-	check(now_seconds() - start < 5, "it ends soon");
 	check_number(work->runs, 1, "it is not done again");
 	close(work->cancel_fd);
 	work->cancel_fd = -1;

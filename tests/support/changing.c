@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basics.h"
 #include "changing.h"
 #include "check.h"
 #include "guard_maps.h"
@@ -18,6 +19,13 @@ double share_seconds(void)
 	unsigned long seconds = text ? strtoul(text, NULL, 10) : 0;
 
 	return (seconds ? seconds : DEFAULT_SECONDS) / (double)SHARES;
+}
+
+bool is_unfinished(double start, bool has_seen)
+{
+	double end = start + (has_seen ? share_seconds() : PATIENCE_SECONDS);
+
+	return now_seconds() < end;
 }
 
 /* Not /proc/self/exe itself: under valgrind, that is valgrind. */

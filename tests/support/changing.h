@@ -8,12 +8,19 @@
 #ifndef GUARDMAPS_TEST_CHANGING_H
 #define GUARDMAPS_TEST_CHANGING_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "guardmaps.h"
 
 /** A tenth of that time. */
 double share_seconds(void);
+
+/**
+ * Whether a test that began at @start is to go on: for that time, and for longer
+ * as long as it has not seen what it needs.
+ */
+bool is_unfinished(double start, bool has_seen);
 
 /** The path of this program; the caller frees it. */
 char *find_this_program(void);

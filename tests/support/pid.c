@@ -56,7 +56,7 @@ bool pid_reaches(pid_t pid, char state)
 	return true;
 }
 
-static bool sleeps_in(pid_t pid, long number)
+bool pid_sleeps_in_now(pid_t pid, long number)
 {
 	char *text = pid_read(pid, "syscall");
 	long current;
@@ -73,7 +73,7 @@ bool pid_sleeps_in(pid_t pid, long number)
 {
 	double end = now_seconds() + PATIENCE_SECONDS;
 
-	while (!sleeps_in(pid, number)) {
+	while (!pid_sleeps_in_now(pid, number)) {
 		if (now_seconds() > end)
 			return false;
 		sched_yield();

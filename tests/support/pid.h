@@ -23,4 +23,7 @@ bool pid_reaches(pid_t pid, char state);
 /** Wait until a process sleeps in a system call; false as above. */
 bool pid_sleeps_in(pid_t pid, long number);
 
+/** Whether it does, without waiting for it. */
+bool pid_sleeps_in_now(pid_t pid, long number);
+
 #endif /* GUARDMAPS_TEST_PID_H */
