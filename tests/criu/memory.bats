@@ -16,6 +16,20 @@ load helpers
 	keeps threads:3 anonymous mlockall-future
 }
 
+resident_kib() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$SUBJECT/status"
+}
+
+# mlockall() fills no memory after a guard, and most of a stack is there.
+@test "locked stacks take no more memory than before" {
+	start_subject threads:16 mlockall
+	before=$(resident_kib)
+	dump
+	restore
+	after=$(resident_kib)
+	[ "$after" -lt $((before + 1024)) ] || fail "$before KiB before, $after KiB after"
+}
+
 @test "guards in locked memory are kept" {
 	keeps threads:3 anonymous mlock
 }

@@ -25,10 +25,10 @@
 #include "seize.h"
 #include "tracee.h"
 
-/* Two of the pieces are locked. */
 enum {
+	LOCKED_PIECES = 2,
 	ALL = PIECES * GUARDS_PER_PIECE,
-	IN_LOCKED = 2 * GUARDS_PER_PIECE
+	IN_LOCKED = LOCKED_PIECES * GUARDS_PER_PIECE
 };
 
 static struct checkpoint *record(const struct tracee *tracee)
@@ -48,7 +48,8 @@ static char *out_fault(struct tracee *tracee, bool only_locked)
 		bool is_out = !only_locked || pieces[piece].locks;
 
 		fault = piece_fault(tracee, now, piece, is_out,
-				    is_out && pieces[piece].is_protectable);
+				    is_out && pieces[piece].is_protectable,
+				    is_out);
 	}
 	guardmaps_map_destroy(now);
 	return fault;
@@ -119,7 +120,7 @@ static void take_out_and_put_back(bool only_locked)
 	check_success(checkpoint_put_back(checkpoint, false, &done),
 		      "%s: guards can be put back", what);
 	check(!done.has_ended && done.milliseconds > 0 &&
-		      done.regions == regions && done.locks == 0,
+		      done.regions == regions && done.locks == LOCKED_PIECES,
 	      "%s: what was done is reported", what);
 	checkpoint_leave(keeper);
 	check(!checkpoint_is_out(checkpoint) && keeper_ends(),

@@ -59,8 +59,7 @@ static void changed_locks_without_guards(void)
 	relock_piece(&tracee, ANONYMOUS, PAGES, GUARDMAPS_LOCKED);
 	relock_piece(&tracee, LOCKED, PAGES / 4, ALL_LOCKS);
 	relock_piece(&tracee, ON_FAULT, PAGES / 4, 0);
-	/* The first in five parts, because its guards have no permissions. */
-	reinstates(&tracee, REINSTATE_EXACTLY, PIECES * GUARDS_PER_PIECE, 5 + 2,
+	reinstates(&tracee, REINSTATE_EXACTLY, PIECES * GUARDS_PER_PIECE, 3,
 		   what);
 	is_as_wanted(&tracee, what);
 	tracee_end(&tracee);

@@ -134,7 +134,8 @@ static bool is_guard_page(size_t page)
 }
 
 char *piece_fault(const struct tracee *tracee, const struct guardmaps_map *now,
-		  enum piece piece, bool is_out, bool is_protected)
+		  enum piece piece, bool is_out, bool is_protected,
+		  bool is_unlocked)
 {
 	uint32_t permissions = permissions_of(tracee, piece);
 	char *fault = NULL;
@@ -147,7 +148,7 @@ char *piece_fault(const struct tracee *tracee, const struct guardmaps_map *now,
 			is_guard_page(i) && !is_changed,
 			is_changed && is_protected ? permissions & ~ALL_ACCESS
 						   : permissions,
-			pieces[piece].locks);
+			is_unlocked ? 0 : pieces[piece].locks);
 	}
 	return fault;
 }

@@ -49,7 +49,8 @@ void build_pieces(struct subject *subject, struct layout *layout);
 
 /** What is wrong with a piece whose guards are out, or are not. */
 char *piece_fault(const struct tracee *tracee, const struct guardmaps_map *now,
-		  enum piece piece, bool is_out, bool is_protected);
+		  enum piece piece, bool is_out, bool is_protected,
+		  bool is_unlocked);
 
 /** Lock the last @pages of a piece as @locks says, or unlock them. */
 void relock_piece(struct tracee *tracee, enum piece piece, size_t pages,

@@ -175,6 +175,6 @@ void reinstates(struct tracee *tracee, unsigned int flags, size_t gaps,
 	check_number(done.gaps, gaps,
 		     "%s: the number of missing guards is reported", what);
 	check_number(done.locks, locks,
-		     "%s: the number of ranges with other locks is reported",
+		     "%s: the number of mappings with other locks is reported",
 		     what);
 }

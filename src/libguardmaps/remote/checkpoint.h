@@ -106,7 +106,7 @@ struct checkpoint_result {
 	/** The process has ended: there was nothing to do. */
 	bool has_ended;
 	/**
-	 * Regions that were missing, and ranges that were locked differently.
+	 * Regions that were missing, and mappings that were locked differently.
 	 */
 	size_t regions;
 	size_t locks;

@@ -109,6 +109,27 @@ static size_t protect_regions(struct remote_task *task,
 	return count;
 }
 
+/*
+ * It is locked again after they are put back: locking, or a restore that maps
+ * locked memory, would fill what lies after a guard.
+ */
+static struct guardmaps_error *
+take_from(struct remote_task *task, const struct guardmaps_mapping *mapping,
+	  uint64_t start, uint64_t end)
+{
+	struct guardmaps_error *error =
+		mapping->flags & GUARDMAPS_LOCKED
+			? range_lock(task, mapping->start, mapping->end, 0)
+			: NULL;
+
+	if (error)
+		return error;
+	/* One call for a whole mapping: it only affects guards. */
+	return remote_range_call(task, SYS_madvise, start, end,
+				 MADV_GUARD_REMOVE, 0,
+				 "remove the guards from");
+}
+
 struct guardmaps_error *guards_take(struct remote_task *task,
 				    const struct guardmaps_map *now,
 				    uint8_t locks, struct guards_taken *ret)
@@ -122,12 +143,10 @@ struct guardmaps_error *guards_take(struct remote_task *task,
 		if (i + 1 < now->region_count &&
 		    regions[i + 1].mapping == regions[i].mapping)
 			continue;
-		/* One call for a whole mapping: it only affects guards. */
 		if (is_selected(now, i, locks)) {
-			struct guardmaps_error *error = remote_range_call(
-				task, SYS_madvise, regions[first].start,
-				regions[i].end, MADV_GUARD_REMOVE, 0,
-				"remove the guards from");
+			struct guardmaps_error *error = take_from(
+				task, &now->mappings[regions[i].mapping],
+				regions[first].start, regions[i].end);
 			if (error)
 				return error;
 			ret->regions += i + 1 - first;

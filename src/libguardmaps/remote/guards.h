@@ -15,7 +15,8 @@ struct guards_taken {
 
 /**
  * Take guards out. Before that, their pages are made PROT_NONE where this is
- * cheap enough, so that accesses fault all the same.
+ * cheap enough, so that accesses fault all the same. Locked mappings that hold
+ * them are unlocked until the locks are reinstated.
  *
  * @task: taken over; @now: the guard map of its process, with flags read.
  * @locks: bits of enum guardmaps_lock: only mappings that have all of them.

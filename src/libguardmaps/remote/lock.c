@@ -90,17 +90,24 @@ lock_limit_check(const struct guardmaps_process *process)
 
 /* ---- Locking ---------------------------------------------------------- */
 
-struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
-				   uint64_t end, uint8_t locks)
+static struct guardmaps_error *lock_tolerating(struct remote_task *task,
+					       uint64_t start, uint64_t end,
+					       uint8_t locks, int tolerated)
 {
 	if (!(locks & GUARDMAPS_LOCKED))
 		return remote_range_call(task, SYS_munlock, start, end, 0, 0,
 					 "unlock");
-	/* ENOMEM: guarded pages are not populated, but the range is locked. */
 	return remote_range_call(
 		task, SYS_mlock2, start, end,
-		locks & GUARDMAPS_LOCKED_ON_FAULT ? MLOCK_ONFAULT : 0, ENOMEM,
-		"lock");
+		locks & GUARDMAPS_LOCKED_ON_FAULT ? MLOCK_ONFAULT : 0,
+		tolerated, "lock");
+}
+
+/* ENOMEM: guarded pages are not filled, but the range is locked. */
+struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
+				   uint64_t end, uint8_t locks)
+{
+	return lock_tolerating(task, start, end, locks, ENOMEM);
 }
 
 /* ---- For a while ------------------------------------------------------ */
@@ -149,8 +156,11 @@ struct guardmaps_error *locks_resume(struct remote_task *task)
 
 /* Where a mapping of one guard map overlaps one of another. */
 struct overlap {
+	/* The mappings to compare next. */
 	size_t wanted, now;
+	/* This one, and the mapping that is wanted there. */
 	uint64_t start, end;
+	const struct guardmaps_mapping *mapping;
 };
 
 /* Find the next overlap of mappings with different locks, if there is one. */
@@ -166,6 +176,7 @@ static bool find_difference(const struct guardmaps_map *now,
 			&now->mappings[overlap->now];
 		overlap->start = a->start > b->start ? a->start : b->start;
 		overlap->end = a->end < b->end ? a->end : b->end;
+		overlap->mapping = a;
 		if (a->end <= b->end)
 			overlap->wanted++;
 		else
@@ -175,33 +186,6 @@ static bool find_difference(const struct guardmaps_map *now,
 			return true;
 	}
 	return false;
-}
-
-static uint8_t wanted_locks(const struct guardmaps_map *wanted,
-			    uint64_t address)
-{
-	return wanted->mappings[guardmaps_map_find_mapping(wanted, address)]
-		       .flags &
-	       ALL_LOCKS;
-}
-
-struct guardmaps_error *locks_reinstate(struct remote_task *task,
-					const struct guardmaps_map *now,
-					const struct guardmaps_map *wanted,
-					size_t *ret_count)
-{
-	struct guardmaps_error *error = NULL;
-	struct overlap overlap = {};
-	size_t count = 0;
-
-	remote_raise_lock_limit(task);
-	while (!error && find_difference(now, wanted, &overlap)) {
-		error = range_lock(task, overlap.start, overlap.end,
-				   wanted_locks(wanted, overlap.start));
-		count++;
-	}
-	*ret_count = count;
-	return error;
 }
 
 bool locks_differ(const struct guardmaps_map *now,
@@ -224,4 +208,96 @@ struct guardmaps_error *locks_verify(const struct guardmaps_map *now,
 			    " again (RLIMIT_MEMLOCK?)",
 			    now->pid, now->process_name, overlap.start,
 			    overlap.end);
+}
+
+/* ---- Locking as wanted -------------------------------------------------- */
+
+/* A range that one call locks: one wanted mapping, or several. */
+struct lock_run {
+	uint64_t start, end;
+	const struct guardmaps_mapping *first, *last;
+};
+
+/*
+ * mlock() fills pages up to the first one that it cannot fill. That must not
+ * keep it from filling the next mapping, as it did when that was locked.
+ */
+static bool can_be_filled(const struct guardmaps_map *wanted,
+			  const struct guardmaps_mapping *mapping)
+{
+	uint32_t last = guard_map_region_at_or_below(wanted, mapping->end - 1);
+
+	return mapping->permissions & ALL_ACCESS &&
+	       (last == GUARDMAPS_NONE ||
+		wanted->regions[last].start < mapping->start);
+}
+
+static bool continues(const struct guardmaps_map *wanted,
+		      const struct lock_run *run, const struct overlap *next)
+{
+	if (next->start != run->end)
+		return false;
+	/* One that was split since is filled no further than it was before. */
+	return next->mapping == run->last ||
+	       (!((next->mapping->flags ^ run->last->flags) & ALL_LOCKS) &&
+		can_be_filled(wanted, run->last) &&
+		can_be_filled(wanted, next->mapping));
+}
+
+static struct guardmaps_error *lock_each(struct remote_task *task,
+					 const struct lock_run *run)
+{
+	const struct guardmaps_mapping *mapping;
+	struct guardmaps_error *error = NULL;
+
+	for (mapping = run->first; mapping <= run->last && !error; mapping++)
+		error = range_lock(
+			task,
+			mapping == run->first ? run->start : mapping->start,
+			mapping == run->last ? run->end : mapping->end,
+			mapping->flags);
+	return error;
+}
+
+static struct guardmaps_error *lock_run(struct remote_task *task,
+					const struct lock_run *run)
+{
+	if (run->first == run->last)
+		return lock_each(task, run);
+	struct guardmaps_error *error = lock_tolerating(
+		task, run->start, run->end, run->first->flags, 0);
+	if (!error || guardmaps_error_errno(error) != ENOMEM)
+		return error;
+	/* Beyond the end of a file, for example. */
+	guardmaps_error_destroy(error);
+	return lock_each(task, run);
+}
+
+struct guardmaps_error *locks_reinstate(struct remote_task *task,
+					const struct guardmaps_map *now,
+					const struct guardmaps_map *wanted,
+					size_t *ret_count)
+{
+	struct guardmaps_error *error = NULL;
+	const struct guardmaps_mapping *counted = NULL;
+	struct overlap overlap = {};
+
+	remote_raise_lock_limit(task);
+	*ret_count = 0;
+	bool more = find_difference(now, wanted, &overlap);
+	while (more && !error) {
+		struct lock_run run = {
+			.start = overlap.start,
+			.first = overlap.mapping,
+		};
+		do {
+			run.end = overlap.end;
+			run.last = overlap.mapping;
+			*ret_count += overlap.mapping != counted;
+			counted = overlap.mapping;
+			more = find_difference(now, wanted, &overlap);
+		} while (more && continues(wanted, &run, &overlap));
+		error = lock_run(task, &run);
+	}
+	return error;
 }

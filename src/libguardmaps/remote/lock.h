@@ -30,9 +30,11 @@ struct guardmaps_error *locks_resume(struct remote_task *task);
 
 /**
  * Lock and unlock the ranges that are mapped in both guard maps and locked
- * differently, so that they are as in @wanted.
+ * differently, so that they are as in @wanted. Pages are filled as they were
+ * when all of these mappings were locked: in each, up to the first guard.
  *
- * @ret_count: the number of ranges.
+ * @ret_count: the number of mappings of @wanted that were locked differently, at
+ *	least in part.
  */
 struct guardmaps_error *locks_reinstate(struct remote_task *task,
 					const struct guardmaps_map *now,

@@ -22,7 +22,7 @@ enum reinstate_flag {
 struct reinstated {
 	/** Runs of pages, each in one mapping, that lacked a guard. */
 	size_t gaps;
-	/** Runs of pages that were locked differently. */
+	/** Mappings of the guard map that were locked differently. */
 	size_t locks;
 };
 
