@@ -16,6 +16,9 @@
 
 #define SCRATCH_SIZE (RANGES_PER_CALL * sizeof(struct iovec))
 
+/* As many calls as it takes to map memory, use it and unmap it. */
+#define CALLS_PER_BATCH 3
+
 /*
  * Each protected region adds two mappings while guards are out, and still does
  * after a restore.
@@ -249,8 +252,9 @@ install(struct remote_task *task, const struct guard_gap *gaps, size_t count)
 		return &error_no_memory;
 	batch->task = task;
 	struct guardmaps_error *error =
-		count > 1 ? remote_map(task, SCRATCH_SIZE, &batch->scratch)
-			  : NULL;
+		count > CALLS_PER_BATCH
+			? remote_map(task, SCRATCH_SIZE, &batch->scratch)
+			: NULL;
 	if (!error)
 		error = install_gaps(batch, gaps, count);
 	free(batch);
@@ -294,6 +298,35 @@ static size_t part_size(const struct guardmaps_map *now,
 	return size;
 }
 
+/* Whether @now has the permissions of a gap in all of a range after it. */
+static bool is_unprotected(const struct guardmaps_map *now,
+			   const struct guard_gap *gap, uint64_t end)
+{
+	uint64_t address = gap->end;
+
+	for (uint32_t i = gap->mapping; address < end; i++) {
+		const struct guardmaps_mapping *mapping = &now->mappings[i];
+		if (mapping->end <= address)
+			continue;
+		if (mapping->start > address ||
+		    (mapping->permissions ^ gap->permissions) & ALL_ACCESS)
+			return false;
+		address = mapping->end;
+	}
+	return true;
+}
+
+static bool lacks_permissions(const struct guardmaps_map *now,
+			      const struct guard_gap *gap)
+{
+	return (now->mappings[gap->mapping].permissions ^ gap->permissions) &
+	       ALL_ACCESS;
+}
+
+/*
+ * One call for gaps that have only memory between them that has these
+ * permissions already.
+ */
 static struct guardmaps_error *unprotect(struct remote_task *task,
 					 const struct guardmaps_map *now,
 					 const struct guard_gap *gaps,
@@ -301,13 +334,17 @@ static struct guardmaps_error *unprotect(struct remote_task *task,
 {
 	struct guardmaps_error *error = NULL;
 
-	for (size_t i = 0; i < count; i++)
-		if ((now->mappings[gaps[i].mapping].permissions ^
-		     gaps[i].permissions) &
-		    ALL_ACCESS)
-			error = error_first(
-				error, protect(task, gaps[i].start, gaps[i].end,
-					       gaps[i].permissions));
+	for (size_t i = 0; i < count; i++) {
+		if (!lacks_permissions(now, &gaps[i]))
+			continue;
+		uint64_t start = gaps[i].start;
+		while (i + 1 < count && lacks_permissions(now, &gaps[i + 1]) &&
+		       gaps[i + 1].permissions == gaps[i].permissions &&
+		       is_unprotected(now, &gaps[i], gaps[i + 1].start))
+			i++;
+		error = error_first(error, protect(task, start, gaps[i].end,
+						   gaps[i].permissions));
+	}
 	return error;
 }
 
