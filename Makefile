@@ -17,7 +17,7 @@
 version := 0.1.0
 # Raise this when programs linked with an earlier library would no longer run:
 # see tests/abi.sh.
-soversion := 0
+soversion := 1
 
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin

@@ -51,7 +51,7 @@ static double take_and_put(const struct subject *subject,
 	check(remote_end(task));
 
 	struct guardmaps_map *now = scan(subject->process);
-	if (now->region_count != subject->map->region_count)
+	if (now->regions.count != subject->map->regions.count)
 		exit(EXIT_FAILURE);
 	guardmaps_map_destroy(now);
 	return spent;
@@ -73,11 +73,13 @@ static void put_in_batches(const struct subject *subject,
 static void put_one_by_one(const struct subject *subject,
 			   struct remote_task *task)
 {
-	for (size_t i = 0; i < subject->map->region_count; i++)
-		check(remote_range_call(
-			task, SYS_madvise, subject->map->regions[i].start,
-			subject->map->regions[i].end, MADV_GUARD_INSTALL, 0,
-			"install a guard in"));
+	struct guardmaps_cursor cursor = guardmaps_map_regions(subject->map, 0);
+	struct guardmaps_region region;
+
+	while (guardmaps_next_region(&cursor, &region))
+		check(remote_range_call(task, SYS_madvise, region.start,
+					region.end, MADV_GUARD_INSTALL, 0,
+					"install a guard in"));
 }
 
 int main(int argc, char **argv)

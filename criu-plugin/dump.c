@@ -33,7 +33,7 @@ static int check_markers(const struct session *session, struct checkpoint *task)
 			" preserves (strict)",
 			guardmaps_map_marker_run_count(map),
 			guardmaps_marker_name(
-				guardmaps_map_marker_run(map, 0)->marker));
+				guardmaps_map_marker_run(map, 0).marker));
 		ret = -1;
 	}
 	guardmaps_map_destroy(map);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <stdlib.h>
-
 #include "list.h"
 #include "report.h"
 
@@ -10,8 +8,8 @@ struct row {
 	const struct guardmaps_mapping *mapping;
 	uint64_t start;
 	uint64_t end;
-	/* GUARDMAPS_NONE for a run of other markers. */
-	uint32_t region;
+	/* NULL for a run of other markers. */
+	const struct guardmaps_region *region;
 	enum guardmaps_marker marker;
 	const struct guardmaps_owner *owner;
 };
@@ -146,76 +144,89 @@ static const struct column columns[] = {
 	       "name of the mapping, as in /proc/PID/maps", fill_mapping_name),
 };
 
-/* Where a row comes from: a region or marker run in one of the guard maps. */
-struct place {
-	uint32_t map;
-	uint32_t index;
-	bool is_marker_run;
-};
-
+/* Regions and marker runs of several guard maps. */
 struct list {
 	struct guardmaps_map **maps;
-	size_t map_count;
-	/* For each guard map, the number of rows before its first. */
-	size_t *bases;
-	size_t row_count;
-	/* One for each row if marker runs are listed between the regions. */
-	struct place *places;
-	/* The row found last. */
+	bool markers;
+	/* The guard map of the next row, and what is next in it, if anything. */
+	size_t map;
+	struct guardmaps_cursor regions, runs;
+	bool has_region, has_run;
+	struct guardmaps_region region;
+	struct guardmaps_marker_run run;
+	/* The row found last, and its region. */
 	struct row row;
+	struct guardmaps_region row_region;
 };
 
-static struct place find_place(const struct list *list, size_t number)
+static void take_next_region(struct list *list)
 {
-	size_t map = list->map_count - 1;
-
-	if (list->places)
-		return list->places[number];
-	while (list->bases[map] > number)
-		map--;
-	return (struct place){ map, number - list->bases[map], false };
+	list->has_region = guardmaps_next_region(&list->regions, &list->region);
 }
 
-static struct row get_marker_run(const struct guardmaps_map *map, uint32_t i)
+static void take_next_run(struct list *list)
 {
-	const struct guardmaps_marker_run *run =
-		guardmaps_map_marker_run(map, i);
+	list->has_run = list->markers &&
+			guardmaps_next_marker_run(&list->runs, &list->run);
+}
 
-	return (struct row){
+static void begin_map(struct list *list, size_t map)
+{
+	list->map = map;
+	list->regions = guardmaps_map_regions(list->maps[map], 0);
+	list->runs = guardmaps_map_marker_runs(list->maps[map], 0);
+	take_next_region(list);
+	take_next_run(list);
+}
+
+static void make_marker_row(struct list *list)
+{
+	const struct guardmaps_map *map = list->maps[list->map];
+
+	list->row = (struct row){
 		.map = map,
-		.mapping = guardmaps_map_mapping(map, run->mapping),
-		.start = run->start,
-		.end = run->end,
-		.region = GUARDMAPS_NONE,
-		.marker = run->marker,
+		.mapping = guardmaps_map_mapping(map, list->run.mapping),
+		.start = list->run.start,
+		.end = list->run.end,
+		.marker = list->run.marker,
 	};
+	take_next_run(list);
 }
 
-static struct row get_region(const struct guardmaps_map *map, uint32_t i)
+static void make_region_row(struct list *list)
 {
-	const struct guardmaps_region *region = guardmaps_map_region(map, i);
+	const struct guardmaps_map *map = list->maps[list->map];
+	uint32_t owner = list->region.owner;
 
-	return (struct row){
+	list->row_region = list->region;
+	list->row = (struct row){
 		.map = map,
-		.mapping = guardmaps_map_mapping(map, region->mapping),
-		.start = region->start,
-		.end = region->end,
-		.region = i,
+		.mapping = guardmaps_map_mapping(map, list->region.mapping),
+		.start = list->region.start,
+		.end = list->region.end,
+		.region = &list->row_region,
 		.marker = GUARDMAPS_MARKER_GUARD,
-		.owner = region->owner == GUARDMAPS_NONE
+		.owner = owner == GUARDMAPS_NONE
 				 ? NULL
-				 : guardmaps_map_owner(map, region->owner),
+				 : guardmaps_map_owner(map, owner),
 	};
+	take_next_region(list);
 }
 
+/* The rows of a guard map are in ascending order. */
 static const struct row *find_row(void *context, size_t number)
 {
 	struct list *list = context;
-	struct place place = find_place(list, number);
-	const struct guardmaps_map *map = list->maps[place.map];
 
-	list->row = place.is_marker_run ? get_marker_run(map, place.index)
-					: get_region(map, place.index);
+	if (number == 0)
+		begin_map(list, 0);
+	while (!list->has_region && !list->has_run)
+		begin_map(list, list->map + 1);
+	if (list->has_run &&
+	    (!list->has_region || list->run.start < list->region.start))
+		make_marker_row(list);
+	else
+		make_region_row(list);
 	return &list->row;
 }
 
@@ -225,57 +236,21 @@ const struct table list_table = {
 	.find = find_row,
 };
 
-/* Regions and marker runs of one guard map, merged in ascending order. */
-static void merge_places(struct list *list, uint32_t map)
-{
-	const struct guardmaps_map *from = list->maps[map];
-	size_t regions = guardmaps_map_region_count(from);
-	size_t runs = guardmaps_map_marker_run_count(from);
-	struct place *place = list->places + list->bases[map];
-
-	for (size_t region = 0, run = 0; region < regions || run < runs;) {
-		bool take_run =
-			region == regions ||
-			(run < runs &&
-			 guardmaps_map_marker_run(from, run)->start <
-				 guardmaps_map_region(from, region)->start);
-		*place++ = (struct place){ map, take_run ? run : region,
-					   take_run };
-		if (take_run)
-			run++;
-		else
-			region++;
-	}
-}
-
-static void init_list(struct list *list, struct guardmaps_map **maps,
-		      size_t count, bool markers)
-{
-	*list = (struct list){ .maps = maps, .map_count = count };
-	list->bases = allocate(NULL, count, sizeof(*list->bases));
-	for (size_t i = 0; i < count; i++) {
-		list->bases[i] = list->row_count;
-		list->row_count += guardmaps_map_region_count(maps[i]);
-		if (markers)
-			list->row_count +=
-				guardmaps_map_marker_run_count(maps[i]);
-	}
-	if (!markers)
-		return;
-	list->places = allocate(NULL, list->row_count, sizeof(*list->places));
-	for (size_t i = 0; i < count; i++)
-		merge_places(list, i);
-}
-
 void list_print(const struct output *output, struct guardmaps_map **maps,
 		size_t count, bool markers)
 {
-	struct list list;
+	struct list list = {
+		.maps = maps,
+		.markers = markers,
+	};
+	size_t row_count = 0;
 
-	init_list(&list, maps, count, markers);
-	output_print(output, &list, list.row_count);
-	free(list.places);
-	free(list.bases);
+	for (size_t i = 0; i < count; i++) {
+		row_count += guardmaps_map_region_count(maps[i]);
+		if (markers)
+			row_count += guardmaps_map_marker_run_count(maps[i]);
+	}
+	output_print(output, &list, row_count);
 }
 
 void list_note_empty(const struct guardmaps_map *map)

@@ -52,11 +52,11 @@ void cell_set_permissions(struct cell *cell, uint32_t permissions)
 }
 
 void cell_set_kind(struct cell *cell, const struct guardmaps_map *map,
-		   uint32_t i)
+		   const struct guardmaps_region *region)
 {
-	if (i != GUARDMAPS_NONE)
-		cell_set_text(cell, guardmaps_kind_name(
-					    guardmaps_map_region_kind(map, i)));
+	if (region)
+		cell_set_text(cell, guardmaps_kind_name(guardmaps_region_kind(
+					    map, region)));
 }
 
 void cell_set_owner(struct cell *cell, const struct guardmaps_owner *owner)

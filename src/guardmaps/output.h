@@ -63,7 +63,10 @@ struct table {
 	const char *name;
 	const struct column *columns;
 	size_t column_count;
-	/** Find a row. It is used until the next one is found. */
+	/**
+	 * Find a row. It is used until the next one is found. Rows are found in
+	 * order, from 0, perhaps several times.
+	 */
 	const struct row *(*find)(void *rows, size_t number);
 	/** Colour of a row on a terminal, or NULL. */
 	const char *(*color)(const struct row *row);
@@ -105,9 +108,9 @@ void cell_set_size(struct cell *cell, uint64_t bytes);
 
 /** "rw-p" */
 void cell_set_permissions(struct cell *cell, uint32_t permissions);
-/** What region @i protects; empty for GUARDMAPS_NONE. */
+/** What a region protects; empty for NULL. */
 void cell_set_kind(struct cell *cell, const struct guardmaps_map *map,
-		   uint32_t i);
+		   const struct guardmaps_region *region);
 /** "NAME (TID)"; empty for NULL. */
 void cell_set_owner(struct cell *cell, const struct guardmaps_owner *owner);
 

@@ -14,11 +14,18 @@ struct row {
 	const struct guardmaps_map *map;
 	struct guardmaps_explanation explanation;
 	const struct guardmaps_mapping *mapping;
-	const struct guardmaps_region *region;
+	/* Valid only if the explanation has a region. */
+	struct guardmaps_region region;
 	const struct guardmaps_owner *owner;
 	const struct guardmaps_mapping *below;
 	const struct guardmaps_mapping *above;
 };
+
+/* The guard region that holds the address, or NULL. */
+static const struct guardmaps_region *get_region(const struct row *row)
+{
+	return row->explanation.region == GUARDMAPS_NONE ? NULL : &row->region;
+}
 
 /* ---- As a table ------------------------------------------------------- */
 
@@ -34,23 +41,23 @@ static void fill_verdict(const struct row *row, struct cell *ret)
 
 static void fill_start(const struct row *row, struct cell *ret)
 {
-	if (row->region)
-		cell_set_address(ret, row->region->start);
+	if (get_region(row))
+		cell_set_address(ret, row->region.start);
 	else if (row->mapping)
 		cell_set_address(ret, row->mapping->start);
 }
 
 static void fill_end(const struct row *row, struct cell *ret)
 {
-	if (row->region)
-		cell_set_address(ret, row->region->end);
+	if (get_region(row))
+		cell_set_address(ret, row->region.end);
 	else if (row->mapping)
 		cell_set_address(ret, row->mapping->end);
 }
 
 static void fill_kind(const struct row *row, struct cell *ret)
 {
-	cell_set_kind(ret, row->map, row->explanation.region);
+	cell_set_kind(ret, row->map, get_region(row));
 }
 
 static void fill_owner(const struct row *row, struct cell *ret)
@@ -146,7 +153,7 @@ static void print_neighbours(const struct row *row)
 
 static void print_guard(const struct row *row)
 {
-	const struct guardmaps_region *region = row->region;
+	const struct guardmaps_region *region = get_region(row);
 	char size[TEXT_NUMBER_SIZE];
 
 	if (!region) {
@@ -157,8 +164,8 @@ static void print_guard(const struct row *row)
 	printf("  region   0x%" PRIx64 "-0x%" PRIx64 ", %s, found by %s\n",
 	       region->start, region->end, size,
 	       guardmaps_source_name(guardmaps_map_source(row->map)));
-	printf("  kind     %s\n", guardmaps_kind_name(guardmaps_map_region_kind(
-					  row->map, row->explanation.region)));
+	printf("  kind     %s\n",
+	       guardmaps_kind_name(guardmaps_region_kind(row->map, region)));
 	if (!row->owner)
 		return;
 	printf("  owner    thread ");
@@ -253,8 +260,8 @@ static void find_objects(struct row *row)
 	if (explanation->region == GUARDMAPS_NONE)
 		return;
 	row->region = guardmaps_map_region(map, explanation->region);
-	if (row->region->owner != GUARDMAPS_NONE)
-		row->owner = guardmaps_map_owner(map, row->region->owner);
+	if (row->region.owner != GUARDMAPS_NONE)
+		row->owner = guardmaps_map_owner(map, row->region.owner);
 }
 
 static struct row explain(const struct command *command,

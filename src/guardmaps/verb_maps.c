@@ -69,27 +69,45 @@ static void print_line(const struct guardmaps_mapping *mapping, uint64_t start,
 	putchar_unlocked('\n');
 }
 
+/* The walk over the guard regions of a guard map. */
+struct walk {
+	struct guardmaps_cursor cursor;
+	bool has_region;
+	struct guardmaps_region region;
+};
+
+static void take_next_region(struct walk *walk)
+{
+	walk->has_region = guardmaps_next_region(&walk->cursor, &walk->region);
+}
+
 static void print_mapping(const struct guardmaps_map *map, uint32_t i,
-			  size_t *next_region)
+			  struct walk *walk)
 {
 	const struct guardmaps_mapping *mapping = guardmaps_map_mapping(map, i);
-	size_t region_count = guardmaps_map_region_count(map);
+	const struct guardmaps_region *region = &walk->region;
 	uint64_t start = mapping->start;
 
-	for (; *next_region < region_count; ++*next_region) {
-		const struct guardmaps_region *region =
-			guardmaps_map_region(map, *next_region);
-		if (region->mapping != i)
-			break;
+	while (walk->has_region && region->mapping == i) {
 		if (start < region->start)
 			print_line(mapping, start, region->start,
 				   mapping->permissions);
 		print_line(mapping, region->start, region->end,
 			   mapping->permissions & GUARDMAPS_SHARED);
 		start = region->end;
+		take_next_region(walk);
 	}
 	if (start < mapping->end)
 		print_line(mapping, start, mapping->end, mapping->permissions);
+}
+
+static void print_mappings(const struct guardmaps_map *map)
+{
+	struct walk walk = { .cursor = guardmaps_map_regions(map, 0) };
+
+	take_next_region(&walk);
+	for (size_t i = 0; i < guardmaps_map_mapping_count(map); i++)
+		print_mapping(map, i, &walk);
 }
 
 static enum exit_status run_maps(const struct command *command)
@@ -97,7 +115,6 @@ static enum exit_status run_maps(const struct command *command)
 	struct guardmaps_process *process;
 	struct outcome outcome = {};
 	struct guardmaps_map *map;
-	size_t region = 0;
 
 	pid_t pid = choose_process(&command->read, command->arguments[0]);
 	struct guardmaps_error *error =
@@ -106,8 +123,7 @@ static enum exit_status run_maps(const struct command *command)
 		report_outcome(error, &outcome);
 		return outcome_exit_status(&outcome);
 	}
-	for (size_t i = 0; i < guardmaps_map_mapping_count(map); i++)
-		print_mapping(map, i, &region);
+	print_mappings(map);
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);
 	return EXIT_DONE;

@@ -58,30 +58,29 @@ static void require_mapping_found(const struct guardmaps_map *map, size_t i)
 
 static void require_region_found(const struct guardmaps_map *map, size_t i)
 {
-	const struct guardmaps_region *region = guardmaps_map_region(map, i);
-	struct guardmaps_explanation last = explain(map, region->end - 1);
+	struct guardmaps_region region = guardmaps_map_region(map, i);
+	struct guardmaps_explanation last = explain(map, region.end - 1);
 
-	require(guardmaps_map_find_region(map, region->start) == i);
-	require(guardmaps_map_find_region(map, region->end) != i);
-	require(last.region == i && last.mapping == region->mapping);
+	require(guardmaps_map_find_region(map, region.start) == i);
+	require(guardmaps_map_find_region(map, region.end) != i);
+	require(last.region == i && last.mapping == region.mapping);
 	require(last.verdict == GUARDMAPS_VERDICT_GUARD);
-	require(explain(map, region->end).region != i);
-	require(strcmp(guardmaps_kind_name(guardmaps_map_region_kind(map, i)),
+	require(explain(map, region.end).region != i);
+	require(strcmp(guardmaps_kind_name(guardmaps_region_kind(map, &region)),
 		       "unknown") != 0);
 }
 
 static void require_run_inside(const struct guardmaps_map *map, size_t i)
 {
-	const struct guardmaps_marker_run *run =
-		guardmaps_map_marker_run(map, i);
+	struct guardmaps_marker_run run = guardmaps_map_marker_run(map, i);
 	const struct guardmaps_mapping *mapping =
-		guardmaps_map_mapping(map, run->mapping);
+		guardmaps_map_mapping(map, run.mapping);
 
-	require(run->mapping < guardmaps_map_mapping_count(map));
-	require(run->start < run->end);
-	require(run->start >= mapping->start && run->end <= mapping->end);
+	require(run.mapping < guardmaps_map_mapping_count(map));
+	require(run.start < run.end);
+	require(run.start >= mapping->start && run.end <= mapping->end);
 	require(i == 0 ||
-		guardmaps_map_marker_run(map, i - 1)->end <= run->start);
+		guardmaps_map_marker_run(map, i - 1).end <= run.start);
 }
 
 static void require_totals(const struct guardmaps_map *map)
@@ -90,8 +89,8 @@ static void require_totals(const struct guardmaps_map *map)
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < guardmaps_map_region_count(map); i++)
-		bytes += guardmaps_map_region(map, i)->end -
-			 guardmaps_map_region(map, i)->start;
+		bytes += guardmaps_map_region(map, i).end -
+			 guardmaps_map_region(map, i).start;
 	guardmaps_map_totals(map, &totals);
 	require(totals.regions == guardmaps_map_region_count(map));
 	require(totals.bytes == bytes);
@@ -121,9 +120,12 @@ static void require_same_kinds(const struct guardmaps_map *map,
 	for (size_t i = 0; i < guardmaps_map_mapping_count(map); i++)
 		require(guardmaps_map_mapping(map, i)->is_program ==
 			guardmaps_map_mapping(copy, i)->is_program);
-	for (size_t i = 0; i < guardmaps_map_region_count(map); i++)
-		require(guardmaps_map_region_kind(map, i) ==
-			guardmaps_map_region_kind(copy, i));
+	for (size_t i = 0; i < guardmaps_map_region_count(map); i++) {
+		struct guardmaps_region region = guardmaps_map_region(map, i);
+		struct guardmaps_region other = guardmaps_map_region(copy, i);
+		require(guardmaps_region_kind(map, &region) ==
+			guardmaps_region_kind(copy, &other));
+	}
 }
 
 void require_round_trip(const struct guardmaps_map *map)

@@ -87,10 +87,12 @@ static void require_difference(const struct guardmaps_map *map,
 {
 	bool is_extra = difference->change == GUARDMAPS_EXTRA;
 	const struct guardmaps_map *from = is_extra ? map : other;
-	const struct guardmaps_region *region =
-		guardmaps_map_region(from, difference->region);
+	const struct guardmaps_region *region = &difference->region;
+	uint32_t i = guardmaps_map_find_region(from, region->start);
 
 	require(difference->start < difference->end);
+	require(i != GUARDMAPS_NONE);
+	require(guardmaps_map_region(from, i).end == region->end);
 	require(region->start <= difference->start);
 	require(region->end >= difference->end);
 	require(!is_guarded(is_extra ? other : map, difference));
@@ -98,21 +100,19 @@ static void require_difference(const struct guardmaps_map *map,
 
 static void require_diff(const struct guardmaps_map *map)
 {
-	struct guardmaps_difference *differences;
 	uint64_t bytes = guarded_bytes(other), last_end = 0;
-	size_t count;
+	struct guardmaps_comparison comparison;
+	struct guardmaps_difference difference;
 
-	require(!guardmaps_diff(other, map, &differences, &count));
-	for (size_t i = 0; i < count; i++) {
-		require(differences[i].start >= last_end);
-		last_end = differences[i].end;
-		require_difference(map, &differences[i]);
-		uint64_t size = differences[i].end - differences[i].start;
-		bytes += differences[i].change == GUARDMAPS_EXTRA ? size
-								  : -size;
+	require(!guardmaps_diff(other, map, &comparison));
+	while (guardmaps_next_difference(&comparison, &difference)) {
+		require(difference.start >= last_end);
+		last_end = difference.end;
+		require_difference(map, &difference);
+		uint64_t size = difference.end - difference.start;
+		bytes += difference.change == GUARDMAPS_EXTRA ? size : -size;
 	}
 	require(bytes == guarded_bytes(map));
-	free(differences);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

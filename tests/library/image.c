@@ -213,7 +213,7 @@ static void live_locks_round_trip(void)
 	check_setup(!guardmaps_process_open(target.pid, NULL, &process));
 	check_setup(!guardmaps_map_read(process, GUARDMAPS_SOURCE_AUTO, &map));
 	check_setup(!mapping_flags_read(process, map));
-	mapping = guardmaps_map_region(map, 0)->mapping;
+	mapping = guardmaps_map_region(map, 0).mapping;
 	check_setup(map->mappings[mapping].flags == GUARDMAPS_LOCKED);
 	check_success(guardmaps_image_write(map, AT_FDCWD, path),
 		      "%s: an image can be written", what);

@@ -233,7 +233,7 @@ static void what_cannot_be_read_is_not_written(void)
 	map->mappings[0].permissions = 16;
 	is_not_written(map, "invalid mapping", "an unknown permission");
 	map = small_map();
-	map->regions[0].end = 0x21000;
+	map->regions.last.end = 0x21000;
 	is_not_written(map, "invalid region", "a region outside its mapping");
 }
 

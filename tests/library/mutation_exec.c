@@ -77,7 +77,7 @@ static size_t count_regions_in(const struct guardmaps_map *map,
 	size_t count = 0;
 
 	for (size_t i = 0; i < guardmaps_map_region_count(map); i++)
-		count += guardmaps_map_region(map, i)->mapping == mapping;
+		count += guardmaps_map_region(map, i).mapping == mapping;
 	return count;
 }
 

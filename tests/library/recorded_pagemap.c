@@ -19,18 +19,19 @@ static char *marker_runs_fault(const struct guardmaps_map *map,
 				     guardmaps_map_marker_run_count(map),
 				     count);
 	for (size_t i = 0; i < count; i++) {
-		const struct guardmaps_marker_run *run =
+		struct guardmaps_marker_run run =
 			guardmaps_map_marker_run(map, i);
 
-		if (run->start != expected[i].start ||
-		    run->end != expected[i].end ||
-		    run->mapping != expected[i].mapping ||
-		    run->marker != expected[i].marker)
-			return format_string(
-				"run %zu is %s at %#" PRIx64 "-%#" PRIx64
-				" in mapping %" PRIu32,
-				i, guardmaps_marker_name(run->marker),
-				run->start, run->end, run->mapping);
+		if (run.start != expected[i].start ||
+		    run.end != expected[i].end ||
+		    run.mapping != expected[i].mapping ||
+		    run.marker != expected[i].marker)
+			return format_string("run %zu is %s at %#" PRIx64
+					     "-%#" PRIx64
+					     " in mapping %" PRIu32,
+					     i,
+					     guardmaps_marker_name(run.marker),
+					     run.start, run.end, run.mapping);
 	}
 	return NULL;
 }

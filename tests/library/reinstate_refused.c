@@ -199,28 +199,28 @@ static void changed_mappings(void)
 static struct guardmaps_map *add_guard(const struct guardmaps_map *map,
 				       uint64_t address)
 {
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
+	struct guardmaps_region region;
 	struct guardmaps_map *ret;
-	bool is_added = false;
+	bool is_added = false, is_last;
 
 	check_setup(!guard_map_create(map->pid, map->process_name,
 				      map->executable, map->page_size, &ret));
 	ret->source = map->source;
 	for (size_t i = 0; i < map->mapping_count; i++)
 		check_setup(guard_map_add_mapping(ret, &map->mappings[i]));
-	for (size_t i = 0; i <= map->region_count; i++) {
-		bool is_last = i == map->region_count;
-
-		if (!is_added && (is_last || map->regions[i].start > address)) {
+	do {
+		is_last = !guardmaps_next_region(&cursor, &region);
+		if (!is_added && (is_last || region.start > address)) {
 			is_added = true;
 			check_setup(guard_map_add_markers(
 				ret, address, address + map->page_size,
 				GUARDMAPS_MARKER_GUARD));
 		}
 		check_setup(is_last ||
-			    guard_map_add_markers(ret, map->regions[i].start,
-						  map->regions[i].end,
+			    guard_map_add_markers(ret, region.start, region.end,
 						  GUARDMAPS_MARKER_GUARD));
-	}
+	} while (!is_last);
 	return ret;
 }
 
@@ -229,7 +229,7 @@ static void is_refused_at(struct tracee *tracee, uint64_t address,
 {
 	struct guardmaps_map *wanted = add_guard(tracee->wanted, address);
 
-	check_setup(wanted->region_count == tracee->wanted->region_count + 1);
+	check_setup(wanted->regions.count == tracee->wanted->regions.count + 1);
 	guardmaps_map_destroy(tracee->wanted);
 	tracee->wanted = wanted;
 	is_refused(tracee, "mappings of this kind cannot hold guard regions",

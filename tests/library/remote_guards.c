@@ -78,18 +78,18 @@ static void take_and_reinstate(struct tracing *tracing, const struct hold *hold)
 static char *guard_fault(const struct guardmaps_map *wanted,
 			 const struct guardmaps_map *now)
 {
-	if (now->region_count != wanted->region_count)
+	if (now->regions.count != wanted->regions.count)
 		return format_string("%zu regions, in truth %zu",
-				     now->region_count, wanted->region_count);
-	for (size_t i = 0; i < wanted->region_count; i++) {
-		const struct guardmaps_region *a = &wanted->regions[i];
-		const struct guardmaps_region *b = &now->regions[i];
+				     now->regions.count, wanted->regions.count);
+	for (size_t i = 0; i < wanted->regions.count; i++) {
+		struct guardmaps_region a = guardmaps_map_region(wanted, i);
+		struct guardmaps_region b = guardmaps_map_region(now, i);
 		const struct guardmaps_mapping *first =
-			&wanted->mappings[a->mapping];
+			&wanted->mappings[a.mapping];
 		const struct guardmaps_mapping *second =
-			&now->mappings[b->mapping];
+			&now->mappings[b.mapping];
 
-		if (a->start != b->start || a->end != b->end)
+		if (a.start != b.start || a.end != b.end)
 			return format_string("region %zu has changed", i);
 		if (first->start != second->start || first->end != second->end)
 			return format_string(
@@ -148,7 +148,7 @@ static void guards_outlive_tracer(void)
 
 	actor_begin(&actor, &guarded_activity);
 	tracing = tracing_create(&actor);
-	check_setup(tracing->wanted->region_count == 6);
+	check_setup(tracing->wanted->regions.count == 6);
 	if (survives_each_moment(tracing, take_and_reinstate, finish_fault,
 				 what))
 		goes_on(&actor, what);

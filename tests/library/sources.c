@@ -275,10 +275,12 @@ static void layout_is_true(const char *layout)
 static size_t count_kind(const struct guardmaps_map *map,
 			 enum guardmaps_kind kind)
 {
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
+	struct guardmaps_region region;
 	size_t count = 0;
 
-	for (size_t i = 0; i < guardmaps_map_region_count(map); i++)
-		count += guardmaps_map_region_kind(map, i) == kind;
+	while (guardmaps_next_region(&cursor, &region))
+		count += guardmaps_region_kind(map, &region) == kind;
 	return count;
 }
 

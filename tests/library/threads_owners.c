@@ -11,16 +11,18 @@
 
 static void owners_are_found(void)
 {
+	struct guardmaps_region region;
 	struct target target;
 	struct view view;
 
 	target_start(&target, "threads:3");
 	if (!view_open(&view, target.pid, "threads with guards"))
 		goto out;
-	check_number(guardmaps_map_region(view.map, 0)->owner, GUARDMAPS_NONE,
+	region = guardmaps_map_region(view.map, 0);
+	check_number(region.owner, GUARDMAPS_NONE,
 		     "a region has no owner before owners are looked up");
 	check_string(
-		guardmaps_kind_name(guardmaps_map_region_kind(view.map, 0)),
+		guardmaps_kind_name(guardmaps_region_kind(view.map, &region)),
 		"anon", "and is of kind anon");
 	if (!check_success(guardmaps_find_owners(view.process, view.map),
 			   "owners can be looked up"))
@@ -51,7 +53,7 @@ static void other_guards_have_no_owner(void)
 	    check_success(guardmaps_find_owners(view.process, view.map),
 			  "owners can be looked up where there are none")) {
 		for (size_t i = 0; i < 100; i++)
-			owned += guardmaps_map_region(view.map, i)->owner !=
+			owned += guardmaps_map_region(view.map, i).owner !=
 				 GUARDMAPS_NONE;
 		check_number(owned, 0, "a guard below no stack has no owner");
 		check_number(guardmaps_map_owner_count(view.map), 0,

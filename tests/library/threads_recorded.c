@@ -85,7 +85,7 @@ static void recorded_owners_are_found(struct view *view)
 	if (!check_success(guardmaps_find_owners(view->process, view->map),
 			   "recorded owners can be looked up"))
 		return;
-	check_number(guardmaps_map_region(view->map, 0)->owner, GUARDMAPS_NONE,
+	check_number(guardmaps_map_region(view->map, 0).owner, GUARDMAPS_NONE,
 		     "a recorded guard below no stack has no owner");
 	owner_is(view->map, 1, sleeper, "a recorded thread");
 	owner_is(view->map, 2, other, "a thread whose stack glibc has named");

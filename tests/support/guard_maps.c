@@ -36,14 +36,11 @@ static bool is_one_run(const struct guardmaps_region *first,
 	return first->end == second->start && first->mapping == second->mapping;
 }
 
-static char *neighbour_fault(const struct guardmaps_map *map, size_t i)
+static char *neighbour_fault(const struct guardmaps_region *before,
+			     const struct guardmaps_region *region, size_t i)
 {
-	const struct guardmaps_region *region = guardmaps_map_region(map, i);
-	const struct guardmaps_region *before;
-
 	if (!i)
 		return NULL;
-	before = guardmaps_map_region(map, i - 1);
 	if (before->end > region->start)
 		return format_string("region %zu at %#" PRIx64
 				     " is not above the one before it",
@@ -54,9 +51,11 @@ static char *neighbour_fault(const struct guardmaps_map *map, size_t i)
 	return NULL;
 }
 
-static char *region_fault(const struct guardmaps_map *map, size_t i)
+/* @before: the region before it, if @i is not 0. */
+static char *region_fault(const struct guardmaps_map *map,
+			  const struct guardmaps_region *before,
+			  const struct guardmaps_region *region, size_t i)
 {
-	const struct guardmaps_region *region = guardmaps_map_region(map, i);
 	const struct guardmaps_mapping *mapping;
 
 	if (!is_page_aligned(map, region->start) ||
@@ -74,20 +73,34 @@ static char *region_fault(const struct guardmaps_map *map, size_t i)
 	if (region->owner != GUARDMAPS_NONE &&
 	    region->owner >= guardmaps_map_owner_count(map))
 		return format_string("region %zu has no such owner", i);
-	return neighbour_fault(map, i);
+	return neighbour_fault(before, region, i);
+}
+
+static char *all_regions_fault(const struct guardmaps_map *map)
+{
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
+	struct guardmaps_region region, before = { 0 };
+	char *fault = NULL;
+	size_t count = 0;
+
+	while (!fault && guardmaps_next_region(&cursor, &region)) {
+		fault = region_fault(map, &before, &region, count++);
+		before = region;
+	}
+	if (!fault && count != guardmaps_map_region_count(map))
+		fault = format_string("%zu regions instead of %zu", count,
+				      guardmaps_map_region_count(map));
+	return fault;
 }
 
 char *map_fault(const struct guardmaps_map *map)
 {
 	size_t mappings = guardmaps_map_mapping_count(map);
-	size_t regions = guardmaps_map_region_count(map);
 	char *fault = NULL;
 
 	for (size_t i = 0; i < mappings && !fault; i++)
 		fault = mapping_fault(map, i);
-	for (size_t i = 0; i < regions && !fault; i++)
-		fault = region_fault(map, i);
-	return fault;
+	return fault ? fault : all_regions_fault(map);
 }
 
 bool map_has_guard(const struct guardmaps_map *map, uint64_t address)
@@ -103,16 +116,16 @@ bool map_has_mapping(const struct guardmaps_map *map, uint64_t address)
 static char *range_fault(const struct guardmaps_map *map, size_t i,
 			 const struct range *guards, size_t guard_count)
 {
-	const struct guardmaps_region *region = guardmaps_map_region(map, i);
+	struct guardmaps_region region = guardmaps_map_region(map, i);
 	const struct range *guard = &guards[i];
 	uint64_t page_size = guardmaps_map_page_size(map);
 	bool more = i + 1 < guard_count;
 
-	if (region->start != guard->start || region->end != guard->end)
+	if (region.start != guard->start || region.end != guard->end)
 		return format_string("region %zu is %#" PRIx64 "-%#" PRIx64
 				     " instead of %#" PRIx64 "-%#" PRIx64,
-				     i, region->start, region->end,
-				     guard->start, guard->end);
+				     i, region.start, region.end, guard->start,
+				     guard->end);
 	for (uint64_t at = guard->start; at < guard->end; at += page_size)
 		if (!map_has_guard(map, at))
 			return format_string("%#" PRIx64 " is not found", at);
@@ -136,9 +149,12 @@ char *truth_fault(const struct guardmaps_map *map, const struct range *guards,
 	return fault;
 }
 
-static bool is_same_mapping(const struct guardmaps_mapping *first,
-			    const struct guardmaps_mapping *second)
+static bool is_same_mapping(const struct guardmaps_map *a,
+			    const struct guardmaps_map *b, size_t i)
 {
+	const struct guardmaps_mapping *first = guardmaps_map_mapping(a, i);
+	const struct guardmaps_mapping *second = guardmaps_map_mapping(b, i);
+
 	return first->start == second->start && first->end == second->end &&
 	       first->offset == second->offset &&
 	       first->inode == second->inode &&
@@ -149,27 +165,34 @@ static bool is_same_mapping(const struct guardmaps_mapping *first,
 	       strcmp(first->name, second->name) == 0;
 }
 
-static bool is_same_region(const struct guardmaps_region *first,
-			   const struct guardmaps_region *second)
+static bool is_same_region(const struct guardmaps_map *a,
+			   const struct guardmaps_map *b, size_t i)
 {
-	return first->start == second->start && first->end == second->end &&
-	       first->mapping == second->mapping &&
-	       first->owner == second->owner;
+	struct guardmaps_region first = guardmaps_map_region(a, i);
+	struct guardmaps_region second = guardmaps_map_region(b, i);
+
+	return first.start == second.start && first.end == second.end &&
+	       first.mapping == second.mapping && first.owner == second.owner;
 }
 
-static bool is_same_owner(const struct guardmaps_owner *first,
-			  const struct guardmaps_owner *second)
+static bool is_same_owner(const struct guardmaps_map *a,
+			  const struct guardmaps_map *b, size_t i)
 {
-	return first->tid == second->tid &&
+	const struct guardmaps_owner *first = guardmaps_map_owner(a, i);
+	const struct guardmaps_owner *second = guardmaps_map_owner(b, i);
+
+	return first->tid == second->tid && first->region == second->region &&
 	       strcmp(first->name, second->name) == 0;
 }
 
-static bool is_same_marker_run(const struct guardmaps_marker_run *first,
-			       const struct guardmaps_marker_run *second)
+static bool is_same_marker_run(const struct guardmaps_map *a,
+			       const struct guardmaps_map *b, size_t i)
 {
-	return first->start == second->start && first->end == second->end &&
-	       first->mapping == second->mapping &&
-	       first->marker == second->marker;
+	struct guardmaps_marker_run first = guardmaps_map_marker_run(a, i);
+	struct guardmaps_marker_run second = guardmaps_map_marker_run(b, i);
+
+	return first.start == second.start && first.end == second.end &&
+	       first.mapping == second.mapping && first.marker == second.marker;
 }
 
 static bool is_same_process(const struct guardmaps_map *first,
@@ -186,22 +209,20 @@ static bool is_same_process(const struct guardmaps_map *first,
 }
 
 /* Compare one list of two guard maps; `thing` is mapping, region, ... */
-#define LIST_FAULT(thing, first, second)                                       \
-	({                                                                     \
-		size_t _count = guardmaps_map_##thing##_count(first);          \
-		size_t _other = guardmaps_map_##thing##_count(second);         \
-		char *_fault = NULL;                                           \
-                                                                               \
-		if (_count != _other)                                          \
-			_fault = format_string("%zu and %zu " #thing "s",      \
-					       _count, _other);                \
-		for (size_t _i = 0; _i < _count && !_fault; _i++)              \
-			if (!is_same_##thing(guardmaps_map_##thing(first, _i), \
-					     guardmaps_map_##thing(second,     \
-								   _i)))       \
-				_fault = format_string(#thing " %zu differs",  \
-						       _i);                    \
-		_fault;                                                        \
+#define LIST_FAULT(thing, first, second)                                      \
+	({                                                                    \
+		size_t _count = guardmaps_map_##thing##_count(first);         \
+		size_t _other = guardmaps_map_##thing##_count(second);        \
+		char *_fault = NULL;                                          \
+                                                                              \
+		if (_count != _other)                                         \
+			_fault = format_string("%zu and %zu " #thing "s",     \
+					       _count, _other);               \
+		for (size_t _i = 0; _i < _count && !_fault; _i++)             \
+			if (!is_same_##thing(first, second, _i))              \
+				_fault = format_string(#thing " %zu differs", \
+						       _i);                   \
+		_fault;                                                       \
 	})
 
 char *maps_fault(const struct guardmaps_map *first,

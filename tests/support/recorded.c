@@ -269,17 +269,16 @@ char *regions_fault(const struct guardmaps_map *map,
 		return format_string("%zu regions instead of %zu",
 				     guardmaps_map_region_count(map), count);
 	for (size_t i = 0; i < count; i++) {
-		const struct guardmaps_region *region =
-			guardmaps_map_region(map, i);
+		struct guardmaps_region region = guardmaps_map_region(map, i);
 
-		if (region->start != expected[i].start ||
-		    region->end != expected[i].end ||
-		    region->mapping != expected[i].mapping)
+		if (region.start != expected[i].start ||
+		    region.end != expected[i].end ||
+		    region.mapping != expected[i].mapping)
 			return format_string("region %zu is %#" PRIx64
 					     "-%#" PRIx64
 					     " in mapping %" PRIu32,
-					     i, region->start, region->end,
-					     region->mapping);
+					     i, region.start, region.end,
+					     region.mapping);
 	}
 	return NULL;
 }

@@ -29,8 +29,8 @@ char *place_fault(const struct guardmaps_map *map,
 			below = i;
 	}
 	for (size_t i = 0; i < guardmaps_map_region_count(map); i++)
-		if (guardmaps_map_region(map, i)->start <= got->address &&
-		    guardmaps_map_region(map, i)->end > got->address)
+		if (guardmaps_map_region(map, i).start <= got->address &&
+		    guardmaps_map_region(map, i).end > got->address)
 			region = i;
 	if (got->mapping != mapping || got->region != region ||
 	    got->mapping_below != below || got->mapping_above != above)

@@ -91,7 +91,8 @@ void stack_pointer_is_known(const struct guardmaps_thread *thread,
 void owner_is(const struct guardmaps_map *map, size_t region,
 	      const struct guardmaps_thread *thread, const char *what)
 {
-	uint32_t index = guardmaps_map_region(map, region)->owner;
+	struct guardmaps_region guard = guardmaps_map_region(map, region);
+	uint32_t index = guard.owner;
 	const struct guardmaps_owner *owner;
 
 	if (!check(index < guardmaps_map_owner_count(map),
@@ -101,7 +102,8 @@ void owner_is(const struct guardmaps_map *map, size_t region,
 	check_number(owner->tid, thread->tid, "%s: it is the owner", what);
 	check_string(owner->name, thread->name, "%s: the owner has its name",
 		     what);
-	check_string(
-		guardmaps_kind_name(guardmaps_map_region_kind(map, region)),
-		"stack", "%s: what is guarded is a stack", what);
+	check_number(owner->region, region, "%s: the owner has its guard",
+		     what);
+	check_string(guardmaps_kind_name(guardmaps_region_kind(map, &guard)),
+		     "stack", "%s: what is guarded is a stack", what);
 }

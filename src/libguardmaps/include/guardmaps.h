@@ -213,6 +213,8 @@ struct guardmaps_region {
 /** A thread whose stack is guarded. */
 struct guardmaps_owner {
 	pid_t tid;
+	/** Index of the guard region. */
+	uint32_t region;
 	/** Name of the thread, or "" if it is unknown. */
 	const char *name;
 };
@@ -288,24 +290,56 @@ size_t guardmaps_map_mapping_count(const struct guardmaps_map *map);
 const struct guardmaps_mapping *
 guardmaps_map_mapping(const struct guardmaps_map *map, size_t i);
 
-/** Guard regions, in ascending order, each in one mapping. */
+/**
+ * Guard regions, in ascending order, each in one mapping. They are stored in one
+ * or two bytes each: guardmaps_next_region() is faster than this for many.
+ */
 size_t guardmaps_map_region_count(const struct guardmaps_map *map);
-const struct guardmaps_region *
-guardmaps_map_region(const struct guardmaps_map *map, size_t i);
+struct guardmaps_region guardmaps_map_region(const struct guardmaps_map *map,
+					     size_t i);
 
 /** Other markers. There are none unless the source is MARKERS. */
 size_t guardmaps_map_marker_run_count(const struct guardmaps_map *map);
-const struct guardmaps_marker_run *
+struct guardmaps_marker_run
 guardmaps_map_marker_run(const struct guardmaps_map *map, size_t i);
 
-/** Owners, indexed by region.owner: see guardmaps_find_owners(). */
+/** A walk over the guard regions or marker runs of a guard map. */
+struct guardmaps_cursor {
+	const struct guardmaps_map *map;
+	/* The rest is for the library alone. */
+	size_t index;
+	size_t offset;
+	uint64_t address;
+	uint32_t mapping;
+	uint32_t owner;
+};
+
+/** Begin a walk at the guard region with index @i. */
+struct guardmaps_cursor guardmaps_map_regions(const struct guardmaps_map *map,
+					      size_t i);
+
+/** The next guard region. Returns false after the last one. */
+bool guardmaps_next_region(struct guardmaps_cursor *cursor,
+			   struct guardmaps_region *ret);
+
+/** The same for marker runs. */
+struct guardmaps_cursor
+guardmaps_map_marker_runs(const struct guardmaps_map *map, size_t i);
+bool guardmaps_next_marker_run(struct guardmaps_cursor *cursor,
+			       struct guardmaps_marker_run *ret);
+
+/**
+ * Owners, indexed by region.owner, in ascending order by region: see
+ * guardmaps_find_owners().
+ */
 size_t guardmaps_map_owner_count(const struct guardmaps_map *map);
 const struct guardmaps_owner *
 guardmaps_map_owner(const struct guardmaps_map *map, size_t i);
 
-/** What the guard region with index @i protects. */
-enum guardmaps_kind guardmaps_map_region_kind(const struct guardmaps_map *map,
-					      size_t i);
+/** What a guard region of @map protects. */
+enum guardmaps_kind
+guardmaps_region_kind(const struct guardmaps_map *map,
+		      const struct guardmaps_region *region);
 
 /** Index of the mapping that holds @address, or GUARDMAPS_NONE. */
 uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
@@ -528,24 +562,36 @@ enum guardmaps_change {
 struct guardmaps_difference {
 	uint64_t start;
 	uint64_t end;
-	/** Index of its region, in the guard map that has the region. */
-	uint32_t region;
+	/** Its region, in the guard map that has the region. */
+	struct guardmaps_region region;
 	enum guardmaps_change change;
 };
 
+/** A comparison of two guard maps. */
+struct guardmaps_comparison {
+	/* All is for the library alone. By enum guardmaps_change: */
+	struct guardmaps_cursor cursors[2];
+	struct guardmaps_region regions[2];
+	/* Start of what is left of each region, or UINT64_MAX. */
+	uint64_t starts[2];
+};
+
 /**
- * Compare the guarded pages of two guard maps.
+ * Begin to compare the guarded pages of two guard maps, which must exist until
+ * the comparison is over. No memory is needed, however many differences there
+ * are, and nothing need be freed.
  *
- * @ret: an array in ascending order that the caller frees with free(), or NULL
- *	if there are no differences.
- * @ret_count: the number of differences.
- *
- * Errors: INVALID (page sizes differ), NO_MEMORY.
+ * Errors: INVALID (page sizes differ).
  */
 struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
 				       const struct guardmaps_map *second,
-				       struct guardmaps_difference **ret,
-				       size_t *ret_count);
+				       struct guardmaps_comparison *ret);
+
+/**
+ * The next difference, in ascending order. Returns false if there is none.
+ */
+bool guardmaps_next_difference(struct guardmaps_comparison *comparison,
+			       struct guardmaps_difference *ret);
 
 /* ---- Installing ------------------------------------------------------- */
 

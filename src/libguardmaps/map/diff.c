@@ -1,87 +1,82 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <inttypes.h>
-#include <stdlib.h>
 
-#include "cleanup.h"
 #include "error.h"
 #include "guard_map.h"
 
-struct difference_list {
-	struct guardmaps_difference *differences;
-	size_t count, capacity;
-};
+/* No page starts there. */
+#define NOWHERE UINT64_MAX
 
-/* Add the parts of region @i of @map that @other does not guard, ascending. */
-static bool subtract_region(const struct guardmaps_map *map, size_t i,
-			    const struct guardmaps_map *other, size_t *position,
-			    enum guardmaps_change change,
-			    struct difference_list *ret)
+static void take_next(struct guardmaps_comparison *comparison,
+		      enum guardmaps_change side)
 {
-	uint64_t start = map->regions[i].start, end = map->regions[i].end;
+	comparison->starts[side] =
+		guardmaps_next_region(&comparison->cursors[side],
+				      &comparison->regions[side])
+			? comparison->regions[side].start
+			: NOWHERE;
+}
 
-	while (start < end) {
-		const struct guardmaps_region *region =
-			*position < other->region_count
-				? &other->regions[*position]
-				: NULL;
-		if (region && region->end <= start) {
-			++*position;
-			continue;
-		}
-		uint64_t part_end =
-			region && region->start < end ? region->start : end;
-		struct guardmaps_difference part = { start, part_end, i,
-						     change };
-		if (start < part_end &&
-		    !array_append(ret->differences, ret->count, ret->capacity,
-				  part))
-			return false;
-		start = region ? region->end : end;
+/* What is below @address has been compared. */
+static void skip_to(struct guardmaps_comparison *comparison,
+		    enum guardmaps_change side, uint64_t address)
+{
+	comparison->starts[side] = address;
+	if (address == comparison->regions[side].end)
+		take_next(comparison, side);
+}
+
+/* Skip pages that both guard. */
+static void skip_common(struct guardmaps_comparison *comparison)
+{
+	while (comparison->starts[0] == comparison->starts[1] &&
+	       comparison->starts[0] != NOWHERE) {
+		uint64_t first_end = comparison->regions[0].end;
+		uint64_t second_end = comparison->regions[1].end;
+		uint64_t end = first_end < second_end ? first_end : second_end;
+		skip_to(comparison, 0, end);
+		skip_to(comparison, 1, end);
 	}
-	return true;
 }
 
-static bool subtract(const struct guardmaps_map *map,
-		     const struct guardmaps_map *other,
-		     enum guardmaps_change change, struct difference_list *ret)
+bool guardmaps_next_difference(struct guardmaps_comparison *comparison,
+			       struct guardmaps_difference *ret)
 {
-	size_t position = 0;
-
-	for (size_t i = 0; i < map->region_count; i++)
-		if (!subtract_region(map, i, other, &position, change, ret))
-			return false;
+	skip_common(comparison);
+	if (comparison->starts[0] == comparison->starts[1])
+		return false;
+	enum guardmaps_change side = comparison->starts[0] <
+						     comparison->starts[1]
+					     ? GUARDMAPS_MISSING
+					     : GUARDMAPS_EXTRA;
+	uint64_t other_start = comparison->starts[!side];
+	*ret = (struct guardmaps_difference){
+		.start = comparison->starts[side],
+		.end = comparison->regions[side].end,
+		.region = comparison->regions[side],
+		.change = side,
+	};
+	if (other_start < ret->end)
+		ret->end = other_start;
+	skip_to(comparison, side, ret->end);
 	return true;
-}
-
-static int compare_starts(const void *a, const void *b)
-{
-	const struct guardmaps_difference *first = a, *second = b;
-
-	return (first->start > second->start) - (first->start < second->start);
 }
 
 struct guardmaps_error *guardmaps_diff(const struct guardmaps_map *first,
 				       const struct guardmaps_map *second,
-				       struct guardmaps_difference **ret,
-				       size_t *ret_count)
+				       struct guardmaps_comparison *ret)
 {
-	struct difference_list list = {};
-
 	if (first->page_size != second->page_size)
 		return error_create(
 			GUARDMAPS_ERROR_INVALID,
 			"cannot compare guard maps with page sizes of %" PRIu64
 			" and %" PRIu64 " bytes",
 			first->page_size, second->page_size);
-	if (!subtract(first, second, GUARDMAPS_MISSING, &list) ||
-	    !subtract(second, first, GUARDMAPS_EXTRA, &list)) {
-		free(list.differences);
-		return &error_no_memory;
-	}
-	if (list.count > 0)
-		qsort(list.differences, list.count, sizeof(*list.differences),
-		      compare_starts);
-	*ret = list.differences;
-	*ret_count = list.count;
+	*ret = (struct guardmaps_comparison){
+		.cursors = { guardmaps_map_regions(first, 0),
+			     guardmaps_map_regions(second, 0) },
+	};
+	take_next(ret, GUARDMAPS_MISSING);
+	take_next(ret, GUARDMAPS_EXTRA);
 	return NULL;
 }

@@ -4,16 +4,6 @@
 /* vm.mmap_min_addr is 64 KiB by default: a fault below is a null pointer. */
 #define NULL_PAGE_END (64 * 1024)
 
-static enum guardmaps_marker find_marker(const struct guardmaps_map *map,
-					 uint64_t address)
-{
-	for (size_t i = 0; i < map->marker_run_count; i++)
-		if (address >= map->marker_runs[i].start &&
-		    address < map->marker_runs[i].end)
-			return map->marker_runs[i].marker;
-	return GUARDMAPS_MARKER_NONE;
-}
-
 static enum guardmaps_verdict verdict_by_permissions(uint32_t permissions)
 {
 	const uint32_t data = GUARDMAPS_READ | GUARDMAPS_WRITE;
@@ -42,7 +32,7 @@ verdict_on_mapped(const struct guardmaps_map *map,
 	if (verdict == GUARDMAPS_VERDICT_PROT_NONE)
 		return verdict;
 	if (marker == GUARDMAPS_MARKER_NONE)
-		marker = find_marker(map, where->address);
+		marker = guard_map_marker_at(map, where->address);
 	if (marker == GUARDMAPS_MARKER_POISON)
 		return GUARDMAPS_VERDICT_POISON;
 	if (marker == GUARDMAPS_MARKER_UFFD_WP)

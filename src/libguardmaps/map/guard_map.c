@@ -8,12 +8,21 @@
 
 #define NAME_BLOCK_SIZE (32 * 1024)
 
+/* For the values of enum guardmaps_marker. */
+#define MARKER_BITS 3
+
 struct name_block {
 	struct name_block *next;
 	size_t used;
 	size_t size;
 	char text[];
 };
+
+/* The page size of an image may be anything until it is checked. */
+static unsigned int page_shift(uint64_t page_size)
+{
+	return page_size ? __builtin_ctzll(page_size) : 0;
+}
 
 struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 					 const char *executable,
@@ -29,6 +38,9 @@ struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 		.executable = strdup(executable),
 		.page_size = page_size,
 	};
+	map->regions.page_shift = page_shift(page_size);
+	map->marker_runs.page_shift = page_shift(page_size);
+	map->marker_runs.marker_bits = MARKER_BITS;
 	if (!map->process_name || !map->executable) {
 		guardmaps_map_destroy(map);
 		return &error_no_memory;
@@ -52,8 +64,8 @@ void guardmaps_map_destroy(struct guardmaps_map *map)
 		return;
 	free_names(map->names);
 	free(map->owners);
-	free(map->marker_runs);
-	free(map->regions);
+	run_list_deinit(&map->marker_runs);
+	run_list_deinit(&map->regions);
 	free(map->mappings);
 	free(map->executable);
 	free(map->process_name);
@@ -146,8 +158,7 @@ static void note_program(struct guardmaps_map *map)
 	}
 }
 
-bool guard_map_reserve(struct guardmaps_map *map, size_t mappings,
-		       size_t regions)
+bool guard_map_reserve(struct guardmaps_map *map, size_t mappings)
 {
 	/* At least one, so that the memory is not NULL. */
 	void *memory = reallocarray(map->mappings, mappings + 1,
@@ -156,11 +167,6 @@ bool guard_map_reserve(struct guardmaps_map *map, size_t mappings,
 		return false;
 	map->mappings = memory;
 	map->mapping_capacity = mappings + 1;
-	memory = reallocarray(map->regions, regions + 1, sizeof(*map->regions));
-	if (!memory)
-		return false;
-	map->regions = memory;
-	map->region_capacity = regions + 1;
 	return true;
 }
 
@@ -182,43 +188,13 @@ bool guard_map_add_mapping(struct guardmaps_map *map,
 	return true;
 }
 
-static bool add_guard(struct guardmaps_map *map, uint64_t start, uint64_t end)
-{
-	struct guardmaps_region *last =
-		map->region_count ? &map->regions[map->region_count - 1] : NULL;
-
-	if (last && last->end == start && last->mapping == map->join_mapping) {
-		last->end = end;
-		return true;
-	}
-	struct guardmaps_region added = { start, end, map->join_mapping,
-					  GUARDMAPS_NONE };
-	return array_append(map->regions, map->region_count,
-			    map->region_capacity, added);
-}
-
-static bool add_marker_run(struct guardmaps_map *map, uint64_t start,
-			   uint64_t end, enum guardmaps_marker marker)
-{
-	struct guardmaps_marker_run *last =
-		map->marker_run_count
-			? &map->marker_runs[map->marker_run_count - 1]
-			: NULL;
-
-	if (last && last->end == start && last->mapping == map->join_mapping &&
-	    last->marker == marker) {
-		last->end = end;
-		return true;
-	}
-	struct guardmaps_marker_run added = { start, end, map->join_mapping,
-					      marker };
-	return array_append(map->marker_runs, map->marker_run_count,
-			    map->marker_run_capacity, added);
-}
-
 bool guard_map_add_markers(struct guardmaps_map *map, uint64_t start,
 			   uint64_t end, enum guardmaps_marker marker)
 {
+	struct run_list *list = marker == GUARDMAPS_MARKER_GUARD
+					? &map->regions
+					: &map->marker_runs;
+
 	if (start < map->join_address)
 		start = map->join_address;
 	while (start < end && map->join_mapping < map->mapping_count) {
@@ -233,9 +209,9 @@ bool guard_map_add_markers(struct guardmaps_map *map, uint64_t start,
 		if (start >= end)
 			break;
 		uint64_t part_end = end < mapping->end ? end : mapping->end;
-		if (!(marker == GUARDMAPS_MARKER_GUARD
-			      ? add_guard(map, start, part_end)
-			      : add_marker_run(map, start, part_end, marker)))
+		struct guardmaps_marker_run run = { start, part_end,
+						    map->join_mapping, marker };
+		if (!run_list_add(list, &run))
 			return false;
 		start = part_end;
 		map->join_address = part_end;
@@ -246,13 +222,10 @@ bool guard_map_add_markers(struct guardmaps_map *map, uint64_t start,
 bool guard_map_add_owner(struct guardmaps_map *map, size_t region, pid_t tid,
 			 const char *name)
 {
-	struct guardmaps_owner owner = { tid, copy_name(map, name) };
+	struct guardmaps_owner owner = { tid, region, copy_name(map, name) };
 
-	if (!owner.name || !array_append(map->owners, map->owner_count,
-					 map->owner_capacity, owner))
-		return false;
-	map->regions[region].owner = map->owner_count - 1;
-	return true;
+	return owner.name && array_append(map->owners, map->owner_count,
+					  map->owner_capacity, owner);
 }
 
 uint64_t guard_map_user_end(const struct guardmaps_map *map)
@@ -314,24 +287,12 @@ guardmaps_map_mapping(const struct guardmaps_map *map, size_t i)
 
 size_t guardmaps_map_region_count(const struct guardmaps_map *map)
 {
-	return map->region_count;
-}
-
-const struct guardmaps_region *
-guardmaps_map_region(const struct guardmaps_map *map, size_t i)
-{
-	return &map->regions[i];
+	return map->regions.count;
 }
 
 size_t guardmaps_map_marker_run_count(const struct guardmaps_map *map)
 {
-	return map->marker_run_count;
-}
-
-const struct guardmaps_marker_run *
-guardmaps_map_marker_run(const struct guardmaps_map *map, size_t i)
-{
-	return &map->marker_runs[i];
+	return map->marker_runs.count;
 }
 
 size_t guardmaps_map_owner_count(const struct guardmaps_map *map)
@@ -345,21 +306,14 @@ guardmaps_map_owner(const struct guardmaps_map *map, size_t i)
 	return &map->owners[i];
 }
 
-/*
- * Index of the last element that starts at or below @address. The structs in
- * every array here begin with their start.
- */
-static uint32_t find_last_start(const void *array, size_t count,
-				size_t element_size, uint64_t address)
+uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
+				       uint64_t address)
 {
-	size_t low = 0, high = count;
+	size_t low = 0, high = map->mapping_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const uint64_t *start =
-			(const uint64_t *)((const char *)array +
-					   middle * element_size);
-		if (*start <= address)
+		if (map->mappings[middle].start <= address)
 			low = middle + 1;
 		else
 			high = middle;
@@ -367,18 +321,12 @@ static uint32_t find_last_start(const void *array, size_t count,
 	return low == 0 ? GUARDMAPS_NONE : low - 1;
 }
 
-uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
-				       uint64_t address)
-{
-	return find_last_start(map->mappings, map->mapping_count,
-			       sizeof(*map->mappings), address);
-}
-
 uint32_t guard_map_region_at_or_below(const struct guardmaps_map *map,
 				      uint64_t address)
 {
-	return find_last_start(map->regions, map->region_count,
-			       sizeof(*map->regions), address);
+	struct guardmaps_marker_run run;
+
+	return run_list_find(&map->regions, address, &run);
 }
 
 uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
@@ -394,12 +342,154 @@ uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,
 uint32_t guardmaps_map_find_region(const struct guardmaps_map *map,
 				   uint64_t address)
 {
-	uint32_t i = guard_map_region_at_or_below(map, address);
+	struct guardmaps_marker_run run;
+	uint32_t i = run_list_find(&map->regions, address, &run);
 
-	return i != GUARDMAPS_NONE && address < map->regions[i].end
-		       ? i
-		       : GUARDMAPS_NONE;
+	return i != GUARDMAPS_NONE && address < run.end ? i : GUARDMAPS_NONE;
 }
+
+enum guardmaps_marker guard_map_marker_at(const struct guardmaps_map *map,
+					  uint64_t address)
+{
+	struct guardmaps_marker_run run;
+	uint32_t i = run_list_find(&map->marker_runs, address, &run);
+
+	return i != GUARDMAPS_NONE && address < run.end ? run.marker
+							: GUARDMAPS_MARKER_NONE;
+}
+
+/* ---- Walking ------------------------------------------------------------ */
+
+/* Index of the first owner of a region with index @region or above. */
+static uint32_t first_owner_from(const struct guardmaps_map *map, size_t region)
+{
+	size_t low = 0, high = map->owner_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (map->owners[middle].region < region)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_owner_of(const struct guardmaps_map *map, uint32_t owner,
+			size_t region)
+{
+	return owner < map->owner_count && map->owners[owner].region == region;
+}
+
+/* @list: the one in @map that the cursor walks over. */
+static struct guardmaps_cursor seek(const struct guardmaps_map *map,
+				    const struct run_list *list, size_t i)
+{
+	struct guardmaps_cursor cursor = { .map = map };
+
+	run_list_seek(list, i, &cursor);
+	cursor.mapping = guard_map_mapping_at_or_below(map, cursor.address);
+	if (cursor.mapping == GUARDMAPS_NONE)
+		cursor.mapping = 0;
+	return cursor;
+}
+
+/* Move the cursor on to the mapping of a run. The runs lie in mappings. */
+static uint32_t find_next_mapping(struct guardmaps_cursor *cursor,
+				  uint64_t address)
+{
+	const struct guardmaps_map *map = cursor->map;
+
+	while (cursor->mapping + 1 < map->mapping_count &&
+	       map->mappings[cursor->mapping].end <= address)
+		cursor->mapping++;
+	return cursor->mapping;
+}
+
+struct guardmaps_cursor guardmaps_map_regions(const struct guardmaps_map *map,
+					      size_t i)
+{
+	struct guardmaps_cursor cursor = seek(map, &map->regions, i);
+
+	cursor.owner = first_owner_from(map, i);
+	return cursor;
+}
+
+bool guardmaps_next_region(struct guardmaps_cursor *cursor,
+			   struct guardmaps_region *ret)
+{
+	const struct guardmaps_map *map = cursor->map;
+	struct guardmaps_marker_run run;
+
+	if (!run_list_next(&map->regions, cursor, &run))
+		return false;
+	*ret = (struct guardmaps_region){
+		run.start,
+		run.end,
+		find_next_mapping(cursor, run.start),
+		GUARDMAPS_NONE,
+	};
+	if (is_owner_of(map, cursor->owner, cursor->index - 1))
+		ret->owner = cursor->owner++;
+	return true;
+}
+
+struct guardmaps_region guardmaps_map_region(const struct guardmaps_map *map,
+					     size_t i)
+{
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, i);
+	struct guardmaps_region region = {};
+
+	guardmaps_next_region(&cursor, &region);
+	return region;
+}
+
+struct guardmaps_cursor
+guardmaps_map_marker_runs(const struct guardmaps_map *map, size_t i)
+{
+	return seek(map, &map->marker_runs, i);
+}
+
+bool guardmaps_next_marker_run(struct guardmaps_cursor *cursor,
+			       struct guardmaps_marker_run *ret)
+{
+	if (!run_list_next(&cursor->map->marker_runs, cursor, ret))
+		return false;
+	ret->mapping = find_next_mapping(cursor, ret->start);
+	return true;
+}
+
+struct guardmaps_marker_run
+guardmaps_map_marker_run(const struct guardmaps_map *map, size_t i)
+{
+	struct guardmaps_cursor cursor = guardmaps_map_marker_runs(map, i);
+	struct guardmaps_marker_run run = {};
+
+	guardmaps_next_marker_run(&cursor, &run);
+	return run;
+}
+
+bool guard_map_next_guarded(struct guardmaps_cursor *cursor,
+			    struct guarded_mapping *ret)
+{
+	struct guardmaps_region region;
+
+	*ret = (struct guarded_mapping){ .mapping = GUARDMAPS_NONE };
+	for (;;) {
+		struct guardmaps_cursor next = *cursor;
+		if (!guardmaps_next_region(&next, &region) ||
+		    (ret->regions > 0 && region.mapping != ret->mapping))
+			return ret->regions > 0;
+		*cursor = next;
+		if (ret->regions++ == 0)
+			ret->start = region.start;
+		ret->mapping = region.mapping;
+		ret->end = region.end;
+		ret->bytes += region.end - region.start;
+	}
+}
+
+/* ---- Kinds and totals --------------------------------------------------- */
 
 static bool has_prefix(const char *string, const char *prefix)
 {
@@ -422,10 +512,9 @@ static bool is_shmem(const struct guardmaps_mapping *mapping)
 	return false;
 }
 
-enum guardmaps_kind guardmaps_map_region_kind(const struct guardmaps_map *map,
-					      size_t i)
+enum guardmaps_kind guardmaps_region_kind(const struct guardmaps_map *map,
+					  const struct guardmaps_region *region)
 {
-	const struct guardmaps_region *region = &map->regions[i];
 	const struct guardmaps_mapping *mapping =
 		&map->mappings[region->mapping];
 
@@ -446,32 +535,26 @@ enum guardmaps_kind guardmaps_map_region_kind(const struct guardmaps_map *map,
  * How many mappings PROT_NONE guards would make of this one: one for each guard
  * region, and one for each run of other pages between, before and after them.
  */
-static uint64_t pieces(const struct guardmaps_map *map, size_t first,
-		       size_t after)
+static uint64_t pieces(const struct guardmaps_map *map,
+		       const struct guarded_mapping *guarded)
 {
 	const struct guardmaps_mapping *mapping =
-		&map->mappings[map->regions[first].mapping];
-	uint64_t count = 2 * (after - first) - 1;
+		&map->mappings[guarded->mapping];
 
-	count += map->regions[first].start > mapping->start;
-	count += map->regions[after - 1].end < mapping->end;
-	return count;
+	return 2 * guarded->regions - 1 + (guarded->start > mapping->start) +
+	       (guarded->end < mapping->end);
 }
 
 void guardmaps_map_totals(const struct guardmaps_map *map,
 			  struct guardmaps_totals *ret)
 {
-	struct guardmaps_totals totals = { .regions = map->region_count };
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
+	struct guarded_mapping guarded;
 
-	for (size_t first = 0, i = 0; i < map->region_count; i++) {
-		const struct guardmaps_region *region = &map->regions[i];
-		totals.bytes += region->end - region->start;
-		if (i + 1 < map->region_count &&
-		    region[1].mapping == region->mapping)
-			continue;
-		totals.mappings++;
-		totals.mappings_saved += pieces(map, first, i + 1) - 1;
-		first = i + 1;
+	*ret = (struct guardmaps_totals){ .regions = map->regions.count };
+	while (guard_map_next_guarded(&cursor, &guarded)) {
+		ret->bytes += guarded.bytes;
+		ret->mappings++;
+		ret->mappings_saved += pieces(map, &guarded) - 1;
 	}
-	*ret = totals;
 }

@@ -7,6 +7,7 @@
 #define GUARDMAPS_GUARD_MAP_H
 
 #include "guardmaps.h"
+#include "run_list.h"
 
 /* All bits of enum guardmaps_lock, and those that a PROT_NONE mapping lacks. */
 #define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
@@ -25,10 +26,8 @@ struct guardmaps_map {
 
 	struct guardmaps_mapping *mappings;
 	size_t mapping_count, mapping_capacity;
-	struct guardmaps_region *regions;
-	size_t region_count, region_capacity;
-	struct guardmaps_marker_run *marker_runs;
-	size_t marker_run_count, marker_run_capacity;
+	struct run_list regions, marker_runs;
+	/* In ascending order by region. */
 	struct guardmaps_owner *owners;
 	size_t owner_count, owner_capacity;
 
@@ -46,8 +45,7 @@ struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 					 struct guardmaps_map **ret);
 
 /** Make room, which need not be used. Returns false if there is no memory. */
-bool guard_map_reserve(struct guardmaps_map *map, size_t mappings,
-		       size_t regions);
+bool guard_map_reserve(struct guardmaps_map *map, size_t mappings);
 
 /**
  * Add the next mapping. Its name is copied. A part that overlaps the previous
@@ -70,7 +68,8 @@ bool guard_map_add_markers(struct guardmaps_map *map, uint64_t start,
 			   uint64_t end, enum guardmaps_marker marker);
 
 /**
- * Add an owner, whose name is copied, and make it that of a region.
+ * Add the owner of a region, whose name is copied. Owners are added in ascending
+ * order by region.
  *
  * Returns false if there is no memory.
  */
@@ -100,6 +99,25 @@ uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
 /** The same for guard regions. */
 uint32_t guard_map_region_at_or_below(const struct guardmaps_map *map,
 				      uint64_t address);
+
+/** The marker of the run that holds @address, or NONE. */
+enum guardmaps_marker guard_map_marker_at(const struct guardmaps_map *map,
+					  uint64_t address);
+
+/** A mapping that holds guard regions. */
+struct guarded_mapping {
+	uint32_t mapping;
+	size_t regions;
+	/** Start of its first region, and end of its last. */
+	uint64_t start;
+	uint64_t end;
+	/** Bytes in the regions. */
+	uint64_t bytes;
+};
+
+/** Read all regions of the mapping at a cursor. False after the last one. */
+bool guard_map_next_guarded(struct guardmaps_cursor *cursor,
+			    struct guarded_mapping *ret);
 
 /** Whether a file is mapped, so that the offset has a meaning. */
 bool mapping_has_file(const struct guardmaps_mapping *mapping);

@@ -40,17 +40,37 @@ static bool is_mapping(const struct guardmaps_map *map, size_t i)
 	       !(mapping->permissions & ~ALL_PERMISSIONS);
 }
 
-static bool is_region(const struct guardmaps_map *map, size_t i)
+static bool is_region(const struct guardmaps_map *map,
+		      const struct guardmaps_region *region, uint64_t last_end)
 {
-	const struct guardmaps_region *region = &map->regions[i];
+	const struct guardmaps_mapping *mapping =
+		&map->mappings[region->mapping];
 
 	return is_range(map, region->start, region->end) &&
-	       (i == 0 || region[-1].end <= region->start) &&
-	       region->mapping < map->mapping_count &&
-	       region->start >= map->mappings[region->mapping].start &&
-	       region->end <= map->mappings[region->mapping].end &&
-	       (region->owner == GUARDMAPS_NONE ||
-		region->owner < map->owner_count);
+	       last_end <= region->start && region->start >= mapping->start &&
+	       region->end <= mapping->end;
+}
+
+static bool has_only_regions(const struct guardmaps_map *map)
+{
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
+	struct guardmaps_region region = {};
+	uint64_t last_end = 0;
+
+	while (guardmaps_next_region(&cursor, &region)) {
+		if (!is_region(map, &region, last_end))
+			return false;
+		last_end = region.end;
+	}
+	return true;
+}
+
+static bool is_owner(const struct guardmaps_map *map, size_t i)
+{
+	const struct guardmaps_owner *owner = &map->owners[i];
+
+	return owner->region < map->regions.count &&
+	       (i == 0 || owner[-1].region < owner->region);
 }
 
 const char *image_fault(const struct guardmaps_map *map)
@@ -60,11 +80,12 @@ const char *image_fault(const struct guardmaps_map *map)
 	for (size_t i = 0; i < map->mapping_count && !fault; i++)
 		if (!is_mapping(map, i))
 			fault = "invalid mapping";
-	for (size_t i = 0; i < map->region_count && !fault; i++)
-		if (!is_region(map, i))
-			fault = "invalid region";
+	if (!fault && !has_only_regions(map))
+		fault = "invalid region";
 	for (size_t i = 0; i < map->owner_count && !fault; i++)
-		if (map->owners[i].tid <= 0)
+		if (!is_owner(map, i))
+			fault = "invalid owner";
+		else if (map->owners[i].tid <= 0)
 			fault = "invalid thread id";
 	return fault;
 }

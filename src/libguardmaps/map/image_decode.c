@@ -146,9 +146,8 @@ static struct guardmaps_error *reserve(struct decoder *decoder)
 			       sizeof(struct guardmaps_owner)) >
 	    decoder->limit)
 		return image_too_large(decoder->path, decoder->limit);
-	return guard_map_reserve(decoder->map, mappings, regions)
-		       ? NULL
-		       : &error_no_memory;
+	return guard_map_reserve(decoder->map, mappings) ? NULL
+							 : &error_no_memory;
 }
 
 static struct guardmaps_error *decode_header(struct decoder *decoder,
@@ -190,7 +189,7 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 		.flags = message->locks,
 	};
 
-	if (map->region_count > 0)
+	if (map->regions.count > 0)
 		return refuse(decoder, "mapping after a region");
 	if (map->mapping_count == decoder->mapping_count)
 		return refuse(decoder, "more mappings than the header says");
@@ -233,7 +232,7 @@ static struct guardmaps_error *decode_region(struct decoder *decoder,
 
 	if (map->owner_count > 0)
 		return refuse(decoder, "region after an owner");
-	if (map->region_count == decoder->region_count)
+	if (map->regions.count == decoder->region_count)
 		return refuse(decoder, "more regions than the header says");
 	if (!decode_range(map, decoder->last_region_end, gap, length, &start,
 			  &end))
@@ -269,10 +268,11 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 		decode_text(decoder, message->name, &name);
 	if (error)
 		return error;
-	if (message->region >= map->region_count)
+	if (message->region >= map->regions.count)
 		return refuse(decoder, "owner of a nonexistent region");
-	if (map->regions[message->region].owner != GUARDMAPS_NONE)
-		return refuse(decoder, "region with two owners");
+	if (map->owner_count > 0 &&
+	    message->region <= map->owners[map->owner_count - 1].region)
+		return refuse(decoder, "owners are not in ascending order");
 	return guard_map_add_owner(map, message->region, message->tid, name)
 		       ? NULL
 		       : &error_no_memory;
@@ -379,7 +379,7 @@ static struct guardmaps_error *decode_records(struct decoder *decoder)
 	if (!decoder->map)
 		return refuse(decoder, "no header at the start");
 	if (decoder->map->mapping_count != decoder->mapping_count ||
-	    decoder->map->region_count != decoder->region_count)
+	    decoder->map->regions.count != decoder->region_count)
 		return refuse(
 			decoder,
 			"counts of mappings and regions differ from the header");

@@ -90,7 +90,7 @@ static bool encode_header(const struct guardmaps_map *map,
 	header.executable = text_field(map->executable);
 	header.source = source_number(map->source);
 	header.mapping_count = map->mapping_count;
-	header.region_count = map->region_count;
+	header.region_count = map->regions.count;
 	record.content_case = GUARDMAPS__RECORD__CONTENT_HEADER;
 	record.header = &header;
 	return append_record(ret, &record);
@@ -146,9 +146,11 @@ static bool encode_regions(const struct guardmaps_map *map,
 {
 	Guardmaps__Regions regions = GUARDMAPS__REGIONS__INIT;
 	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
-	size_t most = map->region_count < REGIONS_PER_RECORD
-			      ? map->region_count
+	size_t most = map->regions.count < REGIONS_PER_RECORD
+			      ? map->regions.count
 			      : REGIONS_PER_RECORD;
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
+	struct guardmaps_region region;
 	_cleanup_free_ uint64_t *numbers =
 		calloc(2 * most + 1, sizeof(*numbers));
 	uint64_t last_end = 0;
@@ -158,16 +160,15 @@ static bool encode_regions(const struct guardmaps_map *map,
 	regions.gaps_and_lengths = numbers;
 	record.content_case = GUARDMAPS__RECORD__CONTENT_REGIONS;
 	record.regions = &regions;
-	for (size_t i = 0; i < map->region_count;) {
+	for (size_t left = map->regions.count; left > 0;) {
 		size_t n = 0;
-		while (n < 2 * most && i < map->region_count) {
-			const struct guardmaps_region *region =
-				&map->regions[i++];
+		for (; n < 2 * most && left > 0; left--) {
+			guardmaps_next_region(&cursor, &region);
 			numbers[n++] =
-				(region->start - last_end) / map->page_size;
+				(region.start - last_end) / map->page_size;
 			numbers[n++] =
-				(region->end - region->start) / map->page_size;
-			last_end = region->end;
+				(region.end - region.start) / map->page_size;
+			last_end = region.end;
 		}
 		regions.n_gaps_and_lengths = n;
 		if (!append_record(ret, &record))
@@ -176,14 +177,11 @@ static bool encode_regions(const struct guardmaps_map *map,
 	return true;
 }
 
-static void fill_owner(const struct guardmaps_map *map, size_t region,
+static void fill_owner(const struct guardmaps_owner *owner,
 		       Guardmaps__Owner *ret)
 {
-	const struct guardmaps_owner *owner =
-		&map->owners[map->regions[region].owner];
-
 	guardmaps__owner__init(ret);
-	ret->region = region;
+	ret->region = owner->region;
 	ret->tid = owner->tid;
 	ret->name = text_field(owner->name);
 }
@@ -199,19 +197,17 @@ static bool encode_owners(const struct guardmaps_map *map,
 	owners.owners = pointers;
 	record.content_case = GUARDMAPS__RECORD__CONTENT_OWNERS;
 	record.owners = &owners;
-	for (size_t i = 0; i < map->region_count;) {
+	for (size_t i = 0; i < map->owner_count;) {
 		size_t n = 0, names = 0;
 		for (; n < OWNERS_PER_RECORD && names < NAMES_PER_RECORD &&
-		       i < map->region_count;
-		     i++) {
-			if (map->regions[i].owner == GUARDMAPS_NONE)
-				continue;
-			fill_owner(map, i, &messages[n]);
+		       i < map->owner_count;
+		     n++) {
+			fill_owner(&map->owners[i++], &messages[n]);
 			pointers[n] = &messages[n];
-			names += messages[n++].name.len;
+			names += messages[n].name.len;
 		}
 		owners.n_owners = n;
-		if (n > 0 && !append_record(ret, &record))
+		if (!append_record(ret, &record))
 			return false;
 	}
 	return true;

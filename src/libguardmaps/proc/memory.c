@@ -119,7 +119,7 @@ static bool may_be_mixed(const struct process_memory *memory,
 {
 	if (map->mapping_count == 0)
 		return true;
-	return (map->region_count > 0 || map->marker_run_count > 0) &&
+	return (map->regions.count > 0 || map->marker_runs.count > 0) &&
 	       has_stack_moved(memory->process);
 }
 

@@ -159,10 +159,10 @@ static void find_stack_guard(const struct guardmaps_map *map,
 
 	thread->guard = GUARDMAPS_STACK_GUARD_NONE;
 	if (region != GUARDMAPS_NONE &&
-	    map->regions[region].end == thread->stack_start) {
+	    guardmaps_map_region(map, region).end == thread->stack_start) {
 		thread->guard = GUARDMAPS_STACK_GUARD_MARKER;
-		thread->guard_start = map->regions[region].start;
-		thread->guard_end = map->regions[region].end;
+		thread->guard_start = guardmaps_map_region(map, region).start;
+		thread->guard_end = thread->stack_start;
 	} else if (mapping != GUARDMAPS_NONE &&
 		   map->mappings[mapping].end == thread->stack_start &&
 		   !(map->mappings[mapping].permissions & any)) {
@@ -188,11 +188,12 @@ static void bound_stack(const struct thread_finder *finder, uint64_t inside,
 	if (!mapping)
 		return;
 	uint64_t start = mapping->start, end = mapping->end;
-	if (region != GUARDMAPS_NONE && map->regions[region].end > start)
-		start = map->regions[region].end;
-	if (region + 1 < map->region_count &&
-	    map->regions[region + 1].start < end)
-		end = map->regions[region + 1].start;
+	if (region != GUARDMAPS_NONE &&
+	    guardmaps_map_region(map, region).end > start)
+		start = guardmaps_map_region(map, region).end;
+	if (region + 1 < map->regions.count &&
+	    guardmaps_map_region(map, region + 1).start < end)
+		end = guardmaps_map_region(map, region + 1).start;
 	uint64_t other_end = find_stack_end_below(finder, inside);
 	if (other_end > start)
 		start = other_end;

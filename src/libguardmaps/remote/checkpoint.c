@@ -83,13 +83,15 @@ size_t checkpoint_region_count(const struct checkpoint *checkpoint,
 			       bool only_locked)
 {
 	const struct guardmaps_map *map = checkpoint->map;
+	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
+	struct guarded_mapping guarded;
 	size_t count = 0;
 
 	if (!only_locked)
-		return map->region_count;
-	for (size_t i = 0; i < map->region_count; i++)
-		count += (map->mappings[map->regions[i].mapping].flags &
-			  GUARDMAPS_LOCKED) != 0;
+		return map->regions.count;
+	while (guard_map_next_guarded(&cursor, &guarded))
+		if (map->mappings[guarded.mapping].flags & GUARDMAPS_LOCKED)
+			count += guarded.regions;
 	return count;
 }
 
@@ -130,7 +132,7 @@ struct guardmaps_error *checkpoint_save(struct checkpoint *checkpoint,
 {
 	char name[IMAGE_NAME_SIZE];
 
-	if (checkpoint->map->region_count > 0)
+	if (checkpoint->map->regions.count > 0)
 		find_owners(checkpoint);
 	image_name(name, checkpoint->map->innermost_pid);
 	return image_write_unflushed(checkpoint->map, dirfd, name);
@@ -172,7 +174,7 @@ static struct guardmaps_error *scan(struct checkpoint *checkpoint)
 				   can_scan ? GUARDMAPS_SOURCE_SCAN
 					    : GUARDMAPS_SOURCE_AUTO,
 				   &checkpoint->map);
-	if (!error && checkpoint->map->region_count > 0)
+	if (!error && checkpoint->map->regions.count > 0)
 		error = mapping_flags_read(checkpoint->process,
 					   checkpoint->map);
 	if (!error)
@@ -379,7 +381,7 @@ struct guardmaps_error *checkpoint_put_back(struct checkpoint *checkpoint,
 	struct guardmaps_error *error = NULL;
 	struct reinstated done = {};
 
-	if (checkpoint->map->region_count > 0)
+	if (checkpoint->map->regions.count > 0)
 		error = put_back(checkpoint, as_prot_none, &done);
 	*ret = (struct checkpoint_result){
 		.regions = done.gaps,

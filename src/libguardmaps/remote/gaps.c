@@ -118,28 +118,27 @@ add_all_missing(const struct guardmaps_map *wanted,
 		const struct guardmaps_map *now, bool exactly,
 		struct gap_list *ret)
 {
-	_cleanup_free_ struct guardmaps_difference *differences = NULL;
-	size_t count = 0;
+	struct guardmaps_comparison comparison;
+	struct guardmaps_difference difference;
 
 	struct guardmaps_error *error =
-		guardmaps_diff(wanted, now, &differences, &count);
-	for (size_t i = 0; i < count && !error; i++) {
-		if (differences[i].change != GUARDMAPS_MISSING)
+		guardmaps_diff(wanted, now, &comparison);
+	while (!error && guardmaps_next_difference(&comparison, &difference)) {
+		if (difference.change != GUARDMAPS_MISSING)
 			continue;
-		uint32_t mapping =
-			wanted->regions[differences[i].region].mapping;
-		error = add_missing(now, &differences[i],
+		uint32_t mapping = difference.region.mapping;
+		error = add_missing(now, &difference,
 				    wanted->mappings[mapping].permissions,
 				    exactly, ret);
 	}
 	return error;
 }
 
-static bool add_protected(const struct guardmaps_map *wanted, size_t region,
+static bool add_protected(const struct guardmaps_map *wanted,
+			  const struct guardmaps_region *guard,
 			  const struct guardmaps_map *now, bool exactly,
 			  struct gap_list *ret)
 {
-	const struct guardmaps_region *guard = &wanted->regions[region];
 	uint32_t permissions = wanted->mappings[guard->mapping].permissions;
 	uint32_t i = guard_map_mapping_at_or_below(now, guard->start);
 
@@ -170,12 +169,14 @@ struct guardmaps_error *guards_find_gaps(const struct guardmaps_map *wanted,
 					 bool exactly, struct guard_gap **ret,
 					 size_t *ret_count)
 {
+	struct guardmaps_cursor cursor = guardmaps_map_regions(wanted, 0);
+	struct guardmaps_region guard;
 	struct gap_list list = {};
 
 	struct guardmaps_error *error =
 		add_all_missing(wanted, now, exactly, &list);
-	for (size_t i = 0; i < wanted->region_count && !error; i++)
-		if (!add_protected(wanted, i, now, exactly, &list))
+	while (!error && guardmaps_next_region(&cursor, &guard))
+		if (!add_protected(wanted, &guard, now, exactly, &list))
 			error = &error_no_memory;
 	if (list.count > 0)
 		qsort(list.gaps, list.count, sizeof(*list.gaps), compare_gaps);

@@ -45,11 +45,9 @@ static struct guardmaps_error *protect(struct remote_task *task, uint64_t start,
 
 /* ---- Taking out ------------------------------------------------------- */
 
-static bool is_selected(const struct guardmaps_map *now, size_t region,
+static bool is_selected(const struct guardmaps_map *now, uint32_t mapping,
 			uint8_t locks)
 {
-	uint32_t mapping = now->regions[region].mapping;
-
 	return (now->mappings[mapping].flags & locks) == locks;
 }
 
@@ -69,10 +67,13 @@ static size_t maximum_mappings(void)
 
 static bool is_cheap_to_protect(const struct guardmaps_map *now, uint8_t locks)
 {
+	struct guardmaps_cursor cursor = guardmaps_map_regions(now, 0);
+	struct guarded_mapping guarded;
 	size_t count = 0;
 
-	for (size_t i = 0; i < now->region_count; i++)
-		count += is_selected(now, i, locks);
+	while (guard_map_next_guarded(&cursor, &guarded))
+		if (is_selected(now, guarded.mapping, locks))
+			count += guarded.regions;
 	return count <= MAXIMUM_PROTECTED &&
 	       now->mapping_count + 2 * count + SPARE_MAPPINGS <=
 		       maximum_mappings();
@@ -93,17 +94,18 @@ static bool is_protectable(const struct guardmaps_mapping *mapping)
 static size_t protect_regions(struct remote_task *task,
 			      const struct guardmaps_map *now, uint8_t locks)
 {
+	struct guardmaps_cursor cursor = guardmaps_map_regions(now, 0);
+	struct guardmaps_region region;
 	size_t count = 0;
 
 	if (!is_cheap_to_protect(now, locks))
 		return 0;
-	for (size_t i = 0; i < now->region_count; i++) {
-		const struct guardmaps_region *region = &now->regions[i];
-		if (!is_selected(now, i, locks) ||
-		    !is_protectable(&now->mappings[region->mapping]))
+	while (guardmaps_next_region(&cursor, &region)) {
+		if (!is_selected(now, region.mapping, locks) ||
+		    !is_protectable(&now->mappings[region.mapping]))
 			continue;
 		struct guardmaps_error *error =
-			protect(task, region->start, region->end, 0);
+			protect(task, region.start, region.end, 0);
 		if (error)
 			guardmaps_error_destroy(error);
 		else
@@ -137,26 +139,22 @@ struct guardmaps_error *guards_take(struct remote_task *task,
 				    const struct guardmaps_map *now,
 				    uint8_t locks, struct guards_taken *ret)
 {
-	const struct guardmaps_region *regions = now->regions;
+	struct guardmaps_cursor cursor = guardmaps_map_regions(now, 0);
+	struct guardmaps_error *error = NULL;
+	struct guarded_mapping guarded;
 
 	*ret = (struct guards_taken){
 		.protected = protect_regions(task, now, locks),
 	};
-	for (size_t first = 0, i = 0; i < now->region_count; i++) {
-		if (i + 1 < now->region_count &&
-		    regions[i + 1].mapping == regions[i].mapping)
+	while (!error && guard_map_next_guarded(&cursor, &guarded)) {
+		if (!is_selected(now, guarded.mapping, locks))
 			continue;
-		if (is_selected(now, i, locks)) {
-			struct guardmaps_error *error = take_from(
-				task, &now->mappings[regions[i].mapping],
-				regions[first].start, regions[i].end);
-			if (error)
-				return error;
-			ret->regions += i + 1 - first;
-		}
-		first = i + 1;
+		error = take_from(task, &now->mappings[guarded.mapping],
+				  guarded.start, guarded.end);
+		if (!error)
+			ret->regions += guarded.regions;
 	}
-	return NULL;
+	return error;
 }
 
 /* ---- Installing ------------------------------------------------------- */

@@ -116,14 +116,12 @@ static struct guardmaps_error *
 check_mappings(const struct guardmaps_map *wanted,
 	       const struct guardmaps_map *now)
 {
-	uint32_t last = GUARDMAPS_NONE;
+	struct guardmaps_cursor cursor = guardmaps_map_regions(wanted, 0);
+	struct guarded_mapping guarded;
 
-	for (size_t i = 0; i < wanted->region_count; i++) {
-		if (wanted->regions[i].mapping == last)
-			continue;
-		last = wanted->regions[i].mapping;
+	while (guard_map_next_guarded(&cursor, &guarded)) {
 		const struct guardmaps_mapping *mapping =
-			&wanted->mappings[last];
+			&wanted->mappings[guarded.mapping];
 		if (!is_covered(now, mapping))
 			return error_create(
 				GUARDMAPS_ERROR_INVALID,

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "run_list.h"
+
+#define RUNS_PER_BLOCK 128
+
+/*
+ * Two numbers, each of which takes a byte for every seven bits. Addresses have
+ * 64 bits, pages at least 12 of them, and markers 3.
+ */
+#define MAXIMUM_PACKED_SIZE 16
+
+void run_list_deinit(struct run_list *list)
+{
+	free(list->blocks);
+	free(list->bytes);
+}
+
+/* ---- Packing ------------------------------------------------------------ */
+
+bool run_list_reserve(struct run_list *list, size_t bytes)
+{
+	if (list->capacity >= bytes)
+		return true;
+	uint8_t *memory = realloc(list->bytes, bytes);
+	if (!memory)
+		return false;
+	list->bytes = memory;
+	list->capacity = bytes;
+	return true;
+}
+
+static bool make_room(struct run_list *list)
+{
+	if (list->capacity - list->size >= MAXIMUM_PACKED_SIZE)
+		return true;
+	return run_list_reserve(list, list->capacity + list->capacity / 2 +
+					      4 * MAXIMUM_PACKED_SIZE);
+}
+
+static uint8_t *put_number(uint8_t *to, uint64_t number)
+{
+	for (; number >= 0x80; number >>= 7)
+		*to++ = number | 0x80;
+	*to++ = number;
+	return to;
+}
+
+/* The first run of a block starts where the block does: its gap is 0. */
+static bool begin_block(struct run_list *list, uint64_t start)
+{
+	struct run_block block = { start, list->size };
+
+	list->packed_end = start;
+	return array_append(list->blocks, list->block_count,
+			    list->block_capacity, block);
+}
+
+/*
+ * The lowest bit of the first number says whether a second one follows, with
+ * the length and the marker. It does not for a run of one page and marker 0.
+ */
+static bool pack_last(struct run_list *list)
+{
+	const struct guardmaps_marker_run *run = &list->last;
+
+	if (!make_room(list) || ((list->count - 1) % RUNS_PER_BLOCK == 0 &&
+				 !begin_block(list, run->start)))
+		return false;
+	uint64_t gap = (run->start - list->packed_end) >> list->page_shift;
+	uint64_t length = (run->end - run->start) >> list->page_shift;
+	uint64_t marker = list->marker_bits ? run->marker : 0;
+	bool has_second = length != 1 || marker;
+	uint8_t *to =
+		put_number(list->bytes + list->size, gap << 1 | has_second);
+	if (has_second)
+		to = put_number(to, length << list->marker_bits | marker);
+	list->size = to - list->bytes;
+	list->packed_end = run->end;
+	return true;
+}
+
+bool run_list_add(struct run_list *list, const struct guardmaps_marker_run *run)
+{
+	struct guardmaps_marker_run *last = &list->last;
+
+	if (list->count > 0) {
+		if (last->end == run->start && last->mapping == run->mapping &&
+		    last->marker == run->marker) {
+			last->end = run->end;
+			return true;
+		}
+		if (!pack_last(list))
+			return false;
+	}
+	*last = *run;
+	list->count++;
+	return true;
+}
+
+/* ---- Unpacking ---------------------------------------------------------- */
+
+static uint64_t take_number(const uint8_t **from)
+{
+	const uint8_t *bytes = *from;
+	uint64_t number = *bytes & 0x7f;
+
+	for (unsigned int shift = 7; *bytes++ & 0x80; shift += 7)
+		number |= (uint64_t)(*bytes & 0x7f) << shift;
+	*from = bytes;
+	return number;
+}
+
+static void unpack(const struct run_list *list, struct guardmaps_cursor *cursor,
+		   struct guardmaps_marker_run *ret)
+{
+	const uint8_t *from = list->bytes + cursor->offset;
+	uint64_t first = take_number(&from);
+	uint64_t second = first & 1 ? take_number(&from)
+				    : UINT64_C(1) << list->marker_bits;
+	uint64_t length = second >> list->marker_bits;
+
+	ret->start = cursor->address + (first >> 1 << list->page_shift);
+	ret->end = ret->start + (length << list->page_shift);
+	ret->marker = second & ((1U << list->marker_bits) - 1);
+	cursor->offset = from - list->bytes;
+	cursor->address = ret->end;
+}
+
+bool run_list_next(const struct run_list *list, struct guardmaps_cursor *cursor,
+		   struct guardmaps_marker_run *ret)
+{
+	if (cursor->index + 1 >= list->count) {
+		if (cursor->index >= list->count)
+			return false;
+		*ret = list->last;
+	} else {
+		if (cursor->index % RUNS_PER_BLOCK == 0)
+			cursor->address =
+				list->blocks[cursor->index / RUNS_PER_BLOCK]
+					.start;
+		unpack(list, cursor, ret);
+	}
+	cursor->index++;
+	return true;
+}
+
+static void seek_block(const struct run_list *list, size_t block,
+		       struct guardmaps_cursor *ret)
+{
+	ret->index = block * RUNS_PER_BLOCK;
+	ret->offset = list->blocks[block].offset;
+	ret->address = list->blocks[block].start;
+}
+
+void run_list_seek(const struct run_list *list, size_t i,
+		   struct guardmaps_cursor *ret)
+{
+	struct guardmaps_marker_run run;
+
+	if (i + 1 >= list->count) {
+		ret->index = i;
+		ret->address = list->last.start;
+		return;
+	}
+	seek_block(list, i / RUNS_PER_BLOCK, ret);
+	while (ret->index < i)
+		run_list_next(list, ret, &run);
+}
+
+/* How many blocks start at or below @address. */
+static size_t count_blocks(const struct run_list *list, uint64_t address)
+{
+	size_t low = 0, high = list->block_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (list->blocks[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint32_t run_list_find(const struct run_list *list, uint64_t address,
+		       struct guardmaps_marker_run *ret)
+{
+	struct guardmaps_cursor cursor = {};
+	struct guardmaps_marker_run run;
+
+	if (list->count > 0 && list->last.start <= address) {
+		*ret = list->last;
+		return list->count - 1;
+	}
+	size_t blocks = count_blocks(list, address);
+	if (blocks == 0)
+		return GUARDMAPS_NONE;
+	seek_block(list, blocks - 1, &cursor);
+	while (run_list_next(list, &cursor, &run) && run.start <= address)
+		*ret = run;
+	/* It has moved past the first run above the address. */
+	return cursor.index - 2;
+}
