@@ -229,7 +229,7 @@ static bool can_be_filled(const struct guardmaps_map *wanted,
 
 	return mapping->permissions & ALL_ACCESS &&
 	       (last == GUARDMAPS_NONE ||
-		wanted->regions[last].start < mapping->start);
+		guardmaps_map_region(wanted, last).start < mapping->start);
 }
 
 static bool continues(const struct guardmaps_map *wanted,
