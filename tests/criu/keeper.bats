@@ -121,6 +121,19 @@ make_cgroup() {
 	[ -e "$cgroup/cgroup.freeze" ]
 }
 
+is_frozen() {
+	grep -qx "frozen 1" "$cgroup/cgroup.events"
+}
+
+# Whether a try of the keeper has ended: the field cminflt of its stat counts for
+# children that it has waited for.
+has_tried() {
+	local keeper
+
+	keeper=$(pgrep -o -x guardmaps-keep) || return
+	[ "$(cut -d " " -f 11 "/proc/$keeper/stat")" -gt 0 ]
+}
+
 teardown() {
 	[ -z "${cgroup-}" ] || echo 0 >"$cgroup/cgroup.freeze"
 	end_processes
@@ -140,8 +153,9 @@ teardown() {
 		echo "$pid" >"$cgroup/cgroup.procs"
 	done <pids
 	echo 1 >"$cgroup/cgroup.freeze"
+	wait_for "the process is frozen" is_frozen
 	kill -KILL "$CRIU_PID"
-	sleep 7
+	wait_for "the keeper has tried in vain" has_tried
 	has_keeper
 	echo 0 >"$cgroup/cgroup.freeze"
 	is_mended
