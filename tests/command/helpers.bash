@@ -100,9 +100,11 @@ stop_target() {
 
 # is_in_state PID STATE: of these letters, as in proc_pid_stat(5).
 is_in_state() {
-	local state
+	local state=""
 
-	{ read -r state <"/proc/$1/stat"; } 2>/dev/null || return 1
+	# To its end: its name may have lines.
+	{ read -r -d "" state <"/proc/$1/stat"; } 2>/dev/null || true
+	[ -n "$state" ] || return
 	state=${state##*) }
 	[[ $state == [$2]* ]]
 }
