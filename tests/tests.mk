@@ -5,6 +5,8 @@
 
 SUITES ?=
 FUZZ_SECONDS ?= 5
+SOAK_SECONDS ?= 1200
+SOAK_SEED ?=
 
 # Tests may include headers of every wing.
 test_flags := $(CPPFLAGS) $(call include_wings,$(wings)) -iquote tests/support \
@@ -160,6 +162,12 @@ fuzz: install-check-packages
 	@$(MAKE) --no-print-directory fuzzers
 	tests/fuzz/run.sh $(B) $(FUZZ_SECONDS)
 
+# Kills at random moments, for that long; with the order of an earlier run, if its
+# seed is given.
+soak: install-check-packages
+	@$(MAKE) --no-print-directory all tests
+	@SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) tests/run $(B) soak
+
 bench:
 	@scripts/install-packages bench
 	@$(MAKE) --no-print-directory all tests $(bench_programs)
@@ -173,6 +181,6 @@ $(B)/demo/threads: demo/threads.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(call include_wings,base) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
-.PHONY: tests test check check-kernel check-kernel-debug cross fuzz fuzzers bench \
-	bench-kernel demo sanitizers install-build-packages \
+.PHONY: tests test check check-kernel check-kernel-debug cross fuzz fuzzers soak \
+	bench bench-kernel demo sanitizers install-build-packages \
 	install-check-packages

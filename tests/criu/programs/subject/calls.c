@@ -87,8 +87,7 @@ static void read_over_and_over(void)
 	}
 }
 
-/* Returns false if the first thread makes no progress. */
-static bool goes_on(atomic_ulong *counter)
+bool goes_on(atomic_ulong *counter)
 {
 	uint64_t deadline = milliseconds() + PATIENCE_MILLISECONDS;
 	unsigned long before = *counter;

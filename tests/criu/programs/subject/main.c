@@ -10,6 +10,8 @@
  * layout.N      a line START-END for each range whose contents matter
  * ready.N       created when everything is in place
  * verdict.N     created on SIGUSR1: "ok", or the first thing that is wrong
+ * opened.N      created on SIGHUP, when guards of spare areas are taken out
+ * changed.N     created by the word "watch" if anything was wrong at any time
  * readable.N    created by the word "prober" if it could ever read a guard page
  * unguarded.N   created by the word "prober" if it could ever write to one
  *
@@ -25,6 +27,9 @@
 #include <unistd.h>
 
 #include "subject.h"
+
+/* How often to check if nothing is asked for. */
+#define TICK_NANOSECONDS 2000000
 
 struct subject self;
 
@@ -61,7 +66,7 @@ void make_file(const char *name, const char *text)
 
 static const struct word *const tables[] = {
 	memory_words, lock_words, process_words,  obstacle_words,
-	prober_words, call_words, sequence_words,
+	prober_words, call_words, sequence_words, churn_words,
 };
 
 static const struct word *find_word(const char *name, size_t length)
@@ -109,17 +114,33 @@ static void write_layout(void)
 		die(name);
 }
 
+static sigset_t served_signals(void)
+{
+	sigset_t served;
+
+	sigemptyset(&served);
+	sigaddset(&served, SIGUSR1);
+	sigaddset(&served, SIGUSR2);
+	sigaddset(&served, SIGHUP);
+	return served;
+}
+
 static void __attribute__((noreturn)) serve(void)
 {
-	sigset_t wanted;
-	int signal_number;
+	const struct timespec tick = { .tv_nsec = TICK_NANOSECONDS };
+	const sigset_t wanted = served_signals();
 
-	sigemptyset(&wanted);
-	sigaddset(&wanted, SIGUSR1);
-	sigaddset(&wanted, SIGUSR2);
-	for (;;)
-		if (sigwait(&wanted, &signal_number) == 0)
-			give_verdict(signal_number == SIGUSR2);
+	for (;;) {
+		int number =
+			sigtimedwait(&wanted, NULL, self.watch ? &tick : NULL);
+
+		if (number == SIGHUP)
+			open_spare_areas();
+		else if (number > 0)
+			give_verdict(number == SIGUSR2);
+		else if (self.watch)
+			self.watch();
+	}
 }
 
 static void *serve_as_thread(void *unused)
@@ -132,11 +153,8 @@ static void *serve_as_thread(void *unused)
 
 static void block_signals(void)
 {
-	sigset_t blocked;
+	const sigset_t blocked = served_signals();
 
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGUSR1);
-	sigaddset(&blocked, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 }
 

@@ -34,7 +34,7 @@ static void probe(const struct area *area, size_t page)
 	char text[64];
 	const char *how = NULL;
 
-	if (area->states[page] != PAGE_GUARDED)
+	if (area->states[page] != PAGE_GUARDED || area->is_spare)
 		return;
 	if (is_readable(page_of(area, page)))
 		how = "read";

@@ -15,7 +15,7 @@
 #define READ_WRITE (PROT_READ | PROT_WRITE)
 
 /* How long calls and sequences may take to continue. */
-#define PATIENCE_MILLISECONDS 3000
+#define PATIENCE_MILLISECONDS 20000
 
 /* What a page of an area should be. */
 enum page_state {
@@ -38,6 +38,8 @@ struct area {
 	/* In a child of this process. */
 	bool gone_after_fork;
 	bool empty_after_fork;
+	/* Without guards from SIGHUP until they are put back. */
+	bool is_spare;
 };
 
 struct stack {
@@ -59,6 +61,8 @@ struct subject {
 	void (*main_work)(void);
 	/* Returns what is wrong with it, or NULL. */
 	const char *(*check_main_work)(void);
+	/* What a thread does all the time, or NULL. */
+	void (*watch)(void);
 	bool has_prober;
 	bool stops;
 	/* The verdict, while it is made. */
@@ -75,6 +79,9 @@ void make_file(const char *name, const char *text);
 
 /* calls.c: by a clock that only goes forward. */
 uint64_t milliseconds(void);
+
+/* Returns false if a thread makes no progress. */
+bool goes_on(atomic_ulong *counter);
 
 /* ---- Areas (areas.c) --------------------------------------------------- */
 
@@ -117,8 +124,14 @@ void catch_faults(void);
 /* Write the verdict; @any_fault: guards need not be markers. */
 void give_verdict(bool any_fault);
 
+/* Complain about a page if something is wrong with it. */
+void watch_page(struct area *area, size_t page);
+
 /* A thread's work. */
 void *probe_forever(void *unused);
+
+/* churn.c: take out the guards that are not always there. */
+void open_spare_areas(void);
 
 /* ---- Words -------------------------------------------------------------- */
 
@@ -129,6 +142,7 @@ struct word {
 };
 
 extern const struct word memory_words[], lock_words[], process_words[],
-	obstacle_words[], prober_words[], call_words[], sequence_words[];
+	obstacle_words[], prober_words[], call_words[], sequence_words[],
+	churn_words[];
 
 #endif /* SUBJECT_H */

@@ -38,15 +38,18 @@ void catch_faults(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-/* Returns true if reading at an address raised SIGSEGV. */
-static bool faults(const void *address)
+/* Returns true if accessing an address raised SIGSEGV. */
+static bool faults(void *address, bool writes)
 {
 	expects_fault = 1;
 	if (sigsetjmp(after_fault, 0) != 0) {
 		expects_fault = 0;
 		return true;
 	}
-	(void)*(const volatile char *)address;
+	if (writes)
+		*(volatile char *)address = 1;
+	else
+		(void)*(const volatile char *)address;
 	expects_fault = 0;
 	return false;
 }
@@ -69,7 +72,7 @@ complain(const char *format, ...)
 /* The address is one inside a guard page, not the start of it. */
 static void check_guard(const char *name, char *address, bool any_fault)
 {
-	if (!faults(address))
+	if (!faults(address, false))
 		complain("%s: guard at %p could be read\n", name, address);
 	else if (!any_fault && fault_code != SEGV_MAPERR)
 		complain("%s: guard at %p faults with si_code %d\n", name,
@@ -97,7 +100,7 @@ static void check_page(const struct area *area, size_t page, bool any_fault)
 
 	if (area->states[page] == PAGE_GUARDED)
 		check_guard(area->name, start + inside, any_fault);
-	else if (faults(start))
+	else if (faults(start, false))
 		complain("%s: page at %p faults with si_code %d\n", area->name,
 			 start, fault_code);
 	else
@@ -108,12 +111,22 @@ static void check_page(const struct area *area, size_t page, bool any_fault)
 		*(volatile uint64_t *)start = pattern_at(start);
 }
 
+/* Guards must not be writable; they may be readable when criu was killed. */
+void watch_page(struct area *area, size_t page)
+{
+	if (area->states[page] != PAGE_GUARDED)
+		check_page(area, page, true);
+	else if (!faults(page_of(area, page), true))
+		complain("%s: guard at %p could be written\n", area->name,
+			 page_of(area, page));
+}
+
 /* Without access to an area, its guards cannot be checked. */
 static void check_area(struct area *area, bool any_fault)
 {
 	bool hidden = area->protection == PROT_NONE;
 
-	if (hidden && !faults(page_of(area, 1)))
+	if (hidden && !faults(page_of(area, 1), false))
 		complain("%s: can be read\n", area->name);
 	if (hidden && !any_fault)
 		protect(area, READ_WRITE);
@@ -129,7 +142,7 @@ static void check_stack(const struct stack *stack, bool any_fault)
 	for (char *page = stack->guard; page < stack->start;
 	     page += self.page_size)
 		check_guard("stack", page + 8, any_fault);
-	if (faults(stack->start))
+	if (faults(stack->start, false))
 		complain("stack: %p faults\n", stack->start);
 }
 
