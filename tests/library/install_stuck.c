@@ -229,7 +229,8 @@ static void send_signals(int line, void *argument)
 			kill(storm->pid, *signal);
 }
 
-static void survives_storm(const int *signals, const char *what)
+/* Returns whether the guards were installed. */
+static bool survives_storm(const int *signals, const char *what)
 {
 	struct storm *storm = shared_memory(sizeof(*storm));
 	struct child sender;
@@ -248,9 +249,11 @@ static void survives_storm(const int *signals, const char *what)
 	child_stop(&sender);
 	kill(trial.child.pid, SIGCONT);
 	goes_on_after(&trial, what);
+	bool is_installed = error == NULL;
 	guardmaps_error_destroy(error);
 	trial_end(&trial);
 	munmap(storm, sizeof(*storm));
+	return is_installed;
 }
 
 static void survives_storms(void)
@@ -258,10 +261,16 @@ static void survives_storms(void)
 	static const int stops[] = { SIGSTOP, 0 };
 	static const int both[] = { SIGSTOP, SIGCONT, 0 };
 	static const int continues[] = { SIGCONT, 0 };
+	const int ignored[] = { SIGRTMIN + 2, 0 };
 
 	survives_storm(stops, "a storm of SIGSTOP");
 	survives_storm(both, "a storm of SIGSTOP and SIGCONT");
 	survives_storm(continues, "a storm of SIGCONT");
+	/* The subject inherits that. Its tracer gets them all the same. */
+	signal(ignored[0], SIG_IGN);
+	check(survives_storm(ignored, "a storm of signals that it ignores"),
+	      "a storm of signals that it ignores: the guards are installed");
+	signal(ignored[0], SIG_DFL);
 }
 
 /* ---- execve() in another thread ----------------------------------------- */

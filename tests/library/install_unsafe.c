@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +24,9 @@
 #include "child.h"
 #include "layout.h"
 #include "needs.h"
+#include "pid.h"
 #include "pid_lines.h"
+#include "sequence.h"
 #include "trial.h"
 #include "userfaultfd.h"
 
@@ -54,22 +57,30 @@ static void build_mapping(struct subject *subject, struct layout *layout)
 	guard_alternate(subject, layout, memory, 8, false);
 }
 
+/* From now on nobody supplies pages that are missing in this memory. */
+static void register_missing(struct subject *subject, const void *memory,
+			     size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { (uintptr_t)memory, size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	subject->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (subject->fd < 0 || ioctl(subject->fd, UFFDIO_API, &api) ||
+	    ioctl(subject->fd, UFFDIO_REGISTER, &range))
+		subject->error = errno;
+}
+
 /* With missing pages, which a lock would fill; registered after the lock. */
 static void lock_and_register(struct subject *subject)
 {
 	void *memory = (void *)(uintptr_t)subject->address;
 	size_t size = 16 * page_size();
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { subject->address, size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
 
 	lock_memory(memory, size, 0);
-	subject->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (subject->fd < 0 || ioctl(subject->fd, UFFDIO_API, &api) ||
-	    ioctl(subject->fd, UFFDIO_REGISTER, &range))
-		subject->error = errno;
+	register_missing(subject, memory, size);
 }
 
 static void userfaultfd_is_refused(void)
@@ -84,6 +95,55 @@ static void userfaultfd_is_refused(void)
 	else
 		is_refused(&trial, GUARDMAPS_ERROR_INVALID,
 			   "locked and registered with userfaultfd", what);
+	trial_end(&trial);
+}
+
+/* Once the first thread is asleep, and the kernel writes to its area no more. */
+static void *lose_page(void *argument)
+{
+	struct subject *subject = argument;
+
+	check_setup(pid_sleeps_in(getpid(), SYS_ppoll));
+	if (madvise((void *)(uintptr_t)subject->address, page_size(),
+		    MADV_DONTNEED))
+		subject->error = errno;
+	subject->go = 1;
+	return NULL;
+}
+
+static void lose_rseq(struct subject *subject)
+{
+	void *page = map_memory(page_size(), PROT_READ | PROT_WRITE);
+	pthread_t thread;
+
+	subject->address = (uintptr_t)page;
+	if (move_rseq(page))
+		register_missing(subject, page, page_size());
+	else
+		subject->error = errno;
+	if (subject->error)
+		subject->go = 1;
+	else
+		check_setup(pthread_create(&thread, NULL, lose_page, subject) ==
+			    0);
+	for (;;)
+		syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+}
+
+/* Reading its rseq area would wait for the page. */
+static void lost_rseq_is_refused(void)
+{
+	const char *what = "a process whose rseq area userfaultfd holds back";
+	struct trial trial;
+
+	trial_begin(&trial, build_mapping, 0, lose_rseq);
+	check_setup(becomes_set(&trial.subject->go));
+	if (trial.subject->error)
+		check_skip("rseq or userfaultfd cannot be used",
+			   "%s is refused", what);
+	else
+		is_refused(&trial, GUARDMAPS_ERROR_UNSUPPORTED,
+			   "its rseq area is not in memory", what);
 	trial_end(&trial);
 }
 
@@ -293,6 +353,7 @@ int main(void)
 	check_begin();
 	needs_vdso();
 	userfaultfd_is_refused();
+	lost_rseq_is_refused();
 	filters_are_refused();
 	vdso_is_refused();
 	namespace_is_refused();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
 #include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sequence.h"
 
@@ -73,6 +75,18 @@ void run_sequence(struct subject *subject)
 }
 
 #endif
+
+/* The size that the C library registers, and the smallest that is accepted. */
+#define AREA_SIZE 32
+
+bool move_rseq(void *area)
+{
+	char *present = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	/* Fails if the C library has registered none. */
+	syscall(SYS_rseq, present, AREA_SIZE, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	return syscall(SYS_rseq, area, AREA_SIZE, 0, RSEQ_SIG) == 0;
+}
 
 bool is_aborted_by_signal(struct subject *subject, pid_t pid)
 {

@@ -22,4 +22,10 @@ void run_sequence(struct subject *subject);
 /** Whether a signal aborts it: then the kernel knows the sequence. */
 bool is_aborted_by_signal(struct subject *subject, pid_t pid);
 
+/**
+ * Give this thread another rseq area, in memory that is all zero and aligned to
+ * 32 bytes. False with errno if that is not possible.
+ */
+bool move_rseq(void *area);
+
 #endif /* GUARDMAPS_TEST_SEQUENCE_H */
