@@ -79,6 +79,14 @@ static struct guardmaps_error *hang(const struct job *job, size_t *ret_count)
 	return NULL;
 }
 
+/* As if its time had passed long ago. */
+static struct guardmaps_error *hang_late(const struct job *job,
+					 size_t *ret_count)
+{
+	remote_journal_promise(job->journal, -1e9);
+	return hang(job, ret_count);
+}
+
 static struct guardmaps_error *
 do_job(struct guardmaps_error *(*run)(const struct job *, size_t *),
        struct work *work, size_t *ret_count)
@@ -144,6 +152,18 @@ static void hang_is_cancelled(struct work *work)
 	work->cancel_fd = -1;
 }
 
+static void hang_is_ended(struct work *work)
+{
+	size_t count = 4242;
+
+	work->runs = 0;
+	check_error(do_job(hang_late, work, &count), GUARDMAPS_ERROR_OS,
+		    "cannot look into it: its memory does not answer",
+		    "a job that hangs for too long is ended");
+	check_number(count, 4242, "the count is not changed by it");
+	check_number(work->runs, 1, "it is not tried again");
+}
+
 static void nothing_is_left(void)
 {
 	errno = 0;
@@ -161,6 +181,7 @@ int main(void)
 	results_are_returned(work);
 	deaths_are_survived(work);
 	hang_is_cancelled(work);
+	hang_is_ended(work);
 	nothing_is_left();
 	munmap(work, sizeof(*work));
 	return check_finish();
