@@ -146,6 +146,25 @@ pid_t guardmaps_process_pid(const struct guardmaps_process *process);
 /** The name of the process (proc_pid_comm(5)), usually at most 15 bytes. */
 const char *guardmaps_process_name(const struct guardmaps_process *process);
 
+/**
+ * Read the cgroup of the process, as a path below the root of the hierarchy of
+ * version 2 or, with version 1, that of systemd (cgroups(7)).
+ *
+ * @ret: "" if it is unknown because the kernel has no such hierarchy, or it was
+ *	not recorded. The caller frees it with free().
+ *
+ * Errors: ENDED, FORMAT, OS, NO_MEMORY.
+ */
+struct guardmaps_error *
+guardmaps_process_cgroup(const struct guardmaps_process *process, char **ret);
+
+/**
+ * The most mappings that the system lets a process have (vm.max_map_count), or
+ * 0 if that could not be read.
+ */
+uint64_t
+guardmaps_process_mapping_limit(const struct guardmaps_process *process);
+
 /* ---- Guard maps ------------------------------------------------------- */
 
 enum guardmaps_permission {
