@@ -162,3 +162,11 @@ void output_add_column(struct output *output, const char *name, bool first)
 	output->shown[at] = column;
 	output->shown_count++;
 }
+
+bool output_uses(const struct output *output, const char *name)
+{
+	for (size_t i = 0; i < output->shown_count; i++)
+		if (strcmp(output->shown[i]->name, name) == 0)
+			return true;
+	return false;
+}

@@ -68,6 +68,11 @@ struct table {
 	 * order, from 0, perhaps several times.
 	 */
 	const struct row *(*find)(void *rows, size_t number);
+	/**
+	 * Find the row that a table ends with, or NULL. The other formats have
+	 * no such row, nor has a table without headings. NULL for none.
+	 */
+	const struct row *(*find_total)(void *rows);
 	/** Colour of a row on a terminal, or NULL. */
 	const char *(*color)(const struct row *row);
 };
@@ -134,6 +139,9 @@ void output_init(struct output *output, const struct table *table);
 
 /** Add a column, first or last, unless it is shown or -o names others. */
 void output_add_column(struct output *output, const char *name, bool first);
+
+/** Whether this column is printed. */
+bool output_uses(const struct output *output, const char *name);
 
 /**
  * Print a table to standard output.

@@ -51,23 +51,28 @@ static size_t display_width(const char *text)
 	return width;
 }
 
-/* A column is as wide as its widest cell, or its heading. */
-static void find_widths(const struct output *output, void *rows,
-			size_t row_count, size_t *ret)
+static void widen(const struct output *output, const struct row *row,
+		  size_t *widths)
 {
 	struct cell cell;
 
+	for (size_t i = 0; i < output->shown_count; i++) {
+		size_t width = display_width(fill_cell(output, row, i, &cell));
+		if (width > widths[i])
+			widths[i] = width;
+	}
+}
+
+/* A column is as wide as its widest cell, or its heading. */
+static void find_widths(const struct output *output, void *rows,
+			size_t row_count, const struct row *total, size_t *ret)
+{
 	for (size_t i = 0; i < output->shown_count; i++)
 		ret[i] = strlen(output->shown[i]->name);
-	for (size_t number = 0; number < row_count; number++) {
-		const struct row *row = output->table->find(rows, number);
-		for (size_t i = 0; i < output->shown_count; i++) {
-			size_t width =
-				display_width(fill_cell(output, row, i, &cell));
-			if (width > ret[i])
-				ret[i] = width;
-		}
-	}
+	for (size_t number = 0; number < row_count; number++)
+		widen(output, output->table->find(rows, number), ret);
+	if (total)
+		widen(output, total, ret);
 }
 
 static void put_blanks(size_t count)
@@ -117,27 +122,45 @@ static bool wants_colors(void)
 	       !(term && strcmp(term, "dumb") == 0);
 }
 
+static void put_row(const struct output *output, const struct row *row,
+		    const size_t *widths, const char *color)
+{
+	struct cell cell;
+
+	if (color)
+		fputs_unlocked(color, stdout);
+	for (size_t i = 0; i < output->shown_count; i++)
+		put_cell(output, i, fill_cell(output, row, i, &cell),
+			 widths[i]);
+	if (color)
+		fputs_unlocked(COLOR_RESET, stdout);
+	putchar_unlocked('\n');
+}
+
+/* Whoever asks for no headings wants rows that are all alike. */
+static const struct row *find_total(const struct output *output, void *rows)
+{
+	return output->table->find_total && !output->options.no_headings
+		       ? output->table->find_total(rows)
+		       : NULL;
+}
+
 static void print_table(const struct output *output, void *rows,
 			size_t row_count)
 {
 	bool colors = output->table->color && wants_colors();
+	const struct row *total = find_total(output, rows);
 	size_t widths[OUTPUT_MAXIMUM_COLUMNS];
-	struct cell cell;
 
-	find_widths(output, rows, row_count, widths);
+	find_widths(output, rows, row_count, total, widths);
 	put_headings(output, widths);
 	for (size_t number = 0; number < row_count; number++) {
 		const struct row *row = output->table->find(rows, number);
-		const char *color = colors ? output->table->color(row) : NULL;
-		if (color)
-			fputs_unlocked(color, stdout);
-		for (size_t i = 0; i < output->shown_count; i++)
-			put_cell(output, i, fill_cell(output, row, i, &cell),
-				 widths[i]);
-		if (color)
-			fputs_unlocked(COLOR_RESET, stdout);
-		putchar_unlocked('\n');
+		put_row(output, row, widths,
+			colors ? output->table->color(row) : NULL);
 	}
+	if (total)
+		put_row(output, total, widths, NULL);
 }
 
 /* ---- Raw and pairs ------------------------------------------------------ */

@@ -2,9 +2,11 @@
 /* guardmaps all: a row for each process that has guard regions. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "choose.h"
 #include "progress.h"
+#include "unit.h"
 #include "verb.h"
 
 struct row {
@@ -12,11 +14,17 @@ struct row {
 	char command[64];
 	enum guardmaps_source source;
 	struct guardmaps_totals totals;
+	/* All mappings of the process, and the most that it may have or 0. */
+	uint64_t mappings;
+	uint64_t mapping_limit;
+	/* NULL if unknown, or not printed. */
+	char *cgroup, *unit, *user_unit;
 };
 
 static void fill_pid(const struct row *row, struct cell *ret)
 {
-	cell_set_number(ret, row->pid);
+	if (row->pid)
+		cell_set_number(ret, row->pid);
 }
 
 static void fill_command(const struct row *row, struct cell *ret)
@@ -44,9 +52,46 @@ static void fill_saved(const struct row *row, struct cell *ret)
 	cell_set_number(ret, row->totals.mappings_saved);
 }
 
+static void fill_all_mappings(const struct row *row, struct cell *ret)
+{
+	cell_set_number(ret, row->mappings);
+}
+
+static void fill_mapping_limit(const struct row *row, struct cell *ret)
+{
+	if (row->mapping_limit)
+		cell_set_number(ret, row->mapping_limit);
+}
+
+static void fill_mapping_use(const struct row *row, struct cell *ret)
+{
+	if (row->mapping_limit)
+		cell_format(ret, "%.1f",
+			    100.0 * row->mappings / row->mapping_limit);
+}
+
+static void fill_cgroup(const struct row *row, struct cell *ret)
+{
+	if (row->cgroup)
+		cell_set_text(ret, row->cgroup);
+}
+
+static void fill_unit(const struct row *row, struct cell *ret)
+{
+	if (row->unit)
+		cell_set_text(ret, row->unit);
+}
+
+static void fill_user_unit(const struct row *row, struct cell *ret)
+{
+	if (row->user_unit)
+		cell_set_text(ret, row->user_unit);
+}
+
 static void fill_source(const struct row *row, struct cell *ret)
 {
-	cell_set_text(ret, guardmaps_source_name(row->source));
+	if (row->pid)
+		cell_set_text(ret, guardmaps_source_name(row->source));
 }
 
 static const struct column columns[] = {
@@ -59,15 +104,33 @@ static const struct column columns[] = {
 	       "number of mappings that contain them", fill_mappings),
 	COLUMN("SAVED", NUMBER, DEFAULT,
 	       "extra mappings that PROT_NONE guards would need", fill_saved),
+	COLUMN("MAPS", NUMBER, OPTIONAL, "number of all its mappings",
+	       fill_all_mappings),
+	COLUMN("MAXMAPS", NUMBER, OPTIONAL,
+	       "mappings that a process may have (vm.max_map_count)",
+	       fill_mapping_limit),
+	COLUMN("MAPS%", NUMBER, DEFAULT, "MAPS in percent of MAXMAPS",
+	       fill_mapping_use),
+	COLUMN("CGROUP", TEXT, OPTIONAL, "control group of the process",
+	       fill_cgroup),
+	COLUMN("UNIT", TEXT, OPTIONAL, "systemd unit", fill_unit),
+	COLUMN("UUNIT", TEXT, OPTIONAL,
+	       "systemd unit of a user, below user@UID.service",
+	       fill_user_unit),
 	COLUMN("SOURCE", TEXT, OPTIONAL, "source that reported them",
 	       fill_source),
 };
 
 struct sweep {
+	/* What the rows are printed with. */
+	const struct output *output;
 	/* After the first process, with the source that could read it. */
 	struct read_options read;
 	struct row *rows;
 	size_t count, capacity;
+	uint64_t mapping_limit;
+	/* All rows together, if that is printed. */
+	struct row total;
 	struct outcome outcome;
 	size_t denied;
 	/* The first error that concerns the source, not a process, or NULL. */
@@ -81,31 +144,22 @@ static const struct row *find_row(void *context, size_t number)
 	return &sweep->rows[number];
 }
 
+/* A row without a name is not recognized as the total. */
+static const struct row *find_total(void *context)
+{
+	const struct sweep *sweep = context;
+
+	return sweep->count > 1 && output_uses(sweep->output, "COMMAND")
+		       ? &sweep->total
+		       : NULL;
+}
+
 static const struct table table = {
 	.name = "processes",
 	TABLE_COLUMNS(columns),
 	.find = find_row,
+	.find_total = find_total,
 };
-
-static void add_row(struct sweep *sweep, const struct guardmaps_map *map)
-{
-	struct row row = {
-		.pid = guardmaps_map_pid(map),
-		.source = guardmaps_map_source(map),
-	};
-
-	guardmaps_map_totals(map, &row.totals);
-	if (row.totals.regions == 0)
-		return;
-	snprintf(row.command, sizeof(row.command), "%s",
-		 guardmaps_map_process_name(map));
-	if (sweep->count == sweep->capacity) {
-		sweep->capacity += 64;
-		sweep->rows = allocate(sweep->rows, sweep->capacity,
-				       sizeof(*sweep->rows));
-	}
-	sweep->rows[sweep->count++] = row;
-}
 
 /* Not permitted to read this process, rather than to use this source. */
 static bool is_denied(const struct guardmaps_error *error)
@@ -144,6 +198,72 @@ static void count_error(struct sweep *sweep, struct guardmaps_error *error)
 	guardmaps_error_destroy(error);
 }
 
+static void read_cgroup(struct sweep *sweep,
+			const struct guardmaps_process *process,
+			struct row *row)
+{
+	if (!output_uses(sweep->output, "CGROUP") &&
+	    !output_uses(sweep->output, "UNIT") &&
+	    !output_uses(sweep->output, "UUNIT"))
+		return;
+	struct guardmaps_error *error =
+		guardmaps_process_cgroup(process, &row->cgroup);
+	if (error) {
+		count_error(sweep, error);
+		return;
+	}
+	row->unit = unit_of_system(row->cgroup);
+	row->user_unit = unit_of_user(row->cgroup);
+}
+
+/* The kernel does not count the page that it adds to each process. */
+static uint64_t count_mappings(const struct guardmaps_map *map)
+{
+	size_t count = guardmaps_map_mapping_count(map);
+	const struct guardmaps_mapping *last =
+		guardmaps_map_mapping(map, count - 1);
+
+	return count - !strcmp(last->name, "[vsyscall]");
+}
+
+static void add_to_total(struct row *total, const struct row *row)
+{
+	strcpy(total->command, "total");
+	total->totals.regions += row->totals.regions;
+	total->totals.bytes += row->totals.bytes;
+	total->totals.mappings += row->totals.mappings;
+	total->totals.mappings_saved += row->totals.mappings_saved;
+	total->mappings += row->mappings;
+}
+
+static void add_row(struct sweep *sweep,
+		    const struct guardmaps_process *process,
+		    const struct guardmaps_map *map)
+{
+	struct row row = {
+		.pid = guardmaps_map_pid(map),
+		.source = guardmaps_map_source(map),
+	};
+
+	guardmaps_map_totals(map, &row.totals);
+	if (row.totals.regions == 0)
+		return;
+	snprintf(row.command, sizeof(row.command), "%s",
+		 guardmaps_map_process_name(map));
+	row.mappings = count_mappings(map);
+	if (!sweep->mapping_limit)
+		sweep->mapping_limit = guardmaps_process_mapping_limit(process);
+	row.mapping_limit = sweep->mapping_limit;
+	read_cgroup(sweep, process, &row);
+	add_to_total(&sweep->total, &row);
+	if (sweep->count == sweep->capacity) {
+		sweep->capacity += 64;
+		sweep->rows = allocate(sweep->rows, sweep->capacity,
+				       sizeof(*sweep->rows));
+	}
+	sweep->rows[sweep->count++] = row;
+}
+
 static void sweep_process(struct sweep *sweep, pid_t pid)
 {
 	struct guardmaps_process *process;
@@ -157,7 +277,7 @@ static void sweep_process(struct sweep *sweep, pid_t pid)
 	}
 	sweep->outcome.done++;
 	sweep->read.source = guardmaps_map_source(map);
-	add_row(sweep, map);
+	add_row(sweep, process, map);
 	guardmaps_map_destroy(map);
 	guardmaps_process_close(process);
 }
@@ -191,12 +311,20 @@ static void report_failures(const struct sweep *sweep)
 
 static enum exit_status run_all(const struct command *command)
 {
-	struct sweep sweep = { .read = command->read };
+	struct sweep sweep = {
+		.output = &command->output,
+		.read = command->read,
+	};
 
 	sweep_processes(&sweep);
 	if (sweep.outcome.done > 0 || sweep.outcome.failed == 0)
 		output_print(&command->output, &sweep, sweep.count);
 	report_failures(&sweep);
+	for (size_t i = 0; i < sweep.count; i++) {
+		free(sweep.rows[i].cgroup);
+		free(sweep.rows[i].unit);
+		free(sweep.rows[i].user_unit);
+	}
 	free(sweep.rows);
 	return outcome_exit_status(&sweep.outcome);
 }

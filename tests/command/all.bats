@@ -75,8 +75,8 @@ totals_of() {
 	start_target run:1
 	start_target run:1
 	try_all guardmaps -a
-	matches "${lines[0]}" " *PID COMMAND +REGIONS +SIZE MAPPINGS +SAVED"
-	awk 'NR > 1 { print $1 }' <<<"$output" >pids
+	matches "${lines[0]}" " *PID COMMAND +REGIONS +SIZE MAPPINGS +SAVED MAPS%"
+	awk 'NR > 1 && $1 != "total" { print $1 }' <<<"$output" >pids
 	sort -n -c pids
 }
 
@@ -85,7 +85,7 @@ totals_of() {
 	try_all guardmaps -a -J
 	same "$(json -c keys)" '["processes"]'
 	same "$(json -c '.processes | map(keys_unsorted) | unique[]')" \
-		'["pid","command","regions","size","mappings","saved"]'
+		'["pid","command","regions","size","mappings","saved","maps%"]'
 	same "$(json -c '[.processes[] | .pid, .regions, .size, .mappings, .saved
 		| type] | unique')" '["number"]'
 }
@@ -98,7 +98,7 @@ totals_of() {
 	try_all guardmaps -a -P -o COMMAND,PID
 	grep -qx "COMMAND=\"chosen\" PID=\"$TARGET_PID\"" <<<"$output"
 	try_all guardmaps -a -n -r -o +SOURCE
-	grep -qx "$TARGET_PID chosen 1 8K 1 2 $(known_sources | head -n 1)" \
+	grep -Eqx "$TARGET_PID chosen 1 8K 1 2 [0-9.]+ $(known_sources | head -n 1)" \
 		<<<"$output"
 }
 
@@ -125,8 +125,8 @@ totals_of() {
 	same "$status" 0
 	same "$stderr" ""
 	same "$output" "\
-PID COMMAND REGIONS SIZE MAPPINGS SAVED
-100 with          1   8K        1     2"
+PID COMMAND REGIONS SIZE MAPPINGS SAVED MAPS%
+100 with          1   8K        1     2      "
 }
 
 @test "-a of a tree without guards prints only the heading, in JSON an empty array" {
@@ -135,9 +135,166 @@ PID COMMAND REGIONS SIZE MAPPINGS SAVED
 	record 9 guards </dev/null
 	try guardmaps -a --sysroot tree
 	same "$status $stderr" "0 "
-	same "$output" "PID COMMAND REGIONS SIZE MAPPINGS SAVED"
+	same "$output" "PID COMMAND REGIONS SIZE MAPPINGS SAVED MAPS%"
 	try guardmaps -a -J --sysroot tree
 	same "$(json -c .)" '{"processes":[]}'
+}
+
+# ---- Mappings --------------------------------------------------------------
+
+@test "MAPS is the number of all mappings, MAPS% their share of vm.max_map_count" {
+	start_target alternate:100
+	try_all guardmaps -a -n -r -o PID,MAPS,MAXMAPS,MAPS%
+	local limit maps
+	limit=$(</proc/sys/vm/max_map_count)
+	maps=$(grep -cv vsyscall "/proc/$TARGET_PID/maps")
+	grep -qx "$TARGET_PID $maps $limit [0-9]*\.[0-9]" <<<"$output"
+}
+
+# record_guarded PID NAME MAPPINGS: a process with a guard in the first of them.
+record_guarded() {
+	record_process "$1" "$2"
+	for ((i = 0; i < $3; i++)); do
+		printf '%x-%x rw-p 00000000 00:00 0\n' $(((i * 2 + 1) << 20)) \
+			$(((i * 2 + 2) << 20))
+	done | record "$1" maps
+	echo '00100000-00102000 ---p 00000000 00:00 0' | record "$1" guards
+}
+
+record_limit() {
+	mkdir -p tree/proc/sys/vm
+	echo "$1" >tree/proc/sys/vm/max_map_count
+}
+
+@test "in a recorded tree, MAXMAPS is the recorded limit" {
+	record_guarded 100 some 3
+	record_guarded 101 more 30
+	echo 'ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]' \
+		>>tree/proc/101/maps
+	record_limit 200
+	try guardmaps --sysroot tree -a -n -r -o PID,MAPS,MAXMAPS,MAPS%
+	same "$output$stderr" $'100 3 200 1.5\n101 30 200 15.0'
+	try guardmaps --sysroot tree -a -J -o MAPS%,MAXMAPS
+	same "$(json -c '.processes[0]')" '{"maps%":1.5,"maxmaps":200}'
+}
+
+@test "MAXMAPS and MAPS% are empty if the limit cannot be read" {
+	record_guarded 100 some 3
+	for limit in missing '' x link fifo; do
+		rm -rf tree/proc/sys
+		case $limit in
+		missing) ;;
+		link)
+			mkdir -p tree/proc/sys/vm
+			ln -s /proc/sys/vm/max_map_count tree/proc/sys/vm/
+			;;
+		fifo)
+			mkdir -p tree/proc/sys/vm
+			mkfifo tree/proc/sys/vm/max_map_count
+			;;
+		*) record_limit "$limit" ;;
+		esac
+		try guardmaps --sysroot tree -a -J -o MAPS,MAXMAPS,MAPS%
+		same "$status$stderr" 0
+		same "$(json -c '.processes[]')" \
+			'{"maps":3,"maxmaps":null,"maps%":null}'
+	done
+}
+
+# ---- Control groups --------------------------------------------------------
+
+# cgroup_of FILE: CGROUP, UNIT and UUNIT of a process with this cgroup file.
+cgroup_of() {
+	[ -e tree/proc/100/maps ] || record_guarded 100 some 1
+	echo "$1" | record 100 cgroup
+	guardmaps --sysroot tree -a -J -o CGROUP,UNIT,UUNIT |
+		jq -r '.processes[] | "\(.cgroup) \(.unit) \(.uunit)"'
+}
+
+@test "CGROUP is the path in version 2, or of systemd in version 1" {
+	same "$(cgroup_of '0::/a/b')" "/a/b null null"
+	same "$(cgroup_of $'12:pids:/p\n1:name=systemd:/s\n0::/v2')" "/s null null"
+	same "$(cgroup_of $'12:pids:/p\n0::/v2\n3:cpu,cpuacct:/c')" "/v2 null null"
+	same "$(cgroup_of '0::/a b:c/d')" "/a b:c/d null null"
+	same "$(cgroup_of '0::/')" "/ null null"
+	for none in '' '12:pids:/p' 'nonsense' '1:name=openrc:/x' ':'; do
+		same "$(cgroup_of "$none")" "null null null"
+	done
+}
+
+@test "UNIT is the first component that is not a slice, if it is a unit" {
+	while read -r path unit user_unit; do
+		same "$(cgroup_of "0::$path")" "$path $unit $user_unit"
+	done <<-'END'
+		/system.slice/cron.service cron.service null
+		/system.slice/system-getty.slice/getty@tty1.service getty@tty1.service null
+		/init.scope init.scope null
+		/system.slice/a.service/b.service/worker a.service null
+		/user.slice/user-1000.slice/session-2.scope session-2.scope null
+		/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope/y user@1000.service app-x.scope
+		/user.slice/user-1000.slice/user@1000.service/init.scope user@1000.service init.scope
+		/user.slice/user-1000.slice/user@1000.service user@1000.service null
+		/system.slice/_cgroup.service cgroup.service null
+		/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef-and-a-name-that-is-longer-than-it-should-be.scope docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef-and-a-name-that-is-longer-than-it-should-be.scope null
+		/user.slice null null
+		/docker/0123 null null
+		/.slice/.service null null
+		/service null null
+		/../../system.slice/a.service null null
+	END
+	same "$(cgroup_of '0::/system.slice/gone.service (deleted)')" \
+		"/system.slice/gone.service (deleted) gone.service null"
+}
+
+@test "CGROUP and UNIT of a live process are those in /proc/PID/cgroup" {
+	start_target run:1
+	local path
+	path=$(sed -n 's/^[0-9]*:name=systemd://p' "/proc/$TARGET_PID/cgroup")
+	[ -n "$path" ] ||
+		path=$(sed -n 's/^0:://p' "/proc/$TARGET_PID/cgroup")
+	[ -n "$path" ] || skip "no cgroups of version 2"
+	try_all guardmaps -a -J -o PID,CGROUP
+	same "$(json --argjson pid "$TARGET_PID" '.processes[]
+		| select(.pid == $pid) | .cgroup')" "$path"
+}
+
+@test "a cgroup file that leads out of the tree is reported" {
+	record_guarded 100 some 1
+	ln -s /proc/self/cgroup tree/proc/100/cgroup
+	try guardmaps --sysroot tree -a -n -r -o PID,CGROUP
+	same "$status" 1
+	same "$output" "100 "
+	same "$stderr" "guardmaps: 100 (some): cannot read tree/proc/100/cgroup: it is a link out of the recorded tree"
+	try guardmaps --sysroot tree -a -n -r -o PID
+	same "$status $stderr" "0 "
+}
+
+# ---- The total -------------------------------------------------------------
+
+@test "a table of several processes ends with their total" {
+	record_guarded 100 some 3
+	record_guarded 101 more 30
+	record_limit 65530
+	try guardmaps --sysroot tree -a -o +MAPS,SOURCE
+	same "$status$stderr" 0
+	same "$output" "\
+PID COMMAND REGIONS SIZE MAPPINGS SAVED MAPS% MAPS SOURCE
+100 some          1   8K        1     1   0.0    3 guards
+101 more          1   8K        1     1   0.0   30 guards
+    total         2  16K        2     2         33 "
+}
+
+@test "the total is only in tables that have headings and a column to name it" {
+	record_guarded 100 some 3
+	record_guarded 101 more 30
+	for options in -n -r -J -P "-o PID,SIZE" "-n -o COMMAND"; do
+		try guardmaps --sysroot tree -a $options
+		[[ $output != *total* ]]
+		[[ $output != *16* ]]
+	done
+	rm -r tree/proc/101
+	try guardmaps --sysroot tree -a
+	same "${#lines[@]}" 2
 }
 
 # ---- What it cannot read ---------------------------------------------------
@@ -258,6 +415,6 @@ count_programs() {
 }
 
 @test "an unknown column of -a is refused, and the known ones are listed" {
-	refuses "unknown column: START (known: PID COMMAND REGIONS SIZE MAPPINGS SAVED SOURCE)" \
+	refuses "unknown column: START (known: PID COMMAND REGIONS SIZE MAPPINGS SAVED MAPS MAXMAPS MAPS% CGROUP UNIT UUNIT SOURCE)" \
 		guardmaps -a -o START
 }

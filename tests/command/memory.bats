@@ -77,6 +77,8 @@ survives() {
 	survives --sysroot tree -r 100
 	survives --sysroot tree -P 100
 	survives --sysroot tree -a
+	echo '0::/user.slice/user@1.service/a.service' | record 100 cgroup
+	survives --sysroot tree -a -o +UUNIT,CGROUP
 	survives --sysroot tree maps 100
 	survives --sysroot tree stacks 100 102
 	survives --sysroot tree stacks -J 100

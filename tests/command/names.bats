@@ -22,6 +22,7 @@ is_text() {
 
 record_evil() {
 	record_process 100 "$evil"
+	printf '0::/%s.service' "$evil" | record 100 cgroup
 	record_thread 100 101 "$evil"
 	printf '%s\n' \
 		"7fc000000000-7fc000010000 rw-p 00000000 08:01 77 /$evil" \
@@ -39,7 +40,7 @@ record_evil() {
 		for format in "" -J -r -P; do
 			guardmaps --sysroot tree $format -o +COMMAND 100 >printed
 			is_text printed
-			guardmaps --sysroot tree $format -a >printed
+			guardmaps --sysroot tree $format -a -o +UNIT,CGROUP >printed
 			is_text printed
 			guardmaps --sysroot tree stacks $format 100 >printed
 			is_text printed
