@@ -9,9 +9,11 @@
 #                            growth of criu's own mm image, in bytes
 #   window MS                100,000 locked guards: time from taking out the
 #                            first to putting back the last
-#   tree LOCKED UNLOCKED     ms of a dump of 1,000 processes with three threads:
-#                            locked with the plugin, and unlocked without
-#   keeper KIB               memory of the keepers then
+#   dump LOCKED UNLOCKED     ms of a dump of 1,000 processes with three threads:
+#                            locked with the plugin, and unlocked without; the
+#                            best of each
+#   restore LOCKED UNLOCKED  the same for their restore
+#   keeper KIB               memory of all keepers at the end of the dump
 #
 # Usage: criu.sh BUILD_DIR
 
@@ -19,6 +21,7 @@ set -eu
 
 ROUNDS=40
 PROCESSES=1000
+TREE_ROUNDS=3
 
 build=$1
 plugin=$build/criu-plugin
@@ -68,7 +71,7 @@ now() {
 run_criu() {
 	local directory=$1
 	shift
-	timeout 120 criu "$@" -D images -L "$directory" -v3 -o log </dev/null >/dev/null 2>&1 || {
+	timeout 600 criu "$@" -D images -L "$directory" -v3 -o log </dev/null >/dev/null 2>&1 || {
 		tail -n 5 images/log >&2
 		exit 1
 	}
@@ -133,20 +136,40 @@ window() {
 	sed -n 's/.*put back, \([0-9.]*\) ms after.*/window \1/p' images/log
 }
 
-# dump_tree DIRECTORY WORD...: prints the milliseconds
-dump_tree() {
-	local start directory=$1
-	shift
-	rm -rf images
-	mkdir images
-	setsid "$build/bench/crowd" "$PROCESSES" "$@" </dev/null >ready 2>/dev/null &
+start_crowd() {
+	setsid "$build/tests/criu/crowd" "$PROCESSES" "$@" </dev/null >ready 2>/dev/null &
 	disown
 	read -r _ target <ready
+}
+
+crowd_is_gone() {
+	! pgrep -x crowd >/dev/null
+}
+
+# timed NAME COMMAND...: adds its microseconds to a file
+timed() {
+	local start name=$1
+	shift
 	start=$(now)
-	run_criu "$directory" dump -t "$target" -R --action-script "$work/script"
-	echo $((($(now) - start) / 1000000))
-	kill -KILL "$target"
-	while pgrep -x crowd >/dev/null; do
+	"$@"
+	echo $((($(now) - start) / 1000)) >>"$name"
+}
+
+# round_tree NAME DIRECTORY WORD...: adds times to NAME.dump and NAME.restore
+round_tree() {
+	local name=$1 directory=$2
+	shift 2
+	rm -rf images
+	mkdir images
+	start_crowd "$@"
+	timed "$name.dump" run_criu "$directory" dump -t "$target" \
+		--action-script "$work/script"
+	until crowd_is_gone; do
+		sleep 0.1
+	done
+	timed "$name.restore" run_criu "$directory" restore -d
+	pkill -KILL -x crowd
+	until crowd_is_gone; do
 		sleep 0.1
 	done
 }
@@ -158,12 +181,16 @@ tree() {
 		[ "\$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
 		for pid in \$(pgrep -x guardmaps-keep); do
 			cat "/proc/\$pid/smaps_rollup"
-		done | awk '/^Pss:/ { sum += \$2 } END { print sum + 0 }' >$work/keeper
+		done | awk '/^Pss:/ { sum += \$2 } END { print sum + 0 }' >>$work/keeper
 	END
 	chmod +x script
-	unlocked=$(dump_tree "$work/none")
-	echo tree "$(dump_tree "$plugin" locked)" "$unlocked"
-	echo keeper "$(<keeper)"
+	for _ in $(seq "$TREE_ROUNDS"); do
+		round_tree locked "$plugin" locked
+		round_tree unlocked "$work/none"
+	done
+	echo dump "$(best locked.dump)" "$(best unlocked.dump)"
+	echo restore "$(best locked.restore)" "$(best unlocked.restore)"
+	echo keeper "$(sort -n keeper | tail -n 1)"
 }
 
 overhead

@@ -147,12 +147,12 @@ print_criu_row() {
 		print_row "100,000 guards: plugin's image, bytes" "$2" \
 			"criu's" "$3" "$(divide "$2" "$3")" 0.1
 		;;
-	tree)
-		print_row '1,000 locked processes: criu dump' "$2" \
-			'unlocked, no plugin' "$3" "$(divide "$2" "$3")" 1.3
+	dump | restore)
+		print_row "1,000 locked processes: criu $1" "$2" \
+			'unlocked' "$3" "$(divide "$2" "$3")" 1.3
 		;;
 	keeper)
-		printf '%-58s %9s\n' 'the same: memory of the keeper, KiB' "$2"
+		print_row '  memory of all keepers, KiB' - - - "$2" 20480
 		;;
 	window)
 		printf '%-58s %9s\n' '100,000 locked guards: out for' "$2"
