@@ -51,6 +51,7 @@ survives_dump_and_restore() {
 	same "$(pgrep -c -x crowd) processes" "$tasks processes"
 }
 
+# bats test_tags=not:old
 @test "criu alone dumps and restores more processes than it may open files" {
 	plugin=()
 	start_crowd
