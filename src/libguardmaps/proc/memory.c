@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,19 @@ static bool may_be_missing(const struct process_memory *memory,
 		memory->fds[file] == -ENOENT);
 }
 
+/* If other processes have no such file either, it says nothing about this one. */
+static bool is_in_no_process(const struct process_memory *memory,
+			     enum memory_file file)
+{
+	char path[64];
+
+	if (memory->process->recorded || memory->fds[file] != -ENOENT)
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/%s", file_names[file]);
+	_cleanup_close_ int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 && errno == ENOENT;
+}
+
 struct guardmaps_error *memory_open(struct process_memory *memory,
 				    enum memory_file file)
 {
@@ -54,6 +68,11 @@ struct guardmaps_error *memory_open(struct process_memory *memory,
 	memory->fds[file] = process_open_file(memory->process, path, 0);
 	if (memory->fds[file] >= 0 || may_be_missing(memory, file))
 		return NULL;
+	if (is_in_no_process(memory, file))
+		return error_create(
+			GUARDMAPS_ERROR_UNSUPPORTED,
+			"this kernel has no /proc/PID/%s (CONFIG_PROC_PAGE_MONITOR)",
+			file_names[file]);
 	return memory_error(memory, file, -memory->fds[file]);
 }
 
