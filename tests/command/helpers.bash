@@ -16,7 +16,7 @@ PATH=$build:$PATH
 nobody=65534
 
 # Timeout in seconds for anything that should be quick.
-patience=${GUARDMAPS_PATIENCE:-20}
+patience=${GUARDMAPS_PATIENCE:-60}
 
 setup() {
 	started=()

@@ -15,13 +15,10 @@ programs=$build/tests/criu
 : "${CRIU:?}"
 
 # How long short operations may take, in seconds.
-patience=20
+patience=60
 
 # How long criu may take, in seconds.
-criu_patience=60
-
-# How long guards may be missing after criu is gone, in milliseconds.
-mending=1000
+criu_patience=120
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return

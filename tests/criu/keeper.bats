@@ -14,7 +14,7 @@ at_the_end() {
 }
 
 start_dump_that_waits() {
-	at_the_end 'touch waits' 'exec sleep 60'
+	at_the_end 'touch waits' 'exec sleep 600'
 	start_criu dump dump -t "$SUBJECT" --action-script "$PWD/script"
 	wait_for "the dump comes to its end" test -e waits
 }
@@ -58,7 +58,6 @@ dump_without_memory() {
 	settings+=(LD_PRELOAD="$programs/failing.so" FAIL_DIRECTORY="$PWD")
 	start_subject "${usual[@]}"
 	note_state
-	criu_patience=10
 	try_dump --action-script "$PWD/script" "$@"
 	[ "$status" -le 1 ] || fail "criu was killed: $status"
 	logs dump "will be put back after criu exits"

@@ -27,7 +27,7 @@ start_streamer() {
 		bind($server, sockaddr_un("images/streamer-capture.sock")) or die;
 		listen($server, 1) or die;
 		accept(my $client, $server) or die;
-		sleep 60;') &
+		sleep 600;') &
 	streamer=$!
 	wait_for "the streamer listens" test -S images/streamer-capture.sock
 }

@@ -48,7 +48,7 @@ fuzz() {
 	log=$scratch/$2.log
 	cp -r "$corpus/$2" "$scratch/$2"
 	if "$build/fuzz/$2" -max_total_time="$seconds" -max_len="$3" \
-		-rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+		-rss_limit_mb=2048 -timeout=60 -print_final_stats=1 \
 		-artifact_prefix="$failures/$2-" "$scratch/$2" \
 		>"$log" 2>&1; then
 		echo "ok $1 - fuzz $2: $(figure "$log" number_of_executed_units)" \
