@@ -30,8 +30,6 @@
 #include "trial.h"
 
 enum {
-	/* All waits of one installation and some more, but not for ever. */
-	LONGEST_SECONDS = 15,
 	FILE_SIZE = 65536,
 	FILE_NODE = 2,
 	BUFFER_SIZE = 1 << 17,
@@ -244,7 +242,7 @@ static struct guardmaps_error *try_install(const struct trial_of_lock *lock,
 
 	struct guardmaps_error *error = guardmaps_install_cancellable(
 		lock->process, lock->trial.wanted, false, cancel_fd, &count);
-	check(now_seconds() - start < LONGEST_SECONDS, "%s: it ends in time",
+	check(now_seconds() - start < PATIENCE_SECONDS, "%s: it ends in time",
 	      what);
 	check_number(count, UNTOUCHED_COUNT, "%s: nothing is installed", what);
 	return error;
