@@ -66,19 +66,50 @@ static bool write_file(const char *directory, const char *file,
 	return written > 0;
 }
 
+/* Version 2 of cgroups, and the freezer of version 1. */
+static const struct freezer {
+	const char *what;
+	/* Where it may be mounted, and a file that is there then. */
+	const char *roots[2];
+	const char *mark;
+	/* What to write to freeze and to thaw, and where; the line if frozen. */
+	const char *control, *freeze, *thaw;
+	const char *state, *line;
+} freezers[] = {
+	{
+		"a process of a frozen cgroup",
+		{ "/sys/fs/cgroup", "/sys/fs/cgroup/unified" },
+		"cgroup.controllers",
+		"cgroup.freeze",
+		"1",
+		"0",
+		"cgroup.events",
+		"frozen 1\n",
+	},
+	{
+		"a process of a frozen cgroup of version 1",
+		{ "/sys/fs/cgroup/freezer" },
+		"cgroup.procs",
+		"freezer.state",
+		"FROZEN",
+		"THAWED",
+		"freezer.state",
+		"FROZEN\n",
+	},
+};
+
 /* A cgroup for this test, which the caller frees; NULL if none can be made. */
-static char *make_cgroup(void)
+static char *make_cgroup(const struct freezer *freezer)
 {
-	static const char *const roots[] = { "/sys/fs/cgroup",
-					     "/sys/fs/cgroup/unified" };
+	for (size_t i = 0; i < LENGTH(freezer->roots) && freezer->roots[i];
+	     i++) {
+		const char *root = freezer->roots[i];
+		char *mark = format_string("%s/%s", root, freezer->mark);
+		bool is_there = access(mark, F_OK) == 0;
+		char *path =
+			format_string("%s/guardmaps-test-%d", root, getpid());
 
-	for (size_t i = 0; i < LENGTH(roots); i++) {
-		char *events = format_string("%s/cgroup.controllers", roots[i]);
-		bool is_there = access(events, F_OK) == 0;
-		char *path = format_string("%s/guardmaps-test-%d", roots[i],
-					   getpid());
-
-		free(events);
+		free(mark);
 		if (is_there && mkdir(path, 0755) == 0)
 			return path;
 		free(path);
@@ -86,9 +117,9 @@ static char *make_cgroup(void)
 	return NULL;
 }
 
-static bool is_frozen(const char *cgroup)
+static bool is_frozen(const struct freezer *freezer, const char *cgroup)
 {
-	char *path = format_string("%s/cgroup.events", cgroup);
+	char *path = format_string("%s/%s", cgroup, freezer->state);
 	double end = now_seconds() + PATIENCE_SECONDS;
 	bool frozen = false;
 
@@ -98,41 +129,49 @@ static bool is_frozen(const char *cgroup)
 
 		check_setup(file != NULL);
 		while (fgets(line, sizeof(line), file))
-			frozen |= strcmp(line, "frozen 1\n") == 0;
+			frozen |= strcmp(line, freezer->line) == 0;
 		fclose(file);
 	}
 	free(path);
 	return frozen;
 }
 
-static void frozen_is_refused(void)
+static void refuses_frozen(const struct freezer *freezer, const char *cgroup)
 {
-	const char *what = "a process of a frozen cgroup";
-	char *cgroup = make_cgroup();
+	const char *what = freezer->what;
+	size_t count = UNTOUCHED_COUNT;
 	struct trial trial;
 	char pid[32];
-	size_t count = UNTOUCHED_COUNT;
 
-	if (!cgroup) {
-		check_skip("needs a cgroup of version 2 to write to",
-			   "%s is refused", what);
-		return;
-	}
 	trial_begin(&trial, build_anonymous, 3, count_in_loop);
 	snprintf(pid, sizeof(pid), "%d", trial.child.pid);
 	check_setup(write_file(cgroup, "cgroup.procs", pid));
-	check_setup(write_file(cgroup, "cgroup.freeze", "1"));
-	check_setup(is_frozen(cgroup));
+	check_setup(write_file(cgroup, freezer->control, freezer->freeze));
+	check_setup(is_frozen(freezer, cgroup));
 	check_error(try_install(&trial, -1, &count), GUARDMAPS_ERROR_OS,
-		    "its cgroup is frozen", "%s is refused", what);
+		    "cannot run system calls in it: its cgroup is frozen",
+		    "%s is refused", what);
 	check_number(count, UNTOUCHED_COUNT, "%s: nothing is installed", what);
 	is_released(&trial, what);
-	check_setup(write_file(cgroup, "cgroup.freeze", "0"));
+	check_setup(write_file(cgroup, freezer->control, freezer->thaw));
 	goes_on_after(&trial, what);
 	guards_are_still_out(&trial, what);
 	trial_end(&trial);
-	check_setup(rmdir(cgroup) == 0);
-	free(cgroup);
+}
+
+static void frozen_is_refused(void)
+{
+	for (size_t i = 0; i < LENGTH(freezers); i++) {
+		char *cgroup = make_cgroup(&freezers[i]);
+
+		if (cgroup) {
+			refuses_frozen(&freezers[i], cgroup);
+			check_setup(rmdir(cgroup) == 0);
+		} else
+			check_skip("needs such a cgroup to write to",
+				   "%s is refused", freezers[i].what);
+		free(cgroup);
+	}
 }
 
 /* ---- vfork() ------------------------------------------------------------ */

@@ -301,6 +301,37 @@ static void namespace_is_refused(void)
 	munmap(stranger, sizeof(*stranger));
 }
 
+/* ---- Permissions -------------------------------------------------------- */
+
+static void shut_mapping(struct subject *subject)
+{
+	if (mprotect((void *)(uintptr_t)subject->address, 16 * page_size(),
+		     PROT_NONE))
+		subject->error = errno;
+}
+
+/* Whatever the guard map says, which may be from an image. */
+static void permissions_are_kept(void)
+{
+	const char *what = "a mapping that has become PROT_NONE";
+	struct trial trial;
+
+	trial_begin(&trial, build_mapping, 0, shut_mapping);
+	check_setup(notifies_in_time(&trial.child));
+	check_setup(trial.subject->error == 0);
+	puts_back(&trial, what);
+	guards_are_back(&trial, what);
+	char *maps = pid_read(trial.child.pid, "maps");
+	char *line = format_string(
+		"\n%jx-%jx ---p ", (uintmax_t)trial.subject->address,
+		(uintmax_t)trial.subject->address + 16 * page_size());
+	check(maps && strstr(maps, line), "%s: its permissions are unchanged",
+	      what);
+	free(line);
+	free(maps);
+	trial_end(&trial);
+}
+
 /* ---- A part ------------------------------------------------------------- */
 
 static void build_two(struct subject *subject, struct layout *layout)
@@ -357,6 +388,7 @@ int main(void)
 	filters_are_refused();
 	vdso_is_refused();
 	namespace_is_refused();
+	permissions_are_kept();
 	part_is_counted();
 	return check_finish();
 }
