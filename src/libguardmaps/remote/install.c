@@ -94,9 +94,7 @@ static struct guardmaps_error *install(const struct job *job, size_t *ret_count)
 		error = check_frozen(job->process);
 	if (error)
 		return error;
-	seize_reap(true);
-	error = seize(job->process, job->journal, &seized);
-	seize_reap(false);
+	error = seize_and_reap(job->process, job->journal, &seized);
 	if (!error)
 		error = install_seized(job, seized, ret_count);
 	release(seized);

@@ -8,6 +8,7 @@
 #include <sys/ptrace.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 
 #include "cleanup.h"
 #include "error.h"
@@ -33,18 +34,26 @@ struct seized_process {
 	pid_t *tids;
 	/* Seccomp filters apply to our system calls in it. */
 	bool is_filtered;
+	/* NULL if nobody reaps threads that end. */
+	struct reaper *reaper;
 };
 
 /* ---- Reaping while PTRACE_SEIZE waits ----------------------------------- */
 
 #define REAP_MICROSECONDS 10000
 
-/* For the handler of a signal, which has no argument. */
-static struct {
-	struct seized_process *seized;
+/*
+ * An execve() in another thread waits until those that it has killed are
+ * reaped, and PTRACE_SEIZE waits for the execve(). What it waits with lets only
+ * handlers of signals run.
+ */
+struct reaper {
+	/* The alternate signal stack: by its address the handler finds us. */
+	char stack[65536];
+	const struct seized_process *seized;
 	/* Being seized, now and at the last signal; or 0. */
-	volatile sig_atomic_t tid, last;
-} reaping;
+	volatile pid_t tid, last;
+};
 
 static bool has_ended(pid_t tid)
 {
@@ -57,33 +66,64 @@ static bool has_ended(pid_t tid)
 	       info.si_code != CLD_STOPPED;
 }
 
-static void reap(int signal)
+static void reap(int signal, siginfo_t *info, void *context)
 {
+	struct reaper *reaper = ((ucontext_t *)context)->uc_stack.ss_sp;
 	int before = errno;
 
 	(void)signal;
-	if (reaping.tid != 0 && reaping.tid == reaping.last)
-		for (size_t i = 0; i < reaping.seized->count; i++)
-			if (has_ended(reaping.seized->threads[i].tid))
-				waitpid(reaping.seized->threads[i].tid, NULL,
+	(void)info;
+	if (reaper->tid != 0 && reaper->tid == reaper->last)
+		for (size_t i = 0; i < reaper->seized->count; i++)
+			if (has_ended(reaper->seized->threads[i].tid))
+				waitpid(reaper->seized->threads[i].tid, NULL,
 					WNOHANG | __WALL);
-	reaping.last = reaping.tid;
+	reaper->last = reaper->tid;
 	errno = before;
 }
 
-void seize_reap(bool on)
+static void set_alarms(int how, int microseconds)
 {
-	const struct timeval often = { 0, on ? REAP_MICROSECONDS : 0 };
+	const struct timeval often = { 0, microseconds };
 	const struct itimerval timer = { often, often };
-	struct sigaction action = { .sa_handler = on ? reap : SIG_IGN,
-				    .sa_flags = SA_RESTART };
 	sigset_t alarm;
 
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
-	pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &alarm, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	pthread_sigmask(how, &alarm, NULL);
+}
+
+static bool reaper_start(struct seized_process *seized)
+{
+	const struct sigaction action = {
+		.sa_sigaction = reap,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART,
+	};
+
+	seized->reaper = calloc(1, sizeof(*seized->reaper));
+	if (!seized->reaper)
+		return false;
+	const stack_t stack = {
+		.ss_sp = seized->reaper->stack,
+		.ss_size = sizeof(seized->reaper->stack),
+	};
+	seized->reaper->seized = seized;
+	sigaltstack(&stack, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	set_alarms(SIG_UNBLOCK, REAP_MICROSECONDS);
+	return true;
+}
+
+static void reaper_stop(struct seized_process *seized)
+{
+	const stack_t none = { .ss_flags = SS_DISABLE };
+
+	set_alarms(SIG_BLOCK, 0);
+	signal(SIGALRM, SIG_IGN);
+	sigaltstack(&none, NULL);
+	free(seized->reaper);
+	seized->reaper = NULL;
 }
 
 /* ---- One thread --------------------------------------------------------- */
@@ -116,6 +156,16 @@ static int seize_thread(struct seized_process *seized, pid_t tid)
 	/* Traced by us: it did not stop in time before. */
 	int failed = -errno;
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? failed : 0;
+}
+
+static int seize_reaping(struct seized_process *seized, pid_t tid)
+{
+	if (!seized->reaper)
+		return seize_thread(seized, tid);
+	seized->reaper->tid = tid;
+	int failed = seize_thread(seized, tid);
+	seized->reaper->tid = 0;
+	return failed;
 }
 
 /* A stop at a system call is no signal. */
@@ -220,10 +270,7 @@ static struct guardmaps_error *add_threads(struct seized_process *seized,
 		struct thread thread = { .tid = tids[i], .is_running = true };
 		if (is_seized(seized, known, tids[i]))
 			continue;
-		reaping.seized = seized;
-		reaping.tid = tids[i];
-		int failed = seize_thread(seized, tids[i]);
-		reaping.tid = 0;
+		int failed = seize_reaping(seized, tids[i]);
 		if (failed && is_ending(seized->process, tids[i], failed))
 			continue;
 		if (failed)
@@ -337,23 +384,22 @@ static bool note_tids(struct seized_process *seized)
 	return seized->tids != NULL;
 }
 
-struct guardmaps_error *seize(const struct guardmaps_process *process,
-			      struct remote_journal *journal,
-			      struct seized_process **ret)
-{
-	return seize_one(process, 0, journal, ret);
-}
-
-struct guardmaps_error *seize_one(const struct guardmaps_process *process,
-				  pid_t tid, struct remote_journal *journal,
-				  struct seized_process **ret)
+static struct guardmaps_error *seize_as(const struct seized_process *how,
+					struct remote_journal *journal,
+					bool reaps, struct seized_process **ret)
 {
 	struct seized_process *seized = calloc(1, sizeof(*seized));
+	struct guardmaps_error *error = NULL;
+
 	if (!seized)
 		return &error_no_memory;
-	seized->process = process;
-	seized->only = tid;
-	struct guardmaps_error *error = seize_all(seized, journal);
+	*seized = *how;
+	if (reaps && !reaper_start(seized))
+		error = &error_no_memory;
+	if (!error)
+		error = seize_all(seized, journal);
+	if (seized->reaper)
+		reaper_stop(seized);
 	if (!error && !note_tids(seized))
 		error = &error_no_memory;
 	if (error)
@@ -361,6 +407,33 @@ struct guardmaps_error *seize_one(const struct guardmaps_process *process,
 	else
 		*ret = seized;
 	return error;
+}
+
+struct guardmaps_error *seize(const struct guardmaps_process *process,
+			      struct remote_journal *journal,
+			      struct seized_process **ret)
+{
+	const struct seized_process all = { .process = process };
+
+	return seize_as(&all, journal, false, ret);
+}
+
+struct guardmaps_error *seize_and_reap(const struct guardmaps_process *process,
+				       struct remote_journal *journal,
+				       struct seized_process **ret)
+{
+	const struct seized_process all = { .process = process };
+
+	return seize_as(&all, journal, true, ret);
+}
+
+struct guardmaps_error *seize_one(const struct guardmaps_process *process,
+				  pid_t tid, struct remote_journal *journal,
+				  struct seized_process **ret)
+{
+	const struct seized_process one = { .process = process, .only = tid };
+
+	return seize_as(&one, journal, false, ret);
 }
 
 pid_t seized_thread(const struct seized_process *seized)

@@ -29,12 +29,14 @@ struct guardmaps_error *seize(const struct guardmaps_process *process,
 			      struct seized_process **ret);
 
 /**
- * While it is on, seize() reaps threads that end meanwhile even if it waits in
- * the kernel. Without that an execve() in another thread waits for them, and
- * PTRACE_SEIZE waits for the execve(). Only for a process that does nothing
- * else: it handles SIGALRM.
+ * The same, and reap threads that end meanwhile even while it waits in the
+ * kernel. Without that an execve() in another thread waits for them, and
+ * PTRACE_SEIZE waits for the execve(). Only for a process with one thread that
+ * does nothing else: it handles SIGALRM, on a signal stack of its own.
  */
-void seize_reap(bool on);
+struct guardmaps_error *seize_and_reap(const struct guardmaps_process *process,
+				       struct remote_journal *journal,
+				       struct seized_process **ret);
 
 /** The same with one of its threads; the others continue. */
 struct guardmaps_error *seize_one(const struct guardmaps_process *process,
