@@ -111,10 +111,21 @@ static void *lose_page(void *argument)
 	return NULL;
 }
 
+/* Without a guard: glibc 2.42 and later would install an additional one. */
+static void start_thread(void *(*run)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setguardsize(&attributes, 0);
+	check_setup(pthread_create(&thread, &attributes, run, argument) == 0);
+	pthread_attr_destroy(&attributes);
+}
+
 static void lose_rseq(struct subject *subject)
 {
 	void *page = map_memory(page_size(), PROT_READ | PROT_WRITE);
-	pthread_t thread;
 
 	subject->address = (uintptr_t)page;
 	if (move_rseq(page))
@@ -124,8 +135,7 @@ static void lose_rseq(struct subject *subject)
 	if (subject->error)
 		subject->go = 1;
 	else
-		check_setup(pthread_create(&thread, NULL, lose_page, subject) ==
-			    0);
+		start_thread(lose_page, subject);
 	for (;;)
 		syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
 }
