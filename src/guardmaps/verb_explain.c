@@ -230,19 +230,6 @@ static uint64_t parse_address(const char *argument)
 	return address;
 }
 
-/* Other markers than guards can be read only with CAP_SYS_ADMIN. */
-static enum guardmaps_marker read_marker(const struct command *command,
-					 struct guardmaps_process *process,
-					 uint64_t address)
-{
-	enum guardmaps_marker marker = GUARDMAPS_MARKER_NONE;
-
-	if (!command->read.sysroot)
-		guardmaps_error_destroy(
-			guardmaps_read_marker(process, address, &marker));
-	return marker;
-}
-
 static const struct guardmaps_mapping *
 get_mapping(const struct guardmaps_map *map, uint32_t i)
 {
@@ -264,20 +251,56 @@ static void find_objects(struct row *row)
 		row->owner = guardmaps_map_owner(map, row->region.owner);
 }
 
-static struct row explain(const struct command *command,
-			  struct guardmaps_process *process,
-			  const struct guardmaps_map *map, uint64_t address)
+/* Whether a marker that the guard map does not have may be there. */
+static bool may_have_marker(const struct row *row)
 {
-	struct row row = { .map = map };
+	return row->explanation.mapping != GUARDMAPS_NONE &&
+	       row->explanation.verdict != GUARDMAPS_VERDICT_GUARD;
+}
 
-	guardmaps_explain(map, address, GUARDMAPS_MARKER_NONE,
-			  &row.explanation);
-	if (row.explanation.mapping != GUARDMAPS_NONE)
-		guardmaps_explain(map, address,
-				  read_marker(command, process, address),
-				  &row.explanation);
-	find_objects(&row);
-	return row;
+/* Other markers than guards can be read only with CAP_SYS_ADMIN. */
+static void explain_markers(struct guardmaps_process *process, struct row *rows,
+			    size_t count)
+{
+	uint64_t *addresses = allocate(NULL, count, sizeof(*addresses));
+	enum guardmaps_marker *markers =
+		allocate(NULL, count, sizeof(*markers));
+	size_t wanted = 0, next = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (may_have_marker(&rows[i])) {
+			addresses[wanted] = rows[i].explanation.address;
+			markers[wanted++] = GUARDMAPS_MARKER_NONE;
+		}
+	if (wanted > 0)
+		guardmaps_error_destroy(guardmaps_read_markers(
+			process, addresses, wanted, markers));
+	for (size_t i = 0; i < count; i++)
+		if (may_have_marker(&rows[i])) {
+			guardmaps_explain(rows[i].map, addresses[next],
+					  markers[next], &rows[i].explanation);
+			next++;
+		}
+	free(addresses);
+	free(markers);
+}
+
+static struct row *explain(const struct command *command,
+			   struct guardmaps_process *process,
+			   const struct guardmaps_map *map, size_t count)
+{
+	struct row *rows = allocate(NULL, count, sizeof(*rows));
+
+	for (size_t i = 0; i < count; i++) {
+		rows[i] = (struct row){ .map = map };
+		guardmaps_explain(map, parse_address(command->arguments[i + 1]),
+				  GUARDMAPS_MARKER_NONE, &rows[i].explanation);
+	}
+	if (!command->read.sysroot)
+		explain_markers(process, rows, count);
+	for (size_t i = 0; i < count; i++)
+		find_objects(&rows[i]);
+	return rows;
 }
 
 static const struct row *find_row(void *context, size_t number)
@@ -322,10 +345,7 @@ static enum exit_status run_explain(const struct command *command)
 		error = guardmaps_find_owners(process, map);
 	if (error)
 		fail(error);
-	struct row *rows = allocate(NULL, count, sizeof(*rows));
-	for (size_t i = 0; i < count; i++)
-		rows[i] = explain(command, process, map,
-				  parse_address(command->arguments[i + 1]));
+	struct row *rows = explain(command, process, map, count);
 	print_rows(command, rows, count);
 	free(rows);
 	guardmaps_map_destroy(map);

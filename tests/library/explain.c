@@ -232,9 +232,37 @@ static void marker_is(struct guardmaps_process *process,
 	page_is(map, page, marker, verdict, what);
 }
 
+/* In an order of their own, with an address that cannot be read among them. */
+static void several_markers_are_reported(struct guardmaps_process *process)
+{
+	const uint64_t addresses[] = {
+		page_address(WRITABLE_PAGE),
+		UINT64_C(0xffffffffff600000),
+		page_address(GUARD_PAGE) + 7,
+		page_address(WRITABLE_PAGE) + 1,
+	};
+	enum guardmaps_marker markers[] = {
+		GUARDMAPS_MARKER_OTHER,
+		GUARDMAPS_MARKER_OTHER,
+		GUARDMAPS_MARKER_OTHER,
+		GUARDMAPS_MARKER_OTHER,
+	};
+
+	check_note_error(
+		guardmaps_read_markers(process, addresses, 4, markers));
+	check(markers[0] == GUARDMAPS_MARKER_NONE &&
+		      markers[3] == GUARDMAPS_MARKER_NONE,
+	      "several markers: pages without one are reported");
+	check(markers[2] == GUARDMAPS_MARKER_GUARD,
+	      "several markers: a guard after a page that cannot be read is reported");
+	check_success(guardmaps_read_markers(process, addresses, 0, markers),
+		      "several markers: there may be none");
+}
+
 static void one_marker_is_reported(struct guardmaps_process *process,
 				   const struct guardmaps_map *map)
 {
+	several_markers_are_reported(process);
 	marker_is(process, map, GUARD_PAGE, GUARDMAPS_MARKER_GUARD,
 		  GUARDMAPS_VERDICT_GUARD, "a guard whose marker is read");
 	marker_is(process, map, WRITABLE_PAGE, GUARDMAPS_MARKER_NONE,

@@ -58,9 +58,10 @@ static struct guardmaps_error *read_marker(struct process_memory *memory,
 	return NULL;
 }
 
-struct guardmaps_error *guardmaps_read_marker(struct guardmaps_process *process,
-					      uint64_t address,
-					      enum guardmaps_marker *ret)
+struct guardmaps_error *
+guardmaps_read_markers(struct guardmaps_process *process,
+		       const uint64_t *addresses, size_t count,
+		       enum guardmaps_marker *ret)
 {
 	struct process_memory memory;
 
@@ -69,7 +70,21 @@ struct guardmaps_error *guardmaps_read_marker(struct guardmaps_process *process,
 	if (error)
 		return error;
 	memory_init(&memory, process);
-	error = read_marker(&memory, address, ret);
+	for (size_t i = 0; i < count; i++) {
+		struct guardmaps_error *failure =
+			read_marker(&memory, addresses[i], &ret[i]);
+		if (error)
+			guardmaps_error_destroy(failure);
+		else
+			error = failure;
+	}
 	memory_deinit(&memory);
 	return error;
+}
+
+struct guardmaps_error *guardmaps_read_marker(struct guardmaps_process *process,
+					      uint64_t address,
+					      enum guardmaps_marker *ret)
+{
+	return guardmaps_read_markers(process, &address, 1, ret);
 }
