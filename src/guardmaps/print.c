@@ -2,8 +2,7 @@
 /*
  * Print tables in the formats of libsmartcols, which other tools print with. It
  * is not used, because it leaves a cell blank if it is out of memory, and it
- * computes the width of each character twice. Nothing here needs memory, unless
- * rows are sorted.
+ * computes the width of each character twice. Nothing here needs memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include "output.h"
-#include "sort.h"
 
 static const char *fill_cell(const struct output *output, const struct row *row,
 			     size_t shown, struct cell *cell)
@@ -285,7 +283,7 @@ static void print_json(const struct output *output, void *rows,
 	puts(row_count ? "\n   ]\n}" : "]\n}");
 }
 
-static void print(const struct output *output, void *rows, size_t count)
+void output_print(const struct output *output, void *rows, size_t count)
 {
 	static void (*const printers[])(const struct output *output, void *rows,
 					size_t count) = {
@@ -296,20 +294,4 @@ static void print(const struct output *output, void *rows, size_t count)
 	};
 
 	printers[output->options.format](output, rows, count);
-}
-
-void output_print(const struct output *output, void *rows, size_t count)
-{
-	struct output of_sorted = *output;
-	struct sorted sorted;
-
-	if (!output->sort_by) {
-		print(output, rows, count);
-		return;
-	}
-	struct table table = sorted_table(output->table);
-	of_sorted.table = &table;
-	sorted_init(&sorted, output, rows, count);
-	print(&of_sorted, &sorted, count);
-	sorted_deinit(&sorted);
 }

@@ -10,6 +10,7 @@
 struct row {
 	pid_t pid;
 	const struct guardmaps_thread *thread;
+	enum guardmaps_stack_evidence evidence;
 };
 
 static bool has_stack(const struct guardmaps_thread *thread)
@@ -22,10 +23,17 @@ static uint64_t stack_size(const struct guardmaps_thread *thread)
 	return thread->stack_end - thread->stack_start;
 }
 
+static bool has_overflowed(const struct guardmaps_thread *thread)
+{
+	return thread->stack_pointer_state ==
+	       GUARDMAPS_STACK_POINTER_OVERFLOWED;
+}
+
 static bool has_used(const struct guardmaps_thread *thread)
 {
-	return has_stack(thread) &&
-	       thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN;
+	return has_overflowed(thread) ||
+	       (has_stack(thread) &&
+		thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN);
 }
 
 static uint64_t used(const struct guardmaps_thread *thread)
@@ -54,7 +62,7 @@ static bool find_headroom(const struct guardmaps_thread *thread, uint64_t *ret)
 		most = used(thread);
 	if (has_peak(thread) && peak(thread) > most)
 		most = peak(thread);
-	*ret = stack_size(thread) - most;
+	*ret = most < stack_size(thread) ? stack_size(thread) - most : 0;
 	return true;
 }
 
@@ -71,9 +79,12 @@ static bool is_unguarded(const struct guardmaps_thread *thread)
 	return thread->guard == GUARDMAPS_STACK_GUARD_NONE;
 }
 
-static const char *stack_pointer_note(enum guardmaps_stack_pointer_state state)
+static const char *stack_pointer_note(const struct row *row)
 {
-	switch (state) {
+	if (row->evidence == GUARDMAPS_STACK_ENDED ||
+	    row->evidence == GUARDMAPS_STACK_NEVER)
+		return "";
+	switch (row->thread->stack_pointer_state) {
 	case GUARDMAPS_STACK_POINTER_RUNNING:
 		return "running";
 	case GUARDMAPS_STACK_POINTER_DENIED:
@@ -82,6 +93,8 @@ static const char *stack_pointer_note(enum guardmaps_stack_pointer_state state)
 		return "on another stack";
 	case GUARDMAPS_STACK_POINTER_UNSUPPORTED:
 		return "no stack pointer";
+	case GUARDMAPS_STACK_POINTER_OVERFLOWED:
+		return "overflowed";
 	default:
 		return "";
 	}
@@ -167,17 +180,33 @@ static void fill_guard_size(const struct row *row, struct cell *ret)
 		cell_set_size(ret, thread->guard_end - thread->guard_start);
 }
 
+static const char *stack_note(const struct row *row)
+{
+	return has_stack(row->thread)
+		       ? ""
+		       : guardmaps_stack_evidence_name(row->evidence);
+}
+
+static void fill_evidence(const struct row *row, struct cell *ret)
+{
+	if (has_stack(row->thread))
+		cell_set_text(ret,
+			      guardmaps_stack_evidence_name(row->evidence));
+}
+
 /* Room for all notes together. */
 #define NOTE_SIZE 96
 
 static void fill_note(const struct row *row, struct cell *ret)
 {
 	const struct guardmaps_thread *thread = row->thread;
-	const char *pointer = stack_pointer_note(thread->stack_pointer_state);
+	const char *pointer = stack_pointer_note(row);
 	const char *guard = is_unguarded(thread) ? "unguarded" : "";
-	const char *low = is_low(thread) ? "low headroom" : "";
+	const char *low =
+		is_low(thread) && !has_overflowed(thread) ? "low headroom" : "";
 	const char *name = *thread->name ? "" : "no name";
-	const char *const notes[] = { guard, low, pointer, name };
+	const char *const notes[] = { stack_note(row), guard, low, pointer,
+				      name };
 	char text[NOTE_SIZE] = "";
 
 	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
@@ -212,8 +241,11 @@ static const struct column columns[] = {
 	       fill_guard_start),
 	COLUMN("GUARDSIZE", NUMBER, OPTIONAL, "size of the guard",
 	       fill_guard_size),
+	COLUMN("EVIDENCE", TEXT, OPTIONAL,
+	       "what the stack is known from: descriptor, name, kernel",
+	       fill_evidence),
 	COLUMN("NOTE", TEXT, DEFAULT,
-	       "unguarded; low headroom; why USED or NAME is unknown",
+	       "unguarded; overflowed; low headroom; why STACK, USED or NAME is unknown",
 	       fill_note),
 };
 
@@ -233,7 +265,7 @@ static const struct row *find_row(void *context, size_t number)
 
 static const char *choose_color(const struct row *row)
 {
-	if (is_unguarded(row->thread))
+	if (is_unguarded(row->thread) || has_overflowed(row->thread))
 		return COLOR_RED;
 	return is_low(row->thread) ? COLOR_YELLOW : NULL;
 }
@@ -270,8 +302,11 @@ static void add_rows(struct stacks *stacks, pid_t pid,
 	stacks->rows = allocate(stacks->rows, stacks->count + count,
 				sizeof(*stacks->rows));
 	for (size_t i = 0; i < count; i++)
-		stacks->rows[stacks->count++] =
-			(struct row){ pid, guardmaps_threads_get(threads, i) };
+		stacks->rows[stacks->count++] = (struct row){
+			.pid = pid,
+			.thread = guardmaps_threads_get(threads, i),
+			.evidence = guardmaps_threads_evidence(threads, i),
+		};
 }
 
 static void print_stacks(const struct command *command,

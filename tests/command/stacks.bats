@@ -18,10 +18,10 @@ thread() {
 	echo '7fc000000000-7fc000010000 rw-p 00000000 00:00 0' | record 100 maps
 	record 100 guards </dev/null
 	same "$(guardmaps --sysroot tree stacks -n -r -o TID,NAME,NOTE 100)" "\
-100 recorded no\\x20stack\\x20pointer
-101 other no\\x20stack\\x20pointer
-102  no\\x20stack\\x20pointer,\\x20no\\x20name
-103  no\\x20stack\\x20pointer,\\x20no\\x20name"
+100 recorded no\\x20thread\\x20descriptor,\\x20no\\x20stack\\x20pointer
+101 other no\\x20thread\\x20descriptor,\\x20no\\x20stack\\x20pointer
+102  no\\x20thread\\x20descriptor,\\x20no\\x20stack\\x20pointer,\\x20no\\x20name
+103  no\\x20thread\\x20descriptor,\\x20no\\x20stack\\x20pointer,\\x20no\\x20name"
 }
 
 # ---- What it shows ---------------------------------------------------------
@@ -219,11 +219,37 @@ record_stack() {
 	same "$(json -c '.threads[]')" '{"headroom":8192,"note":null}'
 }
 
-@test "a stack pointer outside the stack is noted, and is not USED" {
+@test "a first thread whose stack pointer is outside [stack] has an unknown stack" {
+	# After fork() from another thread, it would be on that one's stack.
 	record_stack -0x5000 0x4000
-	try guardmaps --sysroot tree stacks -J -o SP,USED,PEAK,NOTE 100
+	try guardmaps --sysroot tree stacks -J -o STACK,SP,USED,PEAK,GUARD,NOTE 100
 	same "$(json -c '.threads[]')" \
-		'{"sp":"0x10015000","used":null,"peak":16384,"note":"on another stack"}'
+		'{"stack":null,"sp":"0x10015000","used":null,"peak":null,"guard":"unknown","note":"not on [stack]"}'
+}
+
+@test "without the file limits, a [stack] that grows has an unknown size" {
+	record_stack 0x1800 0x4000
+	record 100 guards </dev/null
+	try guardmaps --sysroot tree stacks -J -o SIZE,GUARD,NOTE 100
+	same "$(json -c '.threads[]')" \
+		'{"size":null,"guard":"unknown","note":"no stack limit"}'
+	echo "Max stack size             8388608              unlimited            bytes" |
+		record 100 limits
+	try guardmaps --sysroot tree stacks -J -o SIZE,GUARD,NOTE 100
+	same "$(json -c '.threads[]')" '{"size":8388608,"guard":"gap","note":null}'
+}
+
+@test "a stack pointer in the guard of its stack is noted as overflowed" {
+	record_stack 0xf100 0xf000
+	try guardmaps --sysroot tree stacks -J -o SIZE,USED,HEADROOM,GUARD,NOTE 100
+	same "$(json -c '.threads[]')" \
+		'{"size":61440,"used":61696,"headroom":0,"guard":"marker","note":"overflowed"}'
+}
+
+@test "EVIDENCE is what a stack is known from" {
+	start_target threads:1 -n first
+	try guardmaps stacks -J -o +EVIDENCE "$TARGET_PID"
+	same "$(thread first .evidence) $(thread worker-1 .evidence)" "kernel descriptor"
 }
 
 @test "cells that a recorded tree has no data for are empty" {
@@ -233,7 +259,8 @@ record_stack() {
 	record 100 guards </dev/null
 	try guardmaps --sysroot tree stacks 100
 	same "$status $stderr" "0 "
-	same "$(tail -n 1 <<<"$output" | xargs)" "101 other unknown no stack pointer"
+	same "$(tail -n 1 <<<"$output" | xargs)" \
+		"101 other unknown no thread descriptor, no stack pointer"
 }
 
 # ---- Without memory, and what it refuses -----------------------------------
@@ -261,7 +288,7 @@ record_stack() {
 }
 
 @test "an unknown column is refused, and the known ones are listed" {
-	refuses "unknown column: NOPE (known: PID TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM GUARD GUARDSTART GUARDSIZE NOTE)" \
+	refuses "unknown column: NOPE (known: PID TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM GUARD GUARDSTART GUARDSIZE EVIDENCE NOTE)" \
 		guardmaps stacks -o NOPE 1
 }
 

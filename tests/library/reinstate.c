@@ -228,7 +228,7 @@ static void replacing(void)
 int main(void)
 {
 	check_begin();
-	needs_locked_memory();
+	needs_vdso();
 	taking_and_reinstating();
 	taking_nothing();
 	many_guards(3, 0, 3, 3);

@@ -77,7 +77,7 @@ static void changed_locks(void)
 int main(void)
 {
 	check_begin();
-	needs_locked_memory();
+	needs_vdso();
 	changed_locks();
 	return check_finish();
 }

@@ -159,7 +159,7 @@ static void guards_outlive_tracer(void)
 int main(void)
 {
 	check_begin();
-	needs_locked_memory();
+	needs_vdso();
 	guards_outlive_tracer();
 	return check_finish();
 }

@@ -200,18 +200,10 @@ static void robust_list_in_guard(void)
 			      (thread->stack_start >= facts->guard.end),
 		      "%s: no stack lies in a guard", what);
 	}
-	/* Under valgrind, the stack pointer is on valgrind's own stack. */
-	if (under_valgrind()) {
-		check_skip("valgrind moves stack pointers",
-			   "%s: its stack is found by its stack pointer", what);
-	} else if (thread) {
-		check(thread->stack_end - thread->stack_start <=
-			      2 * WORKER_STACK_SIZE,
-		      "%s: no stack is larger than its mapping", what);
-		check_number(thread->stack_start, facts->guard.end,
-			     "%s: its stack is found by its stack pointer",
+	if (thread)
+		check_string(guardmaps_stack_guard_name(thread->guard),
+			     "unknown", "%s: what guards its stack is unknown",
 			     what);
-	}
 	view_close(&view);
 	child_stop(&child);
 	munmap(facts, sizeof(*facts));

@@ -99,6 +99,8 @@ struct procmap_query {
 
 /* include/linux/sched.h: flags in field 9 of /proc/PID/stat. */
 #define PF_EXITING 0x00000004
+#define PF_IO_WORKER 0x00000010 /* Linux 5.12 */
+#define PF_USER_WORKER 0x00004000 /* Linux 6.4 */
 #define PF_KTHREAD 0x00200000
 
 /* include/uapi/linux/pidfd.h (Linux 6.14): the calling thread. */

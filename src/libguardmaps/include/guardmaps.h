@@ -445,7 +445,7 @@ enum guardmaps_stack_guard {
 	GUARDMAPS_STACK_GUARD_PROT_NONE,
 	/** The gap that the kernel keeps free below `[stack]`. */
 	GUARDMAPS_STACK_GUARD_GAP,
-	/** Unknown because the stack was not found. */
+	/** Unknown because the stack is. */
 	GUARDMAPS_STACK_GUARD_UNKNOWN,
 };
 
@@ -464,7 +464,42 @@ enum guardmaps_stack_pointer_state {
 	GUARDMAPS_STACK_POINTER_ELSEWHERE,
 	/** The kernel or the recorded tree does not show it. */
 	GUARDMAPS_STACK_POINTER_UNSUPPORTED,
+	/** It points into the guard of the stack, which has overflowed. */
+	GUARDMAPS_STACK_POINTER_OVERFLOWED,
 };
+
+/** What a stack is known from, or why it is not known. */
+enum guardmaps_stack_evidence {
+	/** The C library's descriptor of the thread, and the mappings. */
+	GUARDMAPS_STACK_BY_DESCRIPTOR,
+	/** The name that glibc has given to the memory, and the mappings. */
+	GUARDMAPS_STACK_BY_NAME,
+	/** The kernel: it is the first thread, and `[stack]` its stack. */
+	GUARDMAPS_STACK_BY_KERNEL,
+	/** Unknown: neither a descriptor nor a name was found. */
+	GUARDMAPS_STACK_NO_DESCRIPTOR,
+	/** Unknown: that, and the first thread is not on `[stack]`. */
+	GUARDMAPS_STACK_ELSEWHERE,
+	/** Unknown: no access to the memory, where the descriptor is. */
+	GUARDMAPS_STACK_DENIED,
+	/** Unknown: the descriptor and the mappings contradict each other. */
+	GUARDMAPS_STACK_CONFLICT,
+	/** Unknown: the descriptor of another thread claims it, too. */
+	GUARDMAPS_STACK_SHARED,
+	/** Unknown: the stack grows, and its limit was not recorded. */
+	GUARDMAPS_STACK_NO_LIMIT,
+	/** The thread has ended, but the process has others. */
+	GUARDMAPS_STACK_ENDED,
+	/** A thread of the kernel in the process: io_uring, vhost. */
+	GUARDMAPS_STACK_NEVER,
+};
+
+/**
+ * "descriptor", "name", "kernel", or in a few words why the stack is unknown.
+ * Static.
+ */
+const char *
+guardmaps_stack_evidence_name(enum guardmaps_stack_evidence evidence);
 
 /** One thread and its stack. */
 struct guardmaps_thread {
@@ -472,13 +507,14 @@ struct guardmaps_thread {
 	/** "" if it has none, or it could not be read. */
 	char name[64];
 	/**
-	 * The stack without its guard, or 0 if it was not found. The stack of
-	 * the first thread starts at the lowest address that RLIMIT_STACK and
-	 * the next mapping let it grow to.
+	 * The stack without its guard, or 0 if it is unknown. They need not be
+	 * multiples of the page size if the program provided the memory. A stack
+	 * that grows, as that of the first thread, starts at the lowest address
+	 * that RLIMIT_STACK and the next mapping let it grow to.
 	 */
 	uint64_t stack_start;
 	uint64_t stack_end;
-	/** Valid only if stack_pointer_state is KNOWN or ELSEWHERE. */
+	/** Valid only if stack_pointer_state is KNOWN, ELSEWHERE, OVERFLOWED. */
 	uint64_t stack_pointer;
 	enum guardmaps_stack_pointer_state stack_pointer_state;
 	/**
@@ -499,14 +535,15 @@ struct guardmaps_threads;
 /**
  * Find the threads of a process and their stacks. The threads are not stopped.
  *
- * A stack is found through the robust list of its thread (get_robust_list(2)),
- * which C libraries keep in the thread descriptor at the top of the stack, or
- * through the stack pointer if the thread is sleeping (proc_pid_syscall(5)).
+ * Which memory is a stack is read from the C library's descriptor of its thread
+ * (glibc, musl), and believed as far as the mappings bear it out. The descriptor
+ * is found through the robust list of the thread (get_robust_list(2)), or if
+ * there is none, through the stack pointer.
  *
  * @map: a guard map of the same process that has just been read.
  *
  * Needs PTRACE_MODE_READ access, and PTRACE_MODE_ATTACH access for the stack
- * pointers. Errors: ENDED, PERMISSION, OS, NO_MEMORY.
+ * pointers and descriptors. Errors: ENDED, PERMISSION, OS, NO_MEMORY.
  */
 struct guardmaps_error *
 guardmaps_threads_create(struct guardmaps_process *process,
@@ -520,6 +557,10 @@ void guardmaps_threads_destroy(struct guardmaps_threads *threads);
 size_t guardmaps_threads_count(const struct guardmaps_threads *threads);
 const struct guardmaps_thread *
 guardmaps_threads_get(const struct guardmaps_threads *threads, size_t i);
+
+/** What the stack of thread @i is known from, or why it is not known. */
+enum guardmaps_stack_evidence
+guardmaps_threads_evidence(const struct guardmaps_threads *threads, size_t i);
 
 /**
  * Find the threads whose stacks the guard regions of @map protect, and add them

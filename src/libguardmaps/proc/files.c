@@ -75,18 +75,21 @@ int process_read_status(const struct guardmaps_process *process,
 	return got > 0 ? 0 : got < 0 ? got : -ENODATA;
 }
 
-uint64_t process_read_limit(const struct guardmaps_process *process,
-			    const char *name)
+int process_read_limit(const struct guardmaps_process *process,
+		       const char *name, uint64_t *ret)
 {
 	char limits[4096];
-	uint64_t limit;
 
-	if (process_read_file(process, "limits", limits, sizeof(limits)) < 0)
-		return UINT64_MAX;
+	ssize_t length =
+		process_read_file(process, "limits", limits, sizeof(limits));
+	if (length < 0)
+		return length;
 	const char *line = strstr(limits, name);
-	return line && sscanf(line + strlen(name), "%" SCNu64, &limit) == 1
-		       ? limit
-		       : UINT64_MAX;
+	if (!line)
+		return -ENODATA;
+	if (sscanf(line + strlen(name), "%" SCNu64, ret) != 1)
+		*ret = UINT64_MAX;
+	return 0;
 }
 
 int process_read_name(const struct guardmaps_process *process,

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
+#include "error.h"
 #include "guard_map.h"
 #include "lines.h"
 #include "mapping_flags.h"
@@ -44,7 +46,8 @@ static uint8_t parse_flags(char *words)
  * A line in the format of maps names the mapping that the next lines describe.
  * Returns whether this line holds the flags of one.
  */
-static bool take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
+static bool take_line(char *line, const struct guardmaps_map *map,
+		      uint32_t *mapping, uint8_t *ret)
 {
 	static const char key[] = "VmFlags:";
 	struct guardmaps_mapping parsed;
@@ -52,8 +55,7 @@ static bool take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
 	if (strncmp(line, key, sizeof(key) - 1) == 0) {
 		if (*mapping == GUARDMAPS_NONE)
 			return false;
-		map->mappings[*mapping].flags =
-			parse_flags(line + sizeof(key) - 1);
+		ret[*mapping] = parse_flags(line + sizeof(key) - 1);
 		return true;
 	}
 	if (maps_line_parse(line, map->page_size, &parsed))
@@ -61,8 +63,9 @@ static bool take_line(char *line, struct guardmaps_map *map, uint32_t *mapping)
 	return false;
 }
 
-static struct guardmaps_error *read_flags(struct process_memory *memory,
-					  struct guardmaps_map *map)
+struct guardmaps_error *mapping_flags_read_into(struct process_memory *memory,
+						const struct guardmaps_map *map,
+						uint8_t *ret)
 {
 	uint32_t mapping = GUARDMAPS_NONE;
 	struct line_reader reader;
@@ -75,14 +78,26 @@ static struct guardmaps_error *read_flags(struct process_memory *memory,
 		return error;
 	line_reader_init(&reader, memory->fds[MEMORY_SMAPS]);
 	while ((got = line_reader_next(&reader, &line, &length)) > 0)
-		count += take_line(line, map, &mapping);
+		count += take_line(line, map, &mapping, ret);
 	line_reader_deinit(&reader);
 	if (got < 0)
 		return memory_error(memory, MEMORY_SMAPS, -got);
-	/* It is stopped: it can lose mappings only if it has been killed. */
 	return count < map->mapping_count
 		       ? memory_error(memory, MEMORY_SMAPS, ESRCH)
 		       : NULL;
+}
+
+static struct guardmaps_error *read_into_map(struct process_memory *memory,
+					     struct guardmaps_map *map)
+{
+	_cleanup_free_ uint8_t *flags = calloc(map->mapping_count + 1, 1);
+	if (!flags)
+		return &error_no_memory;
+	struct guardmaps_error *error =
+		mapping_flags_read_into(memory, map, flags);
+	for (size_t i = 0; i < map->mapping_count; i++)
+		map->mappings[i].flags = flags[i];
+	return error;
 }
 
 struct guardmaps_error *mapping_flags_read(struct guardmaps_process *process,
@@ -91,7 +106,7 @@ struct guardmaps_error *mapping_flags_read(struct guardmaps_process *process,
 	struct process_memory memory;
 
 	memory_init(&memory, process);
-	struct guardmaps_error *error = read_flags(&memory, map);
+	struct guardmaps_error *error = read_into_map(&memory, map);
 	memory_deinit(&memory);
 	return error;
 }

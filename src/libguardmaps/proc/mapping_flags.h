@@ -4,6 +4,7 @@
 #define GUARDMAPS_MAPPING_FLAGS_H
 
 #include "guardmaps.h"
+#include "memory.h"
 
 /* More bits of guardmaps_mapping.flags, besides enum guardmaps_lock. */
 enum mapping_flag {
@@ -16,10 +17,20 @@ enum mapping_flag {
 };
 
 /**
- * Read the flags of all mappings into the guard map of a stopped process, which
- * has just been read.
+ * Read the flags of all mappings.
  *
- * Errors: ENDED, FORMAT, OS, NO_MEMORY.
+ * @ret: an array with an element for each mapping. Those of mappings that have
+ *	changed since @map was read stay as they are.
+ *
+ * Errors: ENDED (also if it lacks a mapping of @map), FORMAT, OS, NO_MEMORY.
+ */
+struct guardmaps_error *mapping_flags_read_into(struct process_memory *memory,
+						const struct guardmaps_map *map,
+						uint8_t *ret);
+
+/**
+ * The same into the guard map of a stopped process, which has just been read. It
+ * can lose mappings only if it has been killed.
  */
 struct guardmaps_error *mapping_flags_read(struct guardmaps_process *process,
 					   struct guardmaps_map *map);

@@ -12,10 +12,9 @@
 #include "memory.h"
 
 static const char *const file_names[] = {
-	[MEMORY_MAPS] = "maps",
-	[MEMORY_GUARDS] = "guards",
-	[MEMORY_PAGEMAP] = "pagemap",
-	[MEMORY_SMAPS] = "smaps",
+	[MEMORY_MAPS] = "maps",	      [MEMORY_GUARDS] = "guards",
+	[MEMORY_PAGEMAP] = "pagemap", [MEMORY_SMAPS] = "smaps",
+	[MEMORY_CONTENTS] = "mem",
 };
 
 _Static_assert(sizeof(file_names) / sizeof(*file_names) == MEMORY_FILE_COUNT,

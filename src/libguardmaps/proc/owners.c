@@ -5,41 +5,13 @@
 
 #include "cleanup.h"
 #include "error.h"
+#include "evidence.h"
 #include "guard_map.h"
-#include "proc.h"
-
-static const struct guardmaps_thread *
-find_thread(const struct guardmaps_threads *threads, long tid)
-{
-	for (size_t i = 0; i < guardmaps_threads_count(threads); i++) {
-		const struct guardmaps_thread *thread =
-			guardmaps_threads_get(threads, i);
-		if (thread->tid == tid)
-			return thread;
-	}
-	return NULL;
-}
-
-/*
- * The thread that glibc named a mapping after, or NULL. A program can give any
- * name to its memory, so only threads of the process count.
- */
-static const struct guardmaps_thread *
-find_thread_by_name(const struct guardmaps_threads *threads, const char *name)
-{
-	static const char prefix[] = "[anon: glibc: pthread stack: ";
-	char *end;
-
-	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
-		return NULL;
-	long tid = strtol(name + sizeof(prefix) - 1, &end, 10);
-	return strcmp(end, "]") == 0 ? find_thread(threads, tid) : NULL;
-}
 
 /* A thread and the region that guards its stack. */
 struct claim {
 	uint32_t region;
-	uint32_t thread;
+	pid_t tid;
 };
 
 /* Of several threads with one region, the first has it. */
@@ -49,80 +21,65 @@ static int compare_claims(const void *a, const void *b)
 
 	if (first->region != second->region)
 		return first->region < second->region ? -1 : 1;
-	return first->thread < second->thread ? -1 : 1;
+	return (first->tid > second->tid) - (first->tid < second->tid);
 }
 
 /* In ascending order by region. Returns how many there are. */
-static size_t find_claims(const struct guardmaps_map *map,
-			  const struct guardmaps_threads *threads,
-			  struct claim *ret)
+static size_t find_claims(const struct evidence *evidence, struct claim *ret)
 {
+	const struct guardmaps_map *map = evidence->surroundings.map;
+	struct stack stack;
 	size_t count = 0;
 
-	for (size_t i = 0; i < guardmaps_threads_count(threads); i++) {
-		const struct guardmaps_thread *thread =
-			guardmaps_threads_get(threads, i);
-		if (thread->guard != GUARDMAPS_STACK_GUARD_MARKER)
-			continue;
-		uint32_t region =
-			guardmaps_map_find_region(map, thread->guard_start);
-		ret[count++] = (struct claim){ region, i };
+	for (size_t i = 0; i < evidence->count; i++) {
+		stack_judge(&evidence->surroundings, &evidence->threads[i],
+			    &stack);
+		if (stack.guard == GUARDMAPS_STACK_GUARD_MARKER)
+			ret[count++] = (struct claim){
+				guardmaps_map_find_region(map,
+							  stack.guard_start),
+				evidence->threads[i].tid,
+			};
 	}
 	if (count > 0)
 		qsort(ret, count, sizeof(*ret), compare_claims);
 	return count;
 }
 
-/*
- * With the tunable glibc.mem.decorate_maps, glibc 2.39 and later name a stack
- * after the id of its thread. Its guard is at its low end.
- */
-static const struct guardmaps_thread *
-find_owner_by_name(const struct guardmaps_map *map,
-		   const struct guardmaps_threads *threads,
-		   const struct guardmaps_region *region)
+static bool add_owners(const struct evidence *evidence,
+		       const struct claim *claims, size_t count,
+		       struct guardmaps_map *map)
 {
-	const struct guardmaps_mapping *mapping =
-		&map->mappings[region->mapping];
+	char name[PROCESS_NAME_SIZE];
 
-	return region->start == mapping->start
-		       ? find_thread_by_name(threads, mapping->name)
-		       : NULL;
-}
-
-/* @claims: ends with one that no region has. */
-static bool add_owners(struct guardmaps_map *map,
-		       const struct guardmaps_threads *threads,
-		       const struct claim *claims)
-{
-	struct guardmaps_cursor cursor = guardmaps_map_regions(map, 0);
-	struct guardmaps_region region;
-
-	for (uint32_t i = 0; guardmaps_next_region(&cursor, &region); i++) {
-		const struct guardmaps_thread *thread =
-			claims->region == i
-				? guardmaps_threads_get(threads, claims->thread)
-				: find_owner_by_name(map, threads, &region);
-		if (thread &&
-		    !guard_map_add_owner(map, i, thread->tid, thread->name))
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && claims[i].region == claims[i - 1].region)
+			continue;
+		if (evidence_read_thread_name(evidence, claims[i].tid, name) &&
+		    !guard_map_add_owner(map, claims[i].region, claims[i].tid,
+					 name))
 			return false;
-		while (claims->region == i)
-			claims++;
 	}
 	return true;
 }
 
-static bool set_owners(struct guardmaps_map *map,
-		       const struct guardmaps_threads *threads)
+static struct guardmaps_error *set_owners(struct guardmaps_process *process,
+					  struct guardmaps_map *map)
 {
-	_cleanup_free_ struct claim *claims = reallocarray(
-		NULL, guardmaps_threads_count(threads) + 1, sizeof(*claims));
+	_cleanup_free_ struct claim *claims = NULL;
+	struct evidence evidence;
 
-	if (!claims)
-		return false;
-	size_t count = find_claims(map, threads, claims);
-	claims[count] = (struct claim){ .region = GUARDMAPS_NONE };
-	return add_owners(map, threads, claims);
+	struct guardmaps_error *error =
+		evidence_read(process, map, EVIDENCE_OF_BOUNDS, &evidence);
+	if (!error) {
+		claims =
+			reallocarray(NULL, evidence.count + 1, sizeof(*claims));
+		if (!claims || !add_owners(&evidence, claims,
+					   find_claims(&evidence, claims), map))
+			error = &error_no_memory;
+	}
+	evidence_deinit(&evidence);
+	return error;
 }
 
 static struct guardmaps_error *
@@ -143,15 +100,8 @@ note_executable(struct guardmaps_process *process, struct guardmaps_map *map)
 struct guardmaps_error *guardmaps_find_owners(struct guardmaps_process *process,
 					      struct guardmaps_map *map)
 {
-	struct guardmaps_threads *threads;
-
 	struct guardmaps_error *error = note_executable(process, map);
-	if (error || map->regions.count == 0)
-		return error;
-	error = guardmaps_threads_create(process, map, &threads);
-	if (error)
-		return error;
-	bool done = set_owners(map, threads);
-	guardmaps_threads_destroy(threads);
-	return done ? NULL : &error_no_memory;
+
+	return error || map->regions.count == 0 ? error
+						: set_owners(process, map);
 }

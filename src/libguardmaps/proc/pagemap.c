@@ -224,7 +224,7 @@ int pagemap_read_entry(int fd, uint64_t address, uint64_t page_size,
 	return count == 1 ? 0 : -ESRCH;
 }
 
-static bool is_touched(uint64_t entry)
+bool pagemap_is_touched(uint64_t entry)
 {
 	return (entry & PAGEMAP_ENTRY_PRESENT) ||
 	       ((entry & PAGEMAP_ENTRY_SWAPPED) &&
@@ -246,7 +246,7 @@ int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 		if (count <= 0)
 			return count ? count : -ESRCH;
 		for (ssize_t i = 0; i < count; i++, start += page_size)
-			if (is_touched(entries[i])) {
+			if (pagemap_is_touched(entries[i])) {
 				*ret = start;
 				return 0;
 			}

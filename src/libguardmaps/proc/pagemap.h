@@ -40,6 +40,9 @@ pagemap_read_markers(const struct process_memory *memory,
 int pagemap_read_entry(int fd, uint64_t address, uint64_t page_size,
 		       uint64_t *ret);
 
+/** Whether the page is present or swapped out. */
+bool pagemap_is_touched(uint64_t entry);
+
 /**
  * Find the lowest page in [@start, @end) that is present or swapped out.
  *

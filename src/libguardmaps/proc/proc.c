@@ -14,6 +14,13 @@
 /* How often to list the threads before giving up on finding a live one. */
 #define MAXIMUM_LISTINGS 1000
 
+/* Returns a descriptor or a negative errno. */
+static int open_path(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* A recorded tree may hold only the files that are read for guard maps. */
 static void read_recorded_stat(const struct guardmaps_process *process,
 			       struct task_stat *ret)
@@ -142,6 +149,17 @@ pid_t process_innermost_pid(const struct guardmaps_process *process)
 	return last ? strtol(last, NULL, 10) : -ENODATA;
 }
 
+bool process_numbers_are_ours(void)
+{
+	char numbers[512], *end;
+
+	_cleanup_close_ int self = open_path("/proc/self");
+	const struct guardmaps_process ours = { .dirfd = self };
+	return self >= 0 &&
+	       !process_read_status(&ours, "NSpid", numbers, sizeof(numbers)) &&
+	       strtol(numbers, &end, 10) == getpid() && *end == '\0';
+}
+
 struct guardmaps_error *
 process_check_memory(const struct guardmaps_process *process)
 {
@@ -174,13 +192,6 @@ static struct guardmaps_error *open_stat(struct guardmaps_process *process)
 		return process_file_error(process, -fd, "stat");
 	process->stat_fd = fd;
 	return NULL;
-}
-
-/* Returns a descriptor or a negative errno. */
-static int open_path(const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
 }
 
 static int open_recorded(struct guardmaps_process *process, const char *sysroot)

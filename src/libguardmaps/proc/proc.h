@@ -80,6 +80,12 @@ process_refresh_memory(struct guardmaps_process *process,
 /** Refresh it and return whether it is known to have ended. */
 bool process_has_ended(struct guardmaps_process *process);
 
+/**
+ * Whether the numbers of processes in /proc are those that system calls take:
+ * it may have been mounted in another pid namespace than ours.
+ */
+bool process_numbers_are_ours(void);
+
 /** Returns NO_ADDRESS_SPACE for a kernel thread or a zombie, otherwise NULL. */
 struct guardmaps_error *
 process_check_memory(const struct guardmaps_process *process);
@@ -122,10 +128,13 @@ int process_read_status(const struct guardmaps_process *process,
 
 /**
  * Get a soft resource limit of the process by its name in /proc/PID/limits.
- * Returns UINT64_MAX if it is unlimited or cannot be read.
+ *
+ * @ret: UINT64_MAX if it is unlimited.
+ *
+ * Returns 0 or a negative errno: -ENODATA if there is no such line.
  */
-uint64_t process_read_limit(const struct guardmaps_process *process,
-			    const char *name);
+int process_read_limit(const struct guardmaps_process *process,
+		       const char *name, uint64_t *ret);
 
 /**
  * Read the name of a task from its comm file.

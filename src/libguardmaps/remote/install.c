@@ -103,24 +103,10 @@ static struct guardmaps_error *install(const struct job *job, size_t *ret_count)
 
 /* ---- In the caller ------------------------------------------------------ */
 
-/*
- * ptrace() takes numbers of our own namespace, and /proc shows those of the one
- * that it was mounted in.
- */
 static struct guardmaps_error *
 check_namespace(const struct guardmaps_process *process)
 {
-	char numbers[512] = "", *end;
-
-	_cleanup_close_ int self =
-		open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct guardmaps_process ours = { .dirfd = self };
-	int err = self < 0 ? -errno
-			   : process_read_status(&ours, "NSpid", numbers,
-						 sizeof(numbers));
-	if (err == -ENOMEM)
-		return &error_no_memory;
-	if (!err && strtol(numbers, &end, 10) == getpid() && *end == '\0')
+	if (process_numbers_are_ours())
 		return NULL;
 	return error_create(
 		GUARDMAPS_ERROR_INVALID,

@@ -53,11 +53,15 @@ static bool has_capability(int capability)
 static uint64_t attainable_limit(const struct guardmaps_process *process)
 {
 	struct rlimit limit;
+	uint64_t soft;
 
 	/* Set the current value to see whether that is permitted. */
 	if (prlimit(process->pid, RLIMIT_MEMLOCK, NULL, &limit) ||
 	    prlimit(process->pid, RLIMIT_MEMLOCK, &limit, NULL))
-		return process_read_limit(process, "Max locked memory");
+		return process_read_limit(process, "Max locked memory",
+					  &soft)
+			       ? RLIM_INFINITY
+			       : soft;
 	return has_capability(CAP_SYS_RESOURCE) ? RLIM_INFINITY
 						: limit.rlim_max;
 }

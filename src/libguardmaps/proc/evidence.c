@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "evidence.h"
+#include "guard_map.h"
+#include "kernel_abi.h"
+#include "mapping_flags.h"
+#include "pagemap.h"
+#include "robust_list.h"
+
+/* What glibc's descriptor says of the stack comes this far after its list. */
+#define DESCRIPTOR_SIZE 2048
+
+/* musl's robust list is this far from the start of its descriptor, at most. */
+#define ROBUST_LIST_OFFSET 256
+
+/*
+ * Without a robust list, a descriptor is looked for in this many pages at the end
+ * of the memory that the stack pointer points into.
+ */
+#define SEARCHED_PAGES 16
+
+/* ---- Stack pointers --------------------------------------------------- */
+
+/*
+ * The format of proc_pid_syscall(5): "running"; or the number and arguments of
+ * a system call, or -1, then the stack pointer and the program counter.
+ */
+static enum guardmaps_stack_pointer_state parse_stack_pointer(char *line,
+							      uint64_t *ret)
+{
+	char *counter = strrchr(line, ' ');
+
+	if (!counter)
+		return GUARDMAPS_STACK_POINTER_RUNNING;
+	*counter = '\0';
+	char *pointer = strrchr(line, ' ');
+	if (!pointer)
+		return GUARDMAPS_STACK_POINTER_UNSUPPORTED;
+	*ret = strtoull(pointer, NULL, 16);
+	return GUARDMAPS_STACK_POINTER_KNOWN;
+}
+
+static enum guardmaps_stack_pointer_state
+read_stack_pointer(const struct guardmaps_process *process, pid_t tid,
+		   uint64_t *ret)
+{
+	char file[64], line[256];
+
+	snprintf(file, sizeof(file), "task/%d/syscall", tid);
+	ssize_t length = process_read_file(process, file, line, sizeof(line));
+	if (length == -EPERM || length == -EACCES)
+		return GUARDMAPS_STACK_POINTER_DENIED;
+	if (length <= 0)
+		return GUARDMAPS_STACK_POINTER_UNSUPPORTED;
+	return parse_stack_pointer(line, ret);
+}
+
+/* ---- Memory ----------------------------------------------------------- */
+
+/* The stack of a 64-bit process lies above 4 GiB. */
+static unsigned int word_size(const struct evidence *evidence)
+{
+	return guard_map_user_end(evidence->surroundings.map) > UINT64_C(1)
+									<< 32
+		       ? sizeof(uint64_t)
+		       : sizeof(uint32_t);
+}
+
+/*
+ * Whether reading memory neither waits for anything, such as a FUSE server, nor
+ * gives the process a page that it did not have.
+ */
+static bool is_touched(const struct evidence *evidence, uint64_t address)
+{
+	uint64_t entry;
+	uint64_t page_size = evidence->surroundings.map->page_size;
+	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
+
+	return fd >= 0 && !pagemap_read_entry(fd, address, page_size, &entry) &&
+	       pagemap_is_touched(entry);
+}
+
+/* Read as much of it as has been touched. */
+static struct words read_words(const struct evidence *evidence,
+			       uint64_t address, uint64_t end, void *buffer)
+{
+	unsigned int size = word_size(evidence);
+	uint64_t page_size = evidence->surroundings.map->page_size;
+	uint64_t touched = address - address % page_size;
+
+	while (touched < end && is_touched(evidence, touched))
+		touched += page_size;
+	if (end > touched)
+		end = touched;
+	ssize_t length = end <= address
+				 ? 0
+				 : pread(evidence->memory.fds[MEMORY_CONTENTS],
+					 buffer, end - address, address);
+	return (struct words){
+		.bytes = buffer,
+		.count = length > 0 ? length / size : 0,
+		.size = size,
+		.address = address,
+	};
+}
+
+/* ---- Descriptors ------------------------------------------------------ */
+
+/* A guarded address cannot hold one, whatever the program claims. */
+static bool may_hold_descriptor(const struct guardmaps_map *map,
+				uint64_t address)
+{
+	uint32_t i = guardmaps_map_find_mapping(map, address);
+
+	return i != GUARDMAPS_NONE &&
+	       guardmaps_map_find_region(map, address) == GUARDMAPS_NONE &&
+	       (map->mappings[i].permissions & GUARDMAPS_WRITE);
+}
+
+static bool find_by_robust_list(const struct evidence *evidence, uint64_t head,
+				struct descriptor *ret)
+{
+	const struct guardmaps_map *map = evidence->surroundings.map;
+	uint64_t bytes[DESCRIPTOR_SIZE / sizeof(uint64_t)];
+	uint64_t before = head - ROBUST_LIST_OFFSET;
+
+	if (!may_hold_descriptor(map, head) || head % 4 != 0)
+		return false;
+	struct words words =
+		read_words(evidence, head, head + DESCRIPTOR_SIZE, bytes);
+	if (descriptor_find_glibc(map, &words, ret))
+		return true;
+	if (!may_hold_descriptor(map, before))
+		before = head - head % map->page_size;
+	words = read_words(evidence, before, head + words.size, bytes);
+	return descriptor_find_musl(map, &words, ret);
+}
+
+/* The end of the memory around @address that can be written. */
+static uint64_t find_end(const struct guardmaps_map *map, uint64_t address)
+{
+	uint32_t i = guardmaps_map_find_mapping(map, address);
+	uint32_t region = guard_map_region_at_or_below(map, address) + 1;
+	uint64_t end = map->mappings[i].end;
+
+	for (; i + 1 < map->mapping_count && map->mappings[i + 1].start == end;
+	     end = map->mappings[++i].end)
+		if (!(map->mappings[i + 1].permissions & GUARDMAPS_WRITE))
+			break;
+	if (region < map->regions.count &&
+	    guardmaps_map_region(map, region).start < end)
+		end = guardmaps_map_region(map, region).start;
+	return end;
+}
+
+/*
+ * A thread of musl has no robust list before it locks a robust mutex. But if it
+ * is on its own stack, the descriptor is at the end of that.
+ */
+static bool find_by_stack_pointer(const struct evidence *evidence,
+				  uint64_t pointer, struct descriptor *ret)
+{
+	const struct guardmaps_map *map = evidence->surroundings.map;
+	uint64_t page_size = map->page_size;
+
+	if (!may_hold_descriptor(map, pointer))
+		return false;
+	uint64_t end = find_end(map, pointer);
+	uint64_t start = end;
+	while (start > pointer && end - start < SEARCHED_PAGES * page_size &&
+	       is_touched(evidence, start - page_size))
+		start -= page_size;
+	_cleanup_free_ void *bytes = malloc(end - start + 1);
+	if (!bytes)
+		return false;
+	struct words words = read_words(evidence, start, end, bytes);
+	return descriptor_search(map, &words, pointer, ret);
+}
+
+/* ---- Threads ---------------------------------------------------------- */
+
+static enum task_kind read_kind(const struct guardmaps_process *process,
+				pid_t tid)
+{
+	struct task_stat stat;
+	char file[64];
+
+	snprintf(file, sizeof(file), "task/%d/stat", tid);
+	_cleanup_close_ int fd = process_open_file(process, file, 0);
+	if (fd < 0 || task_stat_read(fd, &stat))
+		return TASK_OF_PROGRAM;
+	if (task_is_exiting(&stat))
+		return TASK_ENDED;
+	return stat.flags & (PF_IO_WORKER | PF_USER_WORKER) ? TASK_OF_KERNEL
+							    : TASK_OF_PROGRAM;
+}
+
+/* What only counts if there is no descriptor, or where use is asked for. */
+static void read_rest(const struct evidence *evidence,
+		      struct stack_evidence *thread)
+{
+	const struct guardmaps_process *process = evidence->memory.process;
+	bool is_found = thread->descriptor.kind != DESCRIPTOR_NONE;
+
+	if (!is_found)
+		thread->kind = read_kind(process, thread->tid);
+	if (is_found && evidence->scope == EVIDENCE_OF_BOUNDS)
+		return;
+	thread->stack_pointer_state = read_stack_pointer(
+		process, thread->tid, &thread->stack_pointer);
+	if (!is_found && evidence->memory.fds[MEMORY_CONTENTS] >= 0 &&
+	    thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN)
+		find_by_stack_pointer(evidence, thread->stack_pointer,
+				      &thread->descriptor);
+}
+
+static void read_thread(const struct evidence *evidence, uint64_t robust_list,
+			struct stack_evidence *thread)
+{
+	thread->stack_pointer_state = GUARDMAPS_STACK_POINTER_UNSUPPORTED;
+	thread->is_denied = evidence->memory.fds[MEMORY_CONTENTS] < 0 &&
+			    !evidence->memory.process->recorded;
+	if (robust_list && !thread->is_denied)
+		find_by_robust_list(evidence, robust_list, &thread->descriptor);
+	read_rest(evidence, thread);
+}
+
+/* Numbers of a recorded process, or of another namespace, are not ours. */
+static void get_robust_lists(const struct evidence *evidence, const pid_t *tids,
+			     uint64_t *ret)
+{
+	if (evidence->memory.process->recorded || !process_numbers_are_ours())
+		return;
+	if (word_size(evidence) == sizeof(void *))
+		robust_lists_get(tids, evidence->count, ret);
+	else
+		robust_lists_get_32bit(tids, evidence->count, ret);
+}
+
+/* Move the first thread before the others, which stay ascending. */
+static void move_first(pid_t *tids, size_t count, pid_t first)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (tids[i] != first)
+			continue;
+		memmove(tids + 1, tids, i * sizeof(*tids));
+		tids[0] = first;
+		return;
+	}
+}
+
+static struct guardmaps_error *read_threads(struct evidence *evidence)
+{
+	const struct guardmaps_process *process = evidence->memory.process;
+	_cleanup_free_ pid_t *tids = NULL;
+
+	struct guardmaps_error *error =
+		process_list_threads(process, &tids, &evidence->count);
+	if (error)
+		return error;
+	pid_t first = process_first_thread(process);
+	move_first(tids, evidence->count, first);
+	_cleanup_free_ uint64_t *robust_lists =
+		calloc(evidence->count + 1, sizeof(*robust_lists));
+	evidence->threads =
+		calloc(evidence->count + 1, sizeof(*evidence->threads));
+	if (!robust_lists || !evidence->threads)
+		return &error_no_memory;
+	get_robust_lists(evidence, tids, robust_lists);
+	for (size_t i = 0; i < evidence->count; i++) {
+		evidence->threads[i].tid = tids[i];
+		evidence->threads[i].is_first = tids[i] == first;
+		read_thread(evidence, robust_lists[i], &evidence->threads[i]);
+	}
+	return stack_mark_shared(evidence->threads, evidence->count)
+		       ? NULL
+		       : &error_no_memory;
+}
+
+/* ---- Names ------------------------------------------------------------ */
+
+static struct stack_evidence *find_thread(const struct evidence *evidence,
+					  long tid)
+{
+	size_t low = 1, high = evidence->count;
+
+	if (evidence->count > 0 && evidence->threads[0].tid == tid)
+		return &evidence->threads[0];
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (evidence->threads[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < evidence->count && evidence->threads[low].tid == tid
+		       ? &evidence->threads[low]
+		       : NULL;
+}
+
+/*
+ * With the tunable glibc.mem.decorate_maps, glibc 2.39 and later name a stack
+ * and its guard after the id of its thread. A program can give any name to its
+ * memory, so only threads of the process count.
+ */
+static struct stack_evidence *find_named(const struct evidence *evidence,
+					 const char *name)
+{
+	static const char prefix[] = "[anon: glibc: pthread stack: ";
+	char *end;
+
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+		return NULL;
+	long tid = strtol(name + sizeof(prefix) - 1, &end, 10);
+	return strcmp(end, "]") == 0 ? find_thread(evidence, tid) : NULL;
+}
+
+static void add_named(struct stack_block *block,
+		      const struct guardmaps_mapping *mapping)
+{
+	if (block->end != mapping->start)
+		block->start = mapping->start;
+	block->end = mapping->end;
+}
+
+/* glibc uses numbers of the pid namespace that the process is in. */
+static void read_names(struct evidence *evidence)
+{
+	const struct guardmaps_process *process = evidence->memory.process;
+	const struct guardmaps_map *map = evidence->surroundings.map;
+	pid_t innermost = 0;
+
+	for (size_t i = 0; i < map->mapping_count; i++) {
+		struct stack_evidence *thread =
+			find_named(evidence, map->mappings[i].name);
+		if (!thread)
+			continue;
+		if (!innermost)
+			innermost = process_innermost_pid(process);
+		if (innermost > 0 && innermost != process->pid)
+			return;
+		add_named(&thread->named, &map->mappings[i]);
+	}
+}
+
+/* ---- All of it -------------------------------------------------------- */
+
+struct guardmaps_error *evidence_read(struct guardmaps_process *process,
+				      const struct guardmaps_map *map,
+				      enum evidence_scope scope,
+				      struct evidence *ret)
+{
+	*ret = (struct evidence){
+		.scope = scope,
+		.surroundings.map = map,
+	};
+	memory_init(&ret->memory, process);
+	/* What can be known without them is found without them. */
+	guardmaps_error_destroy(memory_open(&ret->memory, MEMORY_PAGEMAP));
+	guardmaps_error_destroy(memory_open(&ret->memory, MEMORY_CONTENTS));
+	ret->surroundings.limit_is_known = !process_read_limit(
+		process, "Max stack size", &ret->surroundings.limit);
+	struct guardmaps_error *error = read_threads(ret);
+	if (!error)
+		read_names(ret);
+	return error;
+}
+
+void evidence_deinit(struct evidence *evidence)
+{
+	memory_deinit(&evidence->memory);
+	free(evidence->threads);
+	free(evidence->flags);
+}
+
+static void read_flags(struct evidence *evidence)
+{
+	const struct guardmaps_map *map = evidence->surroundings.map;
+
+	evidence->flags = calloc(map->mapping_count + 1, 1);
+	if (evidence->flags)
+		guardmaps_error_destroy(mapping_flags_read_into(
+			&evidence->memory, map, evidence->flags));
+	evidence->surroundings.flags = evidence->flags;
+}
+
+void evidence_judge(struct evidence *evidence, size_t thread, struct stack *ret)
+{
+	const struct stack_evidence *facts = &evidence->threads[thread];
+
+	stack_judge(&evidence->surroundings, facts, ret);
+	if (!ret->needs_flags || evidence->surroundings.flags)
+		return;
+	read_flags(evidence);
+	stack_judge(&evidence->surroundings, facts, ret);
+}
+
+bool evidence_read_thread_name(const struct evidence *evidence, pid_t tid,
+			       char *ret)
+{
+	const struct guardmaps_process *process = evidence->memory.process;
+	char directory[32];
+
+	snprintf(directory, sizeof(directory), "task/%d/", tid);
+	int err = process_read_name(process, directory, ret);
+	if (err)
+		*ret = '\0';
+	return process->recorded || (err != -ENOENT && err != -ESRCH);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Gather the evidence about the stacks of all threads of a process. */
+#ifndef GUARDMAPS_EVIDENCE_H
+#define GUARDMAPS_EVIDENCE_H
+
+#include "memory.h"
+#include "stack.h"
+
+/** What the caller wants to know. Less takes less time. */
+enum evidence_scope {
+	/** Only where the stacks are. */
+	EVIDENCE_OF_BOUNDS,
+	/** Also stack pointers, and how much of the stacks was used. */
+	EVIDENCE_OF_USE,
+};
+
+struct evidence {
+	struct process_memory memory;
+	enum evidence_scope scope;
+	struct stack_surroundings surroundings;
+	uint8_t *flags;
+	/** The first thread of the process, then the others by their ids. */
+	struct stack_evidence *threads;
+	size_t count;
+};
+
+/**
+ * Gather it. The process is not stopped.
+ *
+ * @map: of the process, just read. It must live as long as @ret.
+ *
+ * Errors: ENDED, PERMISSION, OS, NO_MEMORY. @ret must be freed in any case.
+ */
+struct guardmaps_error *evidence_read(struct guardmaps_process *process,
+				      const struct guardmaps_map *map,
+				      enum evidence_scope scope,
+				      struct evidence *ret);
+
+void evidence_deinit(struct evidence *evidence);
+
+/** Judge the stack of one thread, after reading what else that takes. */
+void evidence_judge(struct evidence *evidence, size_t thread,
+		    struct stack *ret);
+
+/**
+ * Read the name of a thread, after everything else about it: through the
+ * directory of the process. So if it is there, its id had not been reused.
+ *
+ * @ret: PROCESS_NAME_SIZE bytes. "" if the name cannot be read.
+ *
+ * Returns false if the thread has ended.
+ */
+bool evidence_read_thread_name(const struct evidence *evidence, pid_t tid,
+			       char *ret);
+
+#endif /* GUARDMAPS_EVIDENCE_H */
