@@ -7,6 +7,7 @@ SUITES ?=
 FUZZ_SECONDS ?= 5
 SOAK_SECONDS ?= 1200
 SOAK_SEED ?=
+ZDTM ?= sid h
 
 # Tests may include headers of every wing.
 test_flags := $(CPPFLAGS) $(call include_wings,$(wings)) -iquote tests/support \
@@ -168,6 +169,12 @@ soak: install-check-packages
 	@$(MAKE) --no-print-directory all tests
 	@SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) tests/run $(B) soak
 
+# CRIU's own tests with the plugin; those that fail, without it too. ZDTM selects
+# the version of criu, and more.
+zdtm: install-check-packages
+	@$(MAKE) --no-print-directory $(plugin)
+	@tests/zdtm/run $(B) $(ZDTM)
+
 bench:
 	@scripts/install-packages bench
 	@$(MAKE) --no-print-directory all tests $(bench_programs)
@@ -182,5 +189,5 @@ $(B)/demo/threads: demo/threads.c
 	$(CC) $(CPPFLAGS) $(call include_wings,base) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
 .PHONY: tests test check check-kernel check-kernel-debug cross fuzz fuzzers soak \
-	bench bench-kernel demo sanitizers install-build-packages \
+	zdtm bench bench-kernel demo sanitizers install-build-packages \
 	install-check-packages
