@@ -81,10 +81,15 @@ static void put_blanks(size_t count)
 		putchar_unlocked(' ');
 }
 
+static void put(const char *text)
+{
+	fputs_unlocked(text, stdout);
+}
+
 static void put_text(const char *text)
 {
 	if (is_plain(text))
-		fputs_unlocked(text, stdout);
+		put(text);
 	else
 		text_print(stdout, text);
 }
@@ -128,12 +133,12 @@ static void put_row(const struct output *output, const struct row *row,
 	struct cell cell;
 
 	if (color)
-		fputs_unlocked(color, stdout);
+		put(color);
 	for (size_t i = 0; i < output->shown_count; i++)
 		put_cell(output, i, fill_cell(output, row, i, &cell),
 			 widths[i]);
 	if (color)
-		fputs_unlocked(COLOR_RESET, stdout);
+		put(COLOR_RESET);
 	putchar_unlocked('\n');
 }
 
@@ -168,6 +173,10 @@ static void print_table(const struct output *output, void *rows,
 /* Escape bytes that are not printable ASCII, or in @special, as \xNN. */
 static void put_escaped(const char *text, const char *special)
 {
+	if (is_plain(text) && !text[strcspn(text, special)]) {
+		put(text);
+		return;
+	}
 	for (; *text; text++)
 		if (*text < ' ' || *text > '~' || strchr(special, *text))
 			printf("\\x%02x", (unsigned char)*text);
@@ -203,7 +212,9 @@ static void print_pairs(const struct output *output, void *rows,
 	for (size_t number = 0; number < row_count; number++) {
 		const struct row *row = output->table->find(rows, number);
 		for (size_t i = 0; i < output->shown_count; i++) {
-			printf("%s%s=\"", i ? " " : "", output->shown[i]->name);
+			put(i ? " " : "");
+			put(output->shown[i]->name);
+			put("=\"");
 			put_escaped(fill_cell(output, row, i, &cell), "\"\\`$");
 			putchar_unlocked('"');
 		}
@@ -231,6 +242,10 @@ static void put_json_byte(unsigned char byte)
 static void put_json_text(const char *text)
 {
 	putchar_unlocked('"');
+	if (is_plain(text) && !strchr(text, '"')) {
+		put(text);
+		text = "";
+	}
 	while (*text) {
 		size_t length = text_utf8_length(text);
 		if (length == 0) {
@@ -255,21 +270,21 @@ static void print_json_row(const struct output *output, const struct row *row)
 {
 	struct cell cell;
 
-	puts("{");
+	put("{\n");
 	for (size_t i = 0; i < output->shown_count; i++) {
 		const char *text = fill_cell(output, row, i, &cell);
-		printf("         ");
+		put("         ");
 		put_json_name(output->shown[i]->name);
-		printf(": ");
+		put(": ");
 		if (!*text)
-			printf("null");
+			put("null");
 		else if (is_number(output, i))
-			fputs_unlocked(text, stdout);
+			put(text);
 		else
 			put_json_text(text);
-		puts(i + 1 < output->shown_count ? "," : "");
+		put(i + 1 < output->shown_count ? ",\n" : "\n");
 	}
-	printf("      }");
+	put("      }");
 }
 
 static void print_json(const struct output *output, void *rows,
@@ -277,7 +292,7 @@ static void print_json(const struct output *output, void *rows,
 {
 	printf("{\n   \"%s\": [", output->table->name);
 	for (size_t number = 0; number < row_count; number++) {
-		printf("%s", number ? "," : "\n      ");
+		put(number ? "," : "\n      ");
 		print_json_row(output, output->table->find(rows, number));
 	}
 	puts(row_count ? "\n   ]\n}" : "]\n}");
