@@ -77,13 +77,23 @@ static void keep(const struct job *job)
 {
 	const struct timespec nap = { 0, KEEPER_NAP_MILLISECONDS * 1000000 };
 
-	prctl(PR_SET_NAME, "guardmaps-keep");
 	while (recovery_is_due(job->journal) &&
 	       !process_has_ended(job->process)) {
 		guardmaps_error_destroy(
 			recovery_run(job->process, job->journal));
 		nanosleep(&nap, NULL);
 	}
+}
+
+/*
+ * In a child, so that our caller can reap us. Our end lets go of the thread; the
+ * child seizes it again. Without memory for a child, we stay.
+ */
+static void become_keeper(const struct job *job)
+{
+	prctl(PR_SET_NAME, "guardmaps-keep");
+	if (background_fork() <= 0)
+		keep(job);
 }
 
 static struct guardmaps_error *do_job(const struct worker *worker, bool again)
@@ -133,7 +143,7 @@ static _Noreturn void work(const struct worker *worker, pid_t caller,
 	struct guardmaps_error *error = do_job(worker, again);
 	say(worker, error);
 	if (recovery_is_due(job->journal))
-		keep(job);
+		become_keeper(job);
 	_exit(0);
 }
 
@@ -159,13 +169,11 @@ static bool worker_start(struct worker *worker, bool again)
 	return false;
 }
 
-/* Reap it, unless it goes on as a keeper. */
 static void worker_end(struct worker *worker)
 {
 	struct pollfd exit = { .fd = worker->pidfd, .events = POLLIN };
 
-	if (!recovery_is_due(worker->job->journal))
-		poll(&exit, 1, EXIT_MILLISECONDS);
+	poll(&exit, 1, EXIT_MILLISECONDS);
 	waitpid(worker->pid, NULL, __WALL | WNOHANG);
 	cleanup_close(&worker->pidfd);
 }
