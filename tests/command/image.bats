@@ -179,7 +179,7 @@ load helpers
 @test "an image that needs more memory than --image-limit is refused" {
 	start_target alternate:20000
 	guardmaps save "$TARGET_PID" image
-	for size in 100000 100K 0; do
+	for size in 10000 10K 0; do
 		try guardmaps show --image-limit "$size" image
 		same "$status$output" 2
 		matches "$stderr" "guardmaps: cannot read image: it needs more than [0-9]+ bytes of memory"
@@ -258,7 +258,7 @@ load helpers
 	refuses "cannot read standard input: not a guardmaps image" \
 		sh -c 'exec guardmaps show - </dev/zero'
 	refuses "cannot read standard input: it needs more than 1000000 bytes of memory" \
-		sh -c '{ printf GUARDMAP; cat /dev/zero; } |
+		sh -c '{ printf "GUARDMAP\\001\\000\\000\\000"; cat /dev/zero; } |
 			guardmaps show --image-limit 1000000 -'
 }
 

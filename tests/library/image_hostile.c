@@ -3,9 +3,8 @@
  * Images by a stranger, who may want memory for nothing; and guard maps that no
  * image may hold.
  */
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -18,7 +17,7 @@
 /* Fields of a Record, in guardmaps.proto. */
 enum {
 	MAPPINGS = 2,
-	REGIONS = 3
+	OWNERS = 4
 };
 
 /* The shortest Mapping, of one page next to the last one. */
@@ -55,21 +54,47 @@ static void takes_at_most(uint64_t memory, uint64_t most, const char *what)
 			   what);
 }
 
-/* Reads it in a child. Returns the most memory that took, in bytes. */
+/* The most memory that this process has had, in KiB. */
+static long peak_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+	long peak = 0;
+
+	check_setup(status != NULL);
+	while (fgets(line, sizeof(line), status))
+		sscanf(line, "VmHWM: %ld", &peak);
+	fclose(status);
+	check_setup(peak > 0);
+	return peak;
+}
+
+/* This program again, with the absolute path of an image. */
+static int read_and_report(const char *path)
+{
+	struct guardmaps_map *map;
+	struct guardmaps_error *error = read_image(path, &map);
+
+	printf("%ld %d\n", peak_kib(), error == NULL);
+	return 0;
+}
+
+/*
+ * Reads it in a new process: what this one has freed would be used again.
+ * Returns the most memory that took, in bytes.
+ */
 static uint64_t memory_to_read(const char *path, bool *ret_taken)
 {
-	struct rusage usage;
-	pid_t child = fork();
-	int status;
+	char *command = format_string("exec /proc/%d/exe '%s'", getpid(), path);
+	FILE *reader = popen(command, "re");
+	long peak;
+	int taken;
 
-	if (child == 0) {
-		struct guardmaps_map *map;
-		struct guardmaps_error *error = read_image(path, &map);
-		_exit(error != NULL);
-	}
-	check_setup(wait4(child, &status, 0, &usage) == child);
-	*ret_taken = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	return usage.ru_maxrss * UINT64_C(1024);
+	check_setup(reader && fscanf(reader, "%ld %d", &peak, &taken) == 2);
+	check_setup(pclose(reader) == 0);
+	free(command);
+	*ret_taken = taken;
+	return peak * UINT64_C(1024);
 }
 
 static void write_bytes(const char *path, struct bytes *file)
@@ -87,55 +112,156 @@ static uint64_t memory_of_nothing(const char *path)
 	return memory_to_read(path, &taken);
 }
 
-static void dense_records_take_little(void)
+/* ---- Dense images ------------------------------------------------------- */
+
+enum {
+	DENSE = 1000000,
+	PER_RECORD = 32768,
+};
+
+/* Besides the four times: what is read at once, and slack of malloc(). */
+#define CONSTANT (UINT64_C(1) << 20)
+
+/* Reading @file takes four times its size, and @extra. Frees its bytes. */
+static void takes_four_times(struct bytes *file, uint64_t extra,
+			     const char *what)
 {
-	const size_t per_record = 50000, records = 20;
 	char *path = scratch_path("dense");
 	uint64_t nothing = memory_of_nothing(path);
-	struct bytes file;
+	uint64_t size = file->size;
 	bool taken;
 
-	begin_file(&file, 1);
-	add_header(&file, per_record * records, 0);
-	for (size_t i = 0; i < records; i++)
-		add_short_mappings(&file, per_record);
-	end_file(&file);
-	uint64_t size = file.size;
-	write_bytes(path, &file);
+	write_bytes(path, file);
 	uint64_t memory = memory_to_read(path, &taken) - nothing;
-	check(taken, "an image of a million mappings is taken");
-	uint64_t map = per_record * records * sizeof(struct guardmaps_mapping);
-	check_note("%lu bytes of image, %lu of guard map, %lu to read it", size,
-		   map, memory);
-	takes_at_most(
-		memory, map + size + (20 << 20),
-		"reading it takes its guard map, itself, and 20 MiB at most");
+	check(taken, "%s: the image is taken", what);
+	check_note("%lu bytes of image, %lu to read it", size, memory);
+	takes_at_most(memory, 4 * size + extra + CONSTANT, what);
 	unlink(path);
 	free(path);
 }
 
-static void large_record_is_refused(void)
+/* Regions in one mapping. */
+static void begin_dense_regions(struct bytes *file)
 {
-	struct guardmaps_map *map;
-	char *path = scratch_path("large");
-	uint64_t nothing = memory_of_nothing(path);
+	begin_file(file, 1);
+	add_header(file, 1, DENSE);
+	add_mapping(file, 0, UINT64_C(1) << 36);
+}
+
+static void add_dense_regions(struct bytes *file, uint64_t gap, uint64_t length)
+{
+	static uint64_t numbers[2 * PER_RECORD];
+
+	for (size_t i = 0; i < 2 * PER_RECORD; i += 2) {
+		numbers[i] = gap;
+		numbers[i + 1] = length;
+	}
+	for (size_t left = DENSE; left > 0;) {
+		size_t count = left < PER_RECORD ? left : PER_RECORD;
+		add_regions(file, numbers, 2 * count);
+		left -= count;
+	}
+}
+
+static void dense_regions_take_little(void)
+{
+	static const struct {
+		uint64_t gap, length;
+		const char *what;
+	} shapes[] = {
+		{ 1, 1, "a million regions of a page, every second page" },
+		{ 127, 127, "a million regions that pack to a byte more" },
+		{ 127, 1, "a million regions of a page, 127 pages apart" },
+		{ 8191, 2, "a million regions of two pages, far apart" },
+	};
 	struct bytes file;
-	bool taken;
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
+		begin_dense_regions(&file);
+		add_dense_regions(&file, shapes[i].gap, shapes[i].length);
+		end_file(&file);
+		takes_four_times(&file, 0, shapes[i].what);
+	}
+}
+
+/* The shortest Owner, as a field of Owners. */
+static void add_short_owner(struct bytes *owners, uint32_t region)
+{
+	struct bytes owner = { 0 };
+	uint8_t tag[] = { 0x0a, 0 };
+
+	add_number(&owner, 1, region);
+	add_number(&owner, 2, 1);
+	tag[1] = owner.size;
+	add_bytes(owners, tag, sizeof(tag));
+	add_bytes(owners, owner.bytes, owner.size);
+	free(owner.bytes);
+}
+
+static void dense_owners_take_little(void)
+{
+	struct bytes file, owners = { 0 };
+
+	begin_dense_regions(&file);
+	add_dense_regions(&file, 1, 1);
+	for (uint32_t i = 0; i < DENSE; i++) {
+		add_short_owner(&owners, i);
+		if (owners.size < 1 << 20 && i + 1 < DENSE)
+			continue;
+		add_record(&file, OWNERS, &owners);
+	}
+	end_file(&file);
+	takes_four_times(&file, 0, "a million owners without names");
+}
+
+static void dense_mappings_take_little(void)
+{
+	const size_t per_record = DENSE / 20;
+	struct bytes file;
 
 	begin_file(&file, 1);
-	add_header(&file, 1000000, 0);
-	add_short_mappings(&file, 1000000);
+	add_header(&file, DENSE, 0);
+	for (size_t i = 0; i < DENSE; i += per_record)
+		add_short_mappings(&file, per_record);
+	end_file(&file);
+	takes_four_times(&file, DENSE * sizeof(struct guardmaps_mapping),
+			 "a million mappings");
+	begin_file(&file, 1);
+	add_header(&file, DENSE, 0);
+	add_short_mappings(&file, DENSE);
+	end_file(&file);
+	takes_four_times(&file, DENSE * sizeof(struct guardmaps_mapping),
+			 "a million mappings in a record");
+}
+
+/* protobuf-c stores unknown fields, in many times their size. */
+static void message_of_unknown_fields_is_refused(void)
+{
+	struct bytes file, mappings = { 0 };
+	char *path = scratch_path("large");
+	uint64_t nothing = memory_of_nothing(path);
+	struct guardmaps_map *map;
+	bool taken;
+
+	/* A field whose length takes three bytes. */
+	static const uint8_t tag[] = { 0x0a, 0x80, 0x89, 0x7a };
+	add_bytes(&mappings, tag, sizeof(tag));
+	for (size_t i = 0; i < 2000000 / 2; i++)
+		add_number(&mappings, 15, 1);
+	begin_file(&file, 1);
+	add_header(&file, 1, 0);
+	add_record(&file, MAPPINGS, &mappings);
 	end_file(&file);
 	uint64_t size = file.size;
 	write_bytes(path, &file);
 	check_error(read_image(path, &map), GUARDMAPS_ERROR_FORMAT,
 		    "a record takes too much memory",
-		    "a record that unpacks to too much is reported");
+		    "a message that unpacks to too much is reported");
 	uint64_t memory = memory_to_read(path, &taken) - nothing;
-	check(!taken, "a record that unpacks to too much is refused");
+	check(!taken, "a message that unpacks to too much is refused");
 	check_note("%lu bytes of image, %lu to refuse it", size, memory);
-	takes_at_most(memory, size + (24 << 20),
-		      "refusing it takes itself and 24 MiB at most");
+	takes_at_most(memory, 4 * size + CONSTANT,
+		      "refusing it takes four times its size at most");
 	unlink(path);
 	free(path);
 }
@@ -171,7 +297,7 @@ static void limits(void)
 		    GUARDMAPS_ERROR_NO_MEMORY, "more than 100 bytes of memory",
 		    "an image that needs more than the limit is refused");
 	check(map == UNTOUCHED, "and no guard map is returned");
-	if (check_success(image_decode(file.bytes, file.size, "sample", 4096,
+	if (check_success(image_decode(file.bytes, file.size, "sample", 65536,
 				       &map),
 			  "with a higher limit it is taken"))
 		guardmaps_map_destroy(map);
@@ -237,11 +363,15 @@ static void what_cannot_be_read_is_not_written(void)
 	is_not_written(map, "invalid region", "a region outside its mapping");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 2 && *argv[1] == '/')
+		return read_and_report(argv[1]);
 	check_begin();
-	dense_records_take_little();
-	large_record_is_refused();
+	dense_regions_take_little();
+	dense_owners_take_little();
+	dense_mappings_take_little();
+	message_of_unknown_fields_is_refused();
 	announced_counts();
 	limits();
 	what_cannot_be_read_is_not_written();

@@ -609,12 +609,12 @@ struct guardmaps_error *guardmaps_image_read(int dirfd, const char *path,
 /**
  * The same with another limit.
  *
- * A guard map can take 20 times the memory of its image, so the size of a file
- * is a poor limit.
+ * Reading takes at most four times the size of the image, and
+ * sizeof(struct guardmaps_mapping) for each mapping in it.
  *
  * @path: NULL to read the open file @dirfd, which may be a pipe.
- * @limit: the most memory that the image and the guard map may need, in bytes.
- *	Another 16 MiB may be needed for a short time.
+ * @limit: the most memory that the guard map may take, and the most bytes of
+ *	the image to read. Another 5 MiB may be needed for a short time.
  */
 struct guardmaps_error *
 guardmaps_image_read_limited(int dirfd, const char *path, uint64_t limit,

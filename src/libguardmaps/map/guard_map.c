@@ -84,6 +84,7 @@ static bool reserve_name(struct guardmaps_map *map, size_t size)
 		return false;
 	*block = (struct name_block){ .next = map->names, .size = block_size };
 	map->names = block;
+	map->name_memory += block_size;
 	return true;
 }
 
@@ -168,6 +169,15 @@ bool guard_map_reserve(struct guardmaps_map *map, size_t mappings)
 	map->mappings = memory;
 	map->mapping_capacity = mappings + 1;
 	return true;
+}
+
+uint64_t guard_map_memory(const struct guardmaps_map *map)
+{
+	return sizeof(*map) + map->name_memory +
+	       map->mapping_capacity * sizeof(*map->mappings) +
+	       map->owner_capacity * sizeof(*map->owners) +
+	       run_list_memory(&map->regions) +
+	       run_list_memory(&map->marker_runs);
 }
 
 bool guard_map_add_mapping(struct guardmaps_map *map,

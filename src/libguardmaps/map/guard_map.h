@@ -34,8 +34,9 @@ struct guardmaps_map {
 	/* Where the next marker may be: the mapping and the lowest address. */
 	size_t join_mapping;
 	uint64_t join_address;
-	/* All names, in blocks that never move. */
+	/* All names, in blocks that never move, and the size of the blocks. */
 	struct name_block *names;
+	size_t name_memory;
 };
 
 /** Make an empty guard map. Its source is set later. Strings are copied. */
@@ -46,6 +47,9 @@ struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 
 /** Make room, which need not be used. Returns false if there is no memory. */
 bool guard_map_reserve(struct guardmaps_map *map, size_t mappings);
+
+/** The memory that a guard map takes, in bytes. */
+uint64_t guard_map_memory(const struct guardmaps_map *map);
 
 /**
  * Add the next mapping. Its name is copied. A part that overlaps the previous

@@ -28,9 +28,6 @@ struct guardmaps_error *image_encode(const struct guardmaps_map *map,
 const char *image_header_fault(const struct guardmaps_map *map);
 const char *image_fault(const struct guardmaps_map *map);
 
-/** Whether an image can start with these bytes. More may follow. */
-bool image_may_begin(const uint8_t *bytes, size_t size);
-
 /**
  * Decode an image. On failure, no part of it is used.
  *
@@ -43,8 +40,18 @@ struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
 				     const char *path, uint64_t limit,
 				     struct guardmaps_map **ret);
 
-/** Make the error for an image that needs more memory than @limit bytes. */
-struct guardmaps_error *image_too_large(const char *path, uint64_t limit);
+/**
+ * The same for an image that is read while it is decoded.
+ *
+ * @size: its size, or UINT64_MAX if that is not known.
+ *
+ * Errors: also those of reading.
+ */
+struct image_input;
+struct guardmaps_error *image_decode_input(struct image_input *input,
+					   uint64_t size, const char *path,
+					   uint64_t limit,
+					   struct guardmaps_map **ret);
 
 /**
  * As guardmaps_image_write(), but do not wait for the disk. For a file that

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "cleanup.h"
 #include "error.h"
@@ -10,17 +10,18 @@
 #include "guardmaps.pb-c.h"
 #include "image.h"
 #include "image_format.h"
+#include "image_input.h"
 #include "source.h"
+#include "wire.h"
 
 /*
- * A record of the largest size could take a hundred times as much when it is
- * unpacked. The records that are written take less than a tenth of this.
+ * A message of the largest size could take a hundred times as much when it is
+ * unpacked. What is written takes less than a tenth of this.
  */
-#define MAXIMUM_UNPACKED_SIZE (16 * 1024 * 1024)
+#define MAXIMUM_UNPACKED_SIZE (1024 * 1024)
 
-/* The fewest bytes that a mapping and a region take in an image. */
+/* The fewest bytes that a mapping takes in an image. */
 #define MAPPING_SIZE 4
-#define REGION_SIZE 2
 
 /* Returns AUTO, which is never the source of a guard map, if it is unknown. */
 static enum guardmaps_source source_of_number(Guardmaps__Source number)
@@ -37,21 +38,26 @@ static enum guardmaps_source source_of_number(Guardmaps__Source number)
 
 struct decoder {
 	const char *path;
-	const uint8_t *bytes;
-	size_t size;
-	/* The most memory to use. */
+	struct image_input *input;
+	/* Of the image, if it is known, or UINT64_MAX. */
+	uint64_t size;
+	/* The most memory that the guard map may take. */
 	uint64_t limit;
-	/* Offsets of the next byte and of the trailer. */
-	size_t position, end;
 	struct guardmaps_map *map;
 	/* The counts in the header. */
 	uint64_t mapping_count, region_count;
 	/* End of the previous region. */
 	uint64_t last_region_end;
-	/* What the record that is being unpacked may still allocate. */
+	/* The first number of a region whose second has not been seen. */
+	uint64_t gap;
+	bool has_gap;
+	/* The record that is being decoded. */
+	uint8_t *record;
+	size_t record_capacity;
+	/* What the message that is being unpacked may still allocate. */
 	size_t unpacking_left;
 	bool is_out_of_memory;
-	bool is_record_too_large;
+	bool is_message_too_large;
 };
 
 static struct guardmaps_error *refuse(const struct decoder *decoder,
@@ -61,7 +67,7 @@ static struct guardmaps_error *refuse(const struct decoder *decoder,
 			    decoder->path, reason);
 }
 
-struct guardmaps_error *image_too_large(const char *path, uint64_t limit)
+static struct guardmaps_error *image_too_large(const char *path, uint64_t limit)
 {
 	return error_create(GUARDMAPS_ERROR_NO_MEMORY,
 			    "cannot read %s: it needs more than %" PRIu64
@@ -69,39 +75,49 @@ struct guardmaps_error *image_too_large(const char *path, uint64_t limit)
 			    path, limit);
 }
 
-static uint32_t read_u32(const uint8_t *bytes)
+/* @err: a negative errno of the input. */
+static struct guardmaps_error *reading_error(const struct decoder *decoder,
+					     int err)
 {
-	return bytes[0] | bytes[1] << 8 | bytes[2] << 16 |
-	       (uint32_t)bytes[3] << 24;
+	return err == -EFBIG
+		       ? image_too_large(decoder->path, decoder->limit)
+		       : error_errno(-err, "cannot read %s", decoder->path);
 }
 
-bool image_may_begin(const uint8_t *bytes, size_t size)
+/* Take all of @size bytes. */
+static struct guardmaps_error *take(struct decoder *decoder, void *to,
+				    size_t size, const char *otherwise)
 {
-	if (size > IMAGE_MAGIC_SIZE)
-		size = IMAGE_MAGIC_SIZE;
-	return memcmp(bytes, IMAGE_MAGIC, size) == 0;
+	ssize_t taken = image_input_take(decoder->input, to, size);
+
+	if (taken < 0)
+		return reading_error(decoder, taken);
+	return (size_t)taken == size ? NULL : refuse(decoder, otherwise);
 }
 
-static struct guardmaps_error *check_frame(const struct decoder *decoder,
-					   size_t size)
+/* A file that is not an image is not read to its end: a device may have none. */
+static struct guardmaps_error *decode_preamble(struct decoder *decoder)
 {
-	const uint8_t *bytes = decoder->bytes;
+	uint8_t bytes[PREAMBLE_SIZE];
 
-	if (size < IMAGE_MAGIC_SIZE || !image_may_begin(bytes, size))
+	struct guardmaps_error *error =
+		take(decoder, bytes, IMAGE_MAGIC_SIZE, "not a guardmaps image");
+	if (error)
+		return error;
+	if (memcmp(bytes, IMAGE_MAGIC, IMAGE_MAGIC_SIZE) != 0)
 		return refuse(decoder, "not a guardmaps image");
-	if (size < PREAMBLE_SIZE + TRAILER_SIZE)
-		return refuse(decoder, "truncated");
-	uint32_t version = read_u32(bytes + IMAGE_MAGIC_SIZE);
-	if (version != IMAGE_VERSION)
-		return error_create(
-			GUARDMAPS_ERROR_FORMAT,
-			"cannot read %s: unsupported format version %" PRIu32
-			" (only version %d is supported)",
-			decoder->path, version, IMAGE_VERSION);
-	if (read_u32(bytes + size - 4) != crc32_z(0, bytes, size - 4))
-		return refuse(decoder,
-			      "checksum mismatch (damaged or truncated)");
-	return NULL;
+	error = take(decoder, bytes, PREAMBLE_SIZE - IMAGE_MAGIC_SIZE,
+		     "truncated");
+	if (error)
+		return error;
+	uint32_t version = read_u32(bytes);
+	if (version == IMAGE_VERSION)
+		return NULL;
+	return error_create(
+		GUARDMAPS_ERROR_FORMAT,
+		"cannot read %s: unsupported format version %" PRIu32
+		" (only version %d is supported)",
+		decoder->path, version, IMAGE_VERSION);
 }
 
 /* A range is a gap after the end of the previous one and a length, in pages. */
@@ -127,27 +143,30 @@ static struct guardmaps_error *decode_text(const struct decoder *decoder,
 	return *ret ? NULL : &error_no_memory;
 }
 
+static struct guardmaps_error *check_limit(const struct decoder *decoder)
+{
+	return guard_map_memory(decoder->map) > decoder->limit
+		       ? image_too_large(decoder->path, decoder->limit)
+		       : NULL;
+}
+
 /*
- * Make room for what the header announces, if the image can hold that and it is
- * within the limit. Names take less than twice the size of the image.
+ * Make room for the mappings that the header announces, if the image can hold
+ * them and they are within the limit.
  */
 static struct guardmaps_error *reserve(struct decoder *decoder)
 {
-	uint64_t mappings = decoder->mapping_count;
-	uint64_t regions = decoder->region_count;
+	uint64_t count = decoder->mapping_count;
 
-	if (mappings > decoder->size / MAPPING_SIZE ||
-	    regions > decoder->size / REGION_SIZE)
+	if (decoder->size == UINT64_MAX)
+		return NULL;
+	if (count > decoder->size / MAPPING_SIZE)
 		return refuse(
 			decoder,
 			"counts of mappings and regions differ from the header");
-	if (3 * decoder->size + mappings * sizeof(struct guardmaps_mapping) +
-		    regions * (sizeof(struct guardmaps_region) +
-			       sizeof(struct guardmaps_owner)) >
-	    decoder->limit)
+	if (count > decoder->limit / sizeof(struct guardmaps_mapping))
 		return image_too_large(decoder->path, decoder->limit);
-	return guard_map_reserve(decoder->map, mappings) ? NULL
-							 : &error_no_memory;
+	return guard_map_reserve(decoder->map, count) ? NULL : &error_no_memory;
 }
 
 static struct guardmaps_error *decode_header(struct decoder *decoder,
@@ -203,17 +222,8 @@ static struct guardmaps_error *decode_mapping(struct decoder *decoder,
 	if (error)
 		return error;
 	mapping.name = name;
-	return guard_map_add_mapping(map, &mapping) ? NULL : &error_no_memory;
-}
-
-static struct guardmaps_error *
-decode_mappings(struct decoder *decoder, const Guardmaps__Mappings *message)
-{
-	struct guardmaps_error *error = NULL;
-
-	for (size_t i = 0; i < message->n_mappings && !error; i++)
-		error = decode_mapping(decoder, message->mappings[i]);
-	return error;
+	return guard_map_add_mapping(map, &mapping) ? check_limit(decoder)
+						    : &error_no_memory;
 }
 
 static bool lies_in_a_mapping(const struct guardmaps_map *map, uint64_t start,
@@ -245,17 +255,14 @@ static struct guardmaps_error *decode_region(struct decoder *decoder,
 		       : &error_no_memory;
 }
 
-static struct guardmaps_error *decode_regions(struct decoder *decoder,
-					      const Guardmaps__Regions *message)
+static struct guardmaps_error *decode_region_number(struct decoder *decoder,
+						    uint64_t number)
 {
-	const uint64_t *numbers = message->gaps_and_lengths;
-	struct guardmaps_error *error = NULL;
-
-	if (message->n_gaps_and_lengths % 2)
-		return refuse(decoder, "incomplete region");
-	for (size_t i = 0; i < message->n_gaps_and_lengths && !error; i += 2)
-		error = decode_region(decoder, numbers[i], numbers[i + 1]);
-	return error;
+	decoder->has_gap = !decoder->has_gap;
+	if (!decoder->has_gap)
+		return decode_region(decoder, decoder->gap, number);
+	decoder->gap = number;
+	return NULL;
 }
 
 static struct guardmaps_error *decode_owner(struct decoder *decoder,
@@ -274,47 +281,18 @@ static struct guardmaps_error *decode_owner(struct decoder *decoder,
 	    message->region <= map->owners[map->owner_count - 1].region)
 		return refuse(decoder, "owners are not in ascending order");
 	return guard_map_add_owner(map, message->region, message->tid, name)
-		       ? NULL
+		       ? check_limit(decoder)
 		       : &error_no_memory;
 }
 
-static struct guardmaps_error *decode_owners(struct decoder *decoder,
-					     const Guardmaps__Owners *message)
-{
-	struct guardmaps_error *error = NULL;
-
-	for (size_t i = 0; i < message->n_owners && !error; i++)
-		error = decode_owner(decoder, message->owners[i]);
-	return error;
-}
-
-static struct guardmaps_error *decode_content(struct decoder *decoder,
-					      const Guardmaps__Record *record)
-{
-	if (record->content_case == GUARDMAPS__RECORD__CONTENT_HEADER)
-		return decode_header(decoder, record->header);
-	if (!decoder->map)
-		return refuse(decoder, "no header at the start");
-	switch (record->content_case) {
-	case GUARDMAPS__RECORD__CONTENT_MAPPINGS:
-		return decode_mappings(decoder, record->mappings);
-	case GUARDMAPS__RECORD__CONTENT_REGIONS:
-		return decode_regions(decoder, record->regions);
-	case GUARDMAPS__RECORD__CONTENT_OWNERS:
-		return decode_owners(decoder, record->owners);
-	default:
-		return NULL;
-	}
-}
-
-/* ---- Records ------------------------------------------------------------ */
+/* ---- Messages ----------------------------------------------------------- */
 
 static void *allocate(void *context, size_t size)
 {
 	struct decoder *decoder = context;
 
 	if (size > decoder->unpacking_left) {
-		decoder->is_record_too_large = true;
+		decoder->is_message_too_large = true;
 		return NULL;
 	}
 	decoder->unpacking_left -= size;
@@ -329,51 +307,159 @@ static void release(void *context, void *pointer)
 	free(pointer);
 }
 
-static struct guardmaps_error *
-unpack_and_decode(struct decoder *decoder, size_t size, const uint8_t *bytes)
+static struct guardmaps_error *unpacking_error(const struct decoder *decoder)
 {
-	ProtobufCAllocator allocator = { allocate, release, decoder };
-
-	decoder->unpacking_left = MAXIMUM_UNPACKED_SIZE;
-	Guardmaps__Record *record =
-		guardmaps__record__unpack(&allocator, size, bytes);
-	if (!record && decoder->is_out_of_memory)
+	if (decoder->is_out_of_memory)
 		return &error_no_memory;
-	if (!record)
-		return refuse(decoder,
-			      decoder->is_record_too_large
-				      ? "a record takes too much memory"
-				      : "malformed record");
-	struct guardmaps_error *error = decode_content(decoder, record);
-	guardmaps__record__free_unpacked(record, &allocator);
+	return refuse(decoder, decoder->is_message_too_large
+				       ? "a record takes too much memory"
+				       : "malformed record");
+}
+
+/* Define unpack_NAME(), which unpacks a message and decodes it. */
+#define UNPACK(name, Type)                                                     \
+	static struct guardmaps_error *unpack_##name(struct decoder *decoder,  \
+						     struct wire bytes)        \
+	{                                                                      \
+		ProtobufCAllocator allocator = { allocate, release, decoder }; \
+		decoder->unpacking_left = MAXIMUM_UNPACKED_SIZE;               \
+		Type *message = guardmaps__##name##__unpack(                   \
+			&allocator, bytes.end - bytes.at, bytes.at);           \
+		if (!message)                                                  \
+			return unpacking_error(decoder);                       \
+		struct guardmaps_error *error =                                \
+			decode_##name(decoder, message);                       \
+		guardmaps__##name##__free_unpacked(message, &allocator);       \
+		return error;                                                  \
+	}
+
+UNPACK(header, Guardmaps__Header)
+UNPACK(mapping, Guardmaps__Mapping)
+UNPACK(owner, Guardmaps__Owner)
+
+/* Decode the elements of Mappings or Owners, one at a time. */
+static struct guardmaps_error *
+unpack_each(struct decoder *decoder, struct wire bytes,
+	    struct guardmaps_error *(*unpack)(struct decoder *decoder,
+					      struct wire bytes))
+{
+	struct guardmaps_error *error = NULL;
+	struct wire_field field;
+
+	while (!error && bytes.at < bytes.end) {
+		if (!wire_take_field(&bytes, &field))
+			return refuse(decoder, "malformed record");
+		if (field.number != 1)
+			continue;
+		if (field.type != WIRE_BYTES)
+			return refuse(decoder, "malformed record");
+		error = unpack(decoder, field.bytes);
+	}
 	return error;
 }
 
-/* @ret_last: whether this was the zero length that ends the records. */
-static struct guardmaps_error *decode_record(struct decoder *decoder,
-					     bool *ret_last)
+static struct guardmaps_error *decode_packed(struct decoder *decoder,
+					     struct wire bytes)
 {
-	size_t left = decoder->end - decoder->position;
-	uint32_t size = read_u32(decoder->bytes + decoder->position);
+	struct guardmaps_error *error = NULL;
+	uint64_t number;
 
-	*ret_last = size == 0;
-	if (size == 0)
-		return left == 0 ? NULL : refuse(decoder, "trailing data");
-	if (size > MAXIMUM_RECORD_SIZE || left < 4 || size > left - 4)
-		return refuse(decoder, "record too long");
-	const uint8_t *bytes = decoder->bytes + decoder->position + 4;
-	decoder->position += 4 + size;
-	return unpack_and_decode(decoder, size, bytes);
+	while (!error && bytes.at < bytes.end)
+		error = wire_take_number(&bytes, &number)
+				? decode_region_number(decoder, number)
+				: refuse(decoder, "malformed record");
+	return error;
 }
 
-static struct guardmaps_error *decode_records(struct decoder *decoder)
+/* Numbers are packed, but a reader has to accept those that are not. */
+static struct guardmaps_error *decode_numbers(struct decoder *decoder,
+					      const struct wire_field *field)
 {
-	struct guardmaps_error *error;
-	bool last;
+	if (field->type == WIRE_BYTES)
+		return decode_packed(decoder, field->bytes);
+	if (field->type == WIRE_VARINT)
+		return decode_region_number(decoder, field->value);
+	return refuse(decoder, "malformed record");
+}
 
-	do {
-		error = decode_record(decoder, &last);
-	} while (!error && !last);
+static struct guardmaps_error *decode_regions(struct decoder *decoder,
+					      struct wire bytes)
+{
+	struct guardmaps_error *error = NULL;
+	struct wire_field field;
+
+	while (!error && bytes.at < bytes.end) {
+		if (!wire_take_field(&bytes, &field))
+			return refuse(decoder, "malformed record");
+		if (field.number == 1)
+			error = decode_numbers(decoder, &field);
+	}
+	if (!error && decoder->has_gap)
+		return refuse(decoder, "incomplete region");
+	return error ? error : check_limit(decoder);
+}
+
+static struct guardmaps_error *decode_content(struct decoder *decoder,
+					      const struct wire_field *field)
+{
+	if (field->number > GUARDMAPS__RECORD__CONTENT_OWNERS)
+		return NULL;
+	if (field->type != WIRE_BYTES)
+		return refuse(decoder, "malformed record");
+	if (field->number == GUARDMAPS__RECORD__CONTENT_HEADER)
+		return unpack_header(decoder, field->bytes);
+	if (!decoder->map)
+		return refuse(decoder, "no header at the start");
+	switch (field->number) {
+	case GUARDMAPS__RECORD__CONTENT_MAPPINGS:
+		return unpack_each(decoder, field->bytes, unpack_mapping);
+	case GUARDMAPS__RECORD__CONTENT_REGIONS:
+		return decode_regions(decoder, field->bytes);
+	default:
+		return unpack_each(decoder, field->bytes, unpack_owner);
+	}
+}
+
+/* ---- Records ------------------------------------------------------------ */
+
+static struct guardmaps_error *decode_record(struct decoder *decoder,
+					     struct wire record)
+{
+	struct guardmaps_error *error = NULL;
+	struct wire_field field;
+
+	while (!error && record.at < record.end)
+		error = wire_take_field(&record, &field)
+				? decode_content(decoder, &field)
+				: refuse(decoder, "malformed record");
+	if (!error && !decoder->map)
+		error = refuse(decoder, "no header at the start");
+	return error;
+}
+
+static struct guardmaps_error *take_record(struct decoder *decoder, size_t size)
+{
+	if (size > MAXIMUM_RECORD_SIZE)
+		return refuse(decoder, "record too long");
+	if (size > decoder->record_capacity) {
+		free(decoder->record);
+		decoder->record = malloc(size);
+		decoder->record_capacity = decoder->record ? size : 0;
+	}
+	if (!decoder->record)
+		return &error_no_memory;
+	return take(decoder, decoder->record, size, "record too long");
+}
+
+/* The zero length that ends the records has been taken. */
+static struct guardmaps_error *decode_end(struct decoder *decoder)
+{
+	uint8_t checksum[4], more;
+
+	struct guardmaps_error *error =
+		take(decoder, checksum, sizeof(checksum), "truncated");
+	if (!error && image_input_take(decoder->input, &more, 1) > 0)
+		error = refuse(decoder, "trailing data");
 	if (error)
 		return error;
 	if (!decoder->map)
@@ -387,26 +473,77 @@ static struct guardmaps_error *decode_records(struct decoder *decoder)
 	return fault ? refuse(decoder, fault) : NULL;
 }
 
-struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
-				     const char *path, uint64_t limit,
-				     struct guardmaps_map **ret)
+static struct guardmaps_error *decode_records(struct decoder *decoder)
+{
+	for (;;) {
+		uint8_t bytes[4];
+		struct guardmaps_error *error =
+			take(decoder, bytes, sizeof(bytes), "record too long");
+		if (error)
+			return error;
+		size_t size = read_u32(bytes);
+		if (size == 0)
+			return decode_end(decoder);
+		error = take_record(decoder, size);
+		if (!error)
+			error = decode_record(
+				decoder,
+				(struct wire){ decoder->record,
+					       decoder->record + size });
+		if (error)
+			return error;
+	}
+}
+
+/*
+ * What is wrong with a damaged image says nothing: it is reported as damaged.
+ * Another failure than to understand the image is not the image's fault.
+ */
+static struct guardmaps_error *check_damage(struct decoder *decoder,
+					    struct guardmaps_error *error)
+{
+	if (error && guardmaps_error_code(error) != GUARDMAPS_ERROR_FORMAT)
+		return error;
+	int intact = image_input_is_intact(decoder->input);
+	if (intact > 0)
+		return error;
+	guardmaps_error_destroy(error);
+	return intact < 0 ? reading_error(decoder, intact)
+			  : refuse(decoder,
+				   "checksum mismatch (damaged or truncated)");
+}
+
+struct guardmaps_error *image_decode_input(struct image_input *input,
+					   uint64_t size, const char *path,
+					   uint64_t limit,
+					   struct guardmaps_map **ret)
 {
 	struct decoder decoder = {
 		.path = path,
-		.bytes = bytes,
+		.input = input,
 		.size = size,
 		.limit = limit,
-		.position = PREAMBLE_SIZE,
 	};
 
-	struct guardmaps_error *error = check_frame(&decoder, size);
-	if (error)
-		return error;
-	decoder.end = size - TRAILER_SIZE;
-	error = decode_records(&decoder);
+	input->limit = limit;
+	struct guardmaps_error *error = decode_preamble(&decoder);
+	if (!error && size != UINT64_MAX && size > limit)
+		error = image_too_large(path, limit);
+	if (!error)
+		error = check_damage(&decoder, decode_records(&decoder));
+	free(decoder.record);
 	if (error)
 		guardmaps_map_destroy(decoder.map);
 	else
 		*ret = decoder.map;
 	return error;
+}
+
+struct guardmaps_error *image_decode(const uint8_t *bytes, size_t size,
+				     const char *path, uint64_t limit,
+				     struct guardmaps_map **ret)
+{
+	struct image_input input = { .fd = -1, .bytes = bytes, .left = size };
+
+	return image_decode_input(&input, size, path, limit, ret);
 }

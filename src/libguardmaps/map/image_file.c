@@ -15,9 +15,7 @@
 #include "cleanup.h"
 #include "error.h"
 #include "image.h"
-
-/* Read at a time: a file that is not an image is not read to its end. */
-#define BYTES_PER_READ (1024 * 1024)
+#include "image_input.h"
 
 /* ---- Writing ------------------------------------------------------------ */
 
@@ -257,62 +255,16 @@ struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
 
 /* ---- Reading ------------------------------------------------------------ */
 
-/* Make room for more. Returns 0 or a negative errno. */
-static int reserve(struct byte_buffer *buffer, size_t capacity)
-{
-	uint8_t *bytes = realloc(buffer->bytes, capacity);
-	if (!bytes)
-		return -ENOMEM;
-	buffer->bytes = bytes;
-	buffer->capacity = capacity;
-	return 0;
-}
-
-/*
- * Returns 0 or a negative errno: -EFBIG for more than @limit bytes. The caller
- * frees @ret->bytes, also on failure. A file that is not an image is not read
- * to its end: a device may have none.
- *
- * @expected: its size, if it has one.
- */
-static int read_whole(int fd, size_t expected, uint64_t limit,
-		      struct byte_buffer *ret)
-{
-	/* One more, so that its end is found without making room. */
-	int err = reserve(ret, expected ? expected + 1 : 64 * 1024);
-
-	while (!err) {
-		size_t room = ret->capacity - ret->size;
-		ssize_t got =
-			read(fd, ret->bytes + ret->size,
-			     room < BYTES_PER_READ ? room : BYTES_PER_READ);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : 0;
-		ret->size += got;
-		if (!image_may_begin(ret->bytes, ret->size))
-			return 0;
-		if (ret->size > limit)
-			return -EFBIG;
-		if (ret->size == ret->capacity)
-			err = reserve(ret, ret->capacity * 2);
-	}
-	return err;
-}
-
+/* @size: UINT64_MAX if it is not known. */
 static struct guardmaps_error *read_and_decode(int fd, const char *name,
-					       size_t expected, uint64_t limit,
+					       uint64_t size, uint64_t limit,
 					       struct guardmaps_map **ret)
 {
-	struct byte_buffer image = {};
+	struct image_input input = { .fd = fd };
 
-	int err = read_whole(fd, expected, limit, &image);
 	struct guardmaps_error *error =
-		err == -EFBIG ? image_too_large(name, limit)
-		: err	      ? error_errno(-err, "cannot read %s", name)
-		      : image_decode(image.bytes, image.size, name, limit, ret);
-	free(image.bytes);
+		image_decode_input(&input, size, name, limit, ret);
+	image_input_deinit(&input);
 	return error;
 }
 
@@ -335,8 +287,6 @@ static struct guardmaps_error *read_path(int dirfd, const char *path,
 	if (!S_ISREG(status.st_mode))
 		return error_create(GUARDMAPS_ERROR_FORMAT,
 				    "cannot read %s: not a regular file", path);
-	if ((uint64_t)status.st_size > limit)
-		return image_too_large(path, limit);
 	return read_and_decode(fd, path, status.st_size, limit, ret);
 }
 
@@ -347,7 +297,8 @@ struct guardmaps_error *guardmaps_image_read_limited(int dirfd,
 {
 	if (path)
 		return read_path(dirfd, path, limit, ret);
-	return read_and_decode(dirfd, name_of(dirfd, NULL), 0, limit, ret);
+	return read_and_decode(dirfd, name_of(dirfd, NULL), UINT64_MAX, limit,
+			       ret);
 }
 
 struct guardmaps_error *guardmaps_image_read(int dirfd, const char *path,

@@ -18,26 +18,25 @@ void run_list_deinit(struct run_list *list)
 	free(list->bytes);
 }
 
-/* ---- Packing ------------------------------------------------------------ */
-
-bool run_list_reserve(struct run_list *list, size_t bytes)
+uint64_t run_list_memory(const struct run_list *list)
 {
-	if (list->capacity >= bytes)
-		return true;
-	uint8_t *memory = realloc(list->bytes, bytes);
-	if (!memory)
-		return false;
-	list->bytes = memory;
-	list->capacity = bytes;
-	return true;
+	return list->capacity + list->block_capacity * sizeof(*list->blocks);
 }
+
+/* ---- Packing ------------------------------------------------------------ */
 
 static bool make_room(struct run_list *list)
 {
 	if (list->capacity - list->size >= MAXIMUM_PACKED_SIZE)
 		return true;
-	return run_list_reserve(list, list->capacity + list->capacity / 2 +
-					      4 * MAXIMUM_PACKED_SIZE);
+	size_t capacity =
+		list->capacity + list->capacity / 2 + 4 * MAXIMUM_PACKED_SIZE;
+	uint8_t *bytes = realloc(list->bytes, capacity);
+	if (!bytes)
+		return false;
+	list->bytes = bytes;
+	list->capacity = capacity;
+	return true;
 }
 
 static uint8_t *put_number(uint8_t *to, uint64_t number)

@@ -35,8 +35,8 @@ struct run_list {
 
 void run_list_deinit(struct run_list *list);
 
-/** Make room for packed runs, which need not be used. False if out of memory. */
-bool run_list_reserve(struct run_list *list, size_t bytes);
+/** The memory that a list takes, in bytes. */
+uint64_t run_list_memory(const struct run_list *list);
 
 /**
  * Add a run at or above the end of the last one, and join the two if they touch
