@@ -136,7 +136,7 @@ has_tried() {
 teardown() {
 	[ -z "${cgroup-}" ] || echo 0 >"$cgroup/cgroup.freeze"
 	end_processes
-	[ -z "${cgroup-}" ] || rmdir "$cgroup"
+	[ -z "${cgroup-}" ] || wait_for "the cgroup is empty" rmdir "$cgroup"
 	[ "${BATS_TEST_COMPLETED-}" = 1 ] || show_logs
 	unmount_all
 }

@@ -159,6 +159,17 @@ static void refuses_frozen(const struct freezer *freezer, const char *cgroup)
 	trial_end(&trial);
 }
 
+/* A process that has ended may be in it for another moment. */
+static bool remove_cgroup(const char *cgroup)
+{
+	double end = now_seconds() + PATIENCE_SECONDS;
+
+	while (rmdir(cgroup) != 0)
+		if (errno != EBUSY || now_seconds() > end)
+			return false;
+	return true;
+}
+
 static void frozen_is_refused(void)
 {
 	for (size_t i = 0; i < LENGTH(freezers); i++) {
@@ -166,7 +177,7 @@ static void frozen_is_refused(void)
 
 		if (cgroup) {
 			refuses_frozen(&freezers[i], cgroup);
-			check_setup(rmdir(cgroup) == 0);
+			check_setup(remove_cgroup(cgroup));
 		} else
 			check_skip("needs such a cgroup to write to",
 				   "%s is refused", freezers[i].what);
