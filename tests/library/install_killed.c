@@ -30,6 +30,9 @@ enum {
 	THREADS = 8,
 };
 
+/* Within which both are killed. */
+#define BOTH_SECONDS 0.04
+
 /* What is the same before and after, besides the mappings. */
 static const char *const state[] = { "TracerPid:", "SigBlk:",  "SigCgt:",
 				     "VmLck:",	   "Threads:", NULL };
@@ -321,6 +324,65 @@ static void survives_kills_when_active(const struct activity *activity)
 	survives_kills(&kind);
 }
 
+/* ---- Both at the same moment -------------------------------------------- */
+
+/* Whether somebody goes on holding it. */
+static bool is_held(pid_t pid)
+{
+	double end = now_seconds() + 10;
+	bool held = true;
+
+	while (held && now_seconds() < end) {
+		char *line = pid_status_line(pid, "TracerPid:");
+		held = line && strtol(line + strcspn(line, "\t"), NULL, 10);
+		free(line);
+	}
+	return held || pid_state(pid) == 't';
+}
+
+static bool stays_held_after_both(double delay, bool *ret_lost)
+{
+	struct attempt *attempt = shared_memory(sizeof(*attempt));
+	struct child caller;
+	struct trial trial;
+
+	begin(&trial, &own_kinds[0]);
+	attempt->pid = trial.child.pid;
+	attempt->wanted = trial.wanted;
+	child_start(&caller, install_and_tell, attempt);
+	await(caller.line);
+	spin_for(delay);
+	pid_t worker = child_of(caller.pid);
+	if (worker > 0)
+		kill(worker, SIGKILL);
+	child_stop(&caller);
+	bool is_stuck = !ends_in_time(worker) || is_held(trial.child.pid);
+	*ret_lost = pid_state(trial.child.pid) == 'Z';
+	trial_end(&trial);
+	munmap(attempt, sizeof(*attempt));
+	return is_stuck;
+}
+
+/* What guardmaps(1) excludes: the process may be lost, but nobody waits. */
+static void ends_when_both_are_killed(void)
+{
+	uint32_t random = 54321;
+	size_t count = kill_count(), held = 0, lost = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		bool is_lost;
+
+		held += stays_held_after_both(
+			BOTH_SECONDS * next_random(&random) / (1 << 24),
+			&is_lost);
+		lost += is_lost;
+	}
+	check_note("%zu of %zu processes were lost", lost, count);
+	check_number(
+		held, 0,
+		"it is not held when caller and worker are killed together");
+}
+
 int main(void)
 {
 	check_begin();
@@ -330,5 +392,6 @@ int main(void)
 	each_activity(survives_kills_when_active);
 	for (size_t i = 0; i < LENGTH(own_kinds); i++)
 		survives_kills(&own_kinds[i]);
+	ends_when_both_are_killed();
 	return check_finish();
 }
