@@ -34,6 +34,10 @@ has_keeper() {
 	pgrep -x "guardmaps-keep" >/dev/null
 }
 
+has_no_criu() {
+	! pgrep -x criu >/dev/null
+}
+
 # Files of the subject that criu has open.
 list_open_files() {
 	local i
@@ -115,9 +119,23 @@ dump_without_memory() {
 
 make_cgroup() {
 	mount_here cgroup -t cgroup2 none
-	cgroup=cgroup/guardmaps-test-$$
-	mkdir "$cgroup"
+	cgroup=$(mktemp -d "$PWD/cgroup/guardmaps-test-XXXXXX")
 	[ -e "$cgroup/cgroup.freeze" ]
+}
+
+# make_old_cgroup CONTROLLER: of version 1, which freezes processes in another way.
+make_old_cgroup() {
+	mkdir cgroup
+	mount -t cgroup -o "$1" none cgroup || skip "no control groups of version 1"
+	mounts+=(cgroup)
+	cgroup=$(mktemp -d "$PWD/cgroup/guardmaps-test-XXXXXX")
+}
+
+thaw() {
+	case $(echo "$cgroup"/*freez*) in
+	*cgroup.freeze*) echo 0 >"$cgroup/cgroup.freeze" ;;
+	*freezer.state*) echo THAWED >"$cgroup/freezer.state" ;;
+	esac
 }
 
 is_frozen() {
@@ -134,7 +152,7 @@ has_tried() {
 }
 
 teardown() {
-	[ -z "${cgroup-}" ] || echo 0 >"$cgroup/cgroup.freeze"
+	[ -z "${cgroup-}" ] || thaw
 	end_processes
 	[ -z "${cgroup-}" ] || wait_for "the cgroup is empty" rmdir "$cgroup"
 	[ "${BATS_TEST_COMPLETED-}" = 1 ] || show_logs
@@ -156,6 +174,55 @@ teardown() {
 	kill -KILL "$CRIU_PID"
 	wait_for "the keeper has tried in vain" has_tried
 	has_keeper
-	echo 0 >"$cgroup/cgroup.freeze"
+	thaw
 	is_mended
+}
+
+# bats test_tags=only:new
+@test "criu does not wait for a frozen keeper, which ends when it is thawed" {
+	make_old_cgroup freezer
+	start_subject "${usual[@]}"
+	note_state
+	at_the_end "pgrep -x guardmaps-keep >$cgroup/cgroup.procs" \
+		"echo FROZEN >$cgroup/freezer.state"
+	dump_running --action-script "$PWD/script"
+	has_keeper
+	guards_are_back
+	thaw
+	is_mended
+}
+
+# bats test_tags=only:new
+@test "guards are back when a frozen keeper is thawed after criu was killed" {
+	make_old_cgroup freezer
+	start_subject "${usual[@]}"
+	note_state
+	start_dump_that_waits
+	pgrep -x guardmaps-keep >"$cgroup/cgroup.procs"
+	echo FROZEN >"$cgroup/freezer.state"
+	kill -KILL "$CRIU_PID"
+	wait_for "criu ends" has_no_criu
+	has_keeper
+	! guards_are_back >/dev/null
+	thaw
+	is_mended
+}
+
+# bats test_tags=only:new
+@test "a dump fails and changes nothing if the keeper cannot be started" {
+	make_old_cgroup pids
+	start_subject "${usual[@]}"
+	note_state
+	printf '%s\n' '#!/bin/sh' \
+		'[ "$CRTOOLS_SCRIPT_ACTION" = pre-dump ] || exit 0' \
+		"pgrep -o -x criu >$cgroup/cgroup.procs" \
+		"echo 1 >$cgroup/pids.max" >script
+	chmod +x script
+	try_dump --leave-running --action-script "$PWD/script"
+	[ "$status" -ne 0 ]
+	logs dump "cannot start the keeper of its guard regions"
+	no_keeper
+	same_state
+	verdicts_are_ok
+	never_unguarded
 }
