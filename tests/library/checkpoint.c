@@ -260,7 +260,7 @@ static void killed_owner(void)
 int main(void)
 {
 	check_begin();
-	needs_vdso();
+	needs_locked_memory();
 	check_setup(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	image_names();
 	take_out_and_put_back(false);

@@ -228,7 +228,7 @@ static void replacing(void)
 int main(void)
 {
 	check_begin();
-	needs_vdso();
+	needs_locked_memory();
 	taking_and_reinstating();
 	taking_nothing();
 	many_guards(3, 0, 3, 3);

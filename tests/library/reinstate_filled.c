@@ -105,7 +105,7 @@ int main(void)
 	struct tracee tracee;
 
 	check_begin();
-	needs_vdso();
+	needs_locked_memory();
 	tracee_begin(&tracee, build_parts, 0, NULL);
 	read_present(&tracee, before);
 	call(&tracee, SYS_munlock, 0);

@@ -120,7 +120,7 @@ static void killed_at_some_time(void)
 int main(void)
 {
 	check_begin();
-	needs_vdso();
+	needs_locked_memory();
 	killed_before();
 	killed_at_some_time();
 	return check_finish();

@@ -77,7 +77,7 @@ static void changed_locks(void)
 int main(void)
 {
 	check_begin();
-	needs_vdso();
+	needs_locked_memory();
 	changed_locks();
 	return check_finish();
 }

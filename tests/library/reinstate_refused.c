@@ -341,7 +341,7 @@ static void locked_over_limit(void)
 int main(void)
 {
 	check_begin();
-	needs_remote_calls();
+	needs_locked_memory();
 	other_program();
 	deleted_program();
 	other_page_size();

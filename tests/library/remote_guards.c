@@ -159,7 +159,7 @@ static void guards_outlive_tracer(void)
 int main(void)
 {
 	check_begin();
-	needs_vdso();
+	needs_locked_memory();
 	guards_outlive_tracer();
 	return check_finish();
 }

@@ -201,6 +201,18 @@ void needs_vdso(void)
 		check_skip_all("valgrind hides the vDSO from its programs");
 }
 
+/* Not by the C library, whose functions do nothing under AddressSanitizer. */
+void needs_locked_memory(void)
+{
+	size_t size = (size_t)2 << 20;
+
+	needs_vdso();
+	void *memory = map_memory(size, PROT_READ | PROT_WRITE);
+	if (syscall(SYS_mlock, memory, size))
+		check_skip_all("RLIMIT_MEMLOCK permits less than 2 MiB");
+	munmap(memory, size);
+}
+
 void needs_pidfds(void)
 {
 	int fd = syscall(SYS_pidfd_open, getpid(), 0);

@@ -23,6 +23,9 @@ void needs_remote_calls(void);
 /** The same, and not under valgrind, which hides the vDSO from its programs. */
 void needs_vdso(void);
 
+/** The same, and RLIMIT_MEMLOCK permits the locks of subjects (2 MiB). */
+void needs_locked_memory(void);
+
 /** There are pidfds (Linux 5.3), under valgrind too. */
 void needs_pidfds(void);
 
