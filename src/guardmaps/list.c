@@ -8,9 +8,9 @@ struct row {
 	const struct guardmaps_mapping *mapping;
 	uint64_t start;
 	uint64_t end;
-	/* NULL for a run of other markers. */
-	const struct guardmaps_region *region;
 	enum guardmaps_marker marker;
+	/* Only if the marker is GUARD. */
+	struct guardmaps_region region;
 	const struct guardmaps_owner *owner;
 };
 
@@ -47,7 +47,9 @@ static void fill_pages(const struct row *row, struct cell *ret)
 
 static void fill_kind(const struct row *row, struct cell *ret)
 {
-	cell_set_kind(ret, row->map, row->region);
+	bool is_region = row->marker == GUARDMAPS_MARKER_GUARD;
+
+	cell_set_kind(ret, row->map, is_region ? &row->region : NULL);
 }
 
 static void fill_owner(const struct row *row, struct cell *ret)
@@ -112,8 +114,8 @@ static void fill_mapping_name(const struct row *row, struct cell *ret)
 static const struct column columns[] = {
 	COLUMN("PID", NUMBER, OPTIONAL, "process id", fill_pid),
 	COLUMN("COMMAND", TEXT, OPTIONAL, "name of the process", fill_command),
-	COLUMN("START", TEXT, DEFAULT, "first guarded address", fill_start),
-	COLUMN("END", TEXT, DEFAULT, "first address after the region",
+	COLUMN("START", ADDRESS, DEFAULT, "first guarded address", fill_start),
+	COLUMN("END", ADDRESS, DEFAULT, "first address after the region",
 	       fill_end),
 	COLUMN("SIZE", NUMBER, DEFAULT, "size of the region", fill_size),
 	COLUMN("PAGES", NUMBER, OPTIONAL, "size of the region in pages",
@@ -130,15 +132,15 @@ static const struct column columns[] = {
 	       fill_source),
 	COLUMN("PERM", TEXT, DEFAULT, "permissions of the mapping",
 	       fill_permissions),
-	COLUMN("OFFSET", TEXT, OPTIONAL,
+	COLUMN("OFFSET", ADDRESS, OPTIONAL,
 	       "offset of the region in the mapped file", fill_offset),
 	COLUMN("DEV", TEXT, OPTIONAL, "device of the mapped file, major:minor",
 	       fill_device),
 	COLUMN("INODE", NUMBER, OPTIONAL, "inode of the mapped file",
 	       fill_inode),
-	COLUMN("MAPSTART", TEXT, OPTIONAL, "start of the mapping",
+	COLUMN("MAPSTART", ADDRESS, OPTIONAL, "start of the mapping",
 	       fill_mapping_start),
-	COLUMN("MAPEND", TEXT, OPTIONAL, "end of the mapping",
+	COLUMN("MAPEND", ADDRESS, OPTIONAL, "end of the mapping",
 	       fill_mapping_end),
 	COLUMN("MAPPING", TEXT, DEFAULT,
 	       "name of the mapping, as in /proc/PID/maps", fill_mapping_name),
@@ -154,9 +156,8 @@ struct list {
 	bool has_region, has_run;
 	struct guardmaps_region region;
 	struct guardmaps_marker_run run;
-	/* The row found last, and its region. */
+	/* The row found last. */
 	struct row row;
-	struct guardmaps_region row_region;
 };
 
 static void take_next_region(struct list *list)
@@ -198,14 +199,13 @@ static void make_region_row(struct list *list)
 	const struct guardmaps_map *map = list->maps[list->map];
 	uint32_t owner = list->region.owner;
 
-	list->row_region = list->region;
 	list->row = (struct row){
 		.map = map,
 		.mapping = guardmaps_map_mapping(map, list->region.mapping),
 		.start = list->region.start,
 		.end = list->region.end,
-		.region = &list->row_region,
 		.marker = GUARDMAPS_MARKER_GUARD,
+		.region = list->region,
 		.owner = owner == GUARDMAPS_NONE
 				 ? NULL
 				 : guardmaps_map_owner(map, owner),

@@ -55,6 +55,16 @@ static void take_columns(struct command_line *line)
 	line->command.output.options.columns = optarg;
 }
 
+static void take_all_columns(struct command_line *line)
+{
+	line->command.output.options.all_columns = true;
+}
+
+static void take_sort(struct command_line *line)
+{
+	line->command.output.options.sort = optarg;
+}
+
 static void take_pairs(struct command_line *line)
 {
 	line->command.output.options.format = OUTPUT_PAIRS;
@@ -143,6 +153,11 @@ static const struct option_row rows[] = {
 	OPTION(0, "markers", NULL,
 	       "also list uffd-wp and poison (implies --source markers)",
 	       VERB_SHOWS_MARKERS, take_markers),
+	OPTION(0, "output-all", NULL, "print all columns", VERB_PRINTS_TABLE,
+	       take_all_columns),
+	OPTION(0, "sort", "COLUMN",
+	       "sort rows by a column; in descending order: COLUMN:desc",
+	       VERB_PRINTS_TABLE, take_sort),
 	OPTION(0, "source", "NAME",
 	       "use guards, scan, pagemap, markers or auto (default)",
 	       VERB_READS, take_source),

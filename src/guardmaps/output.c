@@ -103,35 +103,45 @@ unknown_column(const struct table *table, const char *name, size_t length)
 	fail_with("unknown column: %.*s (known:%s)", (int)length, name, known);
 }
 
+static const struct column *get_column(const struct table *table,
+				       const char *name, size_t length)
+{
+	const struct column *column = find_column(table, name, length);
+
+	if (!column)
+		unknown_column(table, name, length);
+	return column;
+}
+
 static void show_named_column(struct output *output, const char *name,
 			      size_t length)
 {
-	const struct column *column = find_column(output->table, name, length);
+	const struct column *column = get_column(output->table, name, length);
 
-	if (!column)
-		unknown_column(output->table, name, length);
 	if (output->shown_count == OUTPUT_MAXIMUM_COLUMNS)
 		fail_with("too many columns (at most %d)",
 			  OUTPUT_MAXIMUM_COLUMNS);
 	output->shown[output->shown_count++] = column;
 }
 
-static void show_default_columns(struct output *output)
+static void show_columns(struct output *output, bool all)
 {
 	for (size_t i = 0; i < output->table->column_count; i++) {
 		const struct column *column = &output->table->columns[i];
-		if (column->use == COLUMN_DEFAULT)
+		if (all || column->use == COLUMN_DEFAULT)
 			output->shown[output->shown_count++] = column;
 	}
 }
 
-void output_init(struct output *output, const struct table *table)
+static void choose_columns(struct output *output)
 {
 	const char *list = output->options.columns;
+	bool all = output->options.all_columns;
 
-	output->table = table;
+	if (list && all)
+		fail_with("--output and --output-all cannot be used together");
 	if (!list || *list == '+')
-		show_default_columns(output);
+		show_columns(output, all);
 	if (!list)
 		return;
 	for (list += *list == '+';; list++) {
@@ -141,6 +151,27 @@ void output_init(struct output *output, const struct table *table)
 		if (!*list)
 			break;
 	}
+}
+
+/* COLUMN or COLUMN:desc */
+static void choose_order(struct output *output)
+{
+	const char *name = output->options.sort;
+
+	if (!name)
+		return;
+	size_t length = strcspn(name, ":");
+	output->sort_by = get_column(output->table, name, length);
+	output->descending = strcmp(name + length, ":desc") == 0;
+	if (name[length] && !output->descending)
+		fail_with("invalid order: '%s' (known: :desc)", name + length);
+}
+
+void output_init(struct output *output, const struct table *table)
+{
+	output->table = table;
+	choose_columns(output);
+	choose_order(output);
 }
 
 void output_add_column(struct output *output, const char *name, bool first)
@@ -168,5 +199,5 @@ bool output_uses(const struct output *output, const char *name)
 	for (size_t i = 0; i < output->shown_count; i++)
 		if (strcmp(output->shown[i]->name, name) == 0)
 			return true;
-	return false;
+	return output->sort_by && strcmp(output->sort_by->name, name) == 0;
 }

@@ -23,6 +23,8 @@ enum output_format {
 enum column_type {
 	/** A string in JSON; aligned to the left. */
 	COLUMN_TEXT,
+	/** The same, but hexadecimal, and sorted as a number. */
+	COLUMN_ADDRESS,
 	/** A number in JSON; aligned to the right. */
 	COLUMN_NUMBER,
 };
@@ -63,6 +65,8 @@ struct table {
 	const char *name;
 	const struct column *columns;
 	size_t column_count;
+	/** Size of a row. A copy of a row is as good as the row. */
+	size_t row_size;
 	/**
 	 * Find a row. It is used until the next one is found. Rows are found in
 	 * order, from 0, perhaps several times.
@@ -81,8 +85,10 @@ struct table {
 #define COLOR_YELLOW "\033[33m"
 #define COLOR_RESET "\033[0m"
 
-#define TABLE_COLUMNS(columns) \
-	.columns = columns, .column_count = sizeof(columns) / sizeof(*columns)
+#define TABLE_COLUMNS(columns)                              \
+	.columns = columns,                                 \
+	.column_count = sizeof(columns) / sizeof(*columns), \
+	.row_size = sizeof(struct row)
 
 /** How the options want tables to be printed. */
 struct output_options {
@@ -91,6 +97,10 @@ struct output_options {
 	bool sizes_in_bytes;
 	/** Argument of -o, or NULL. */
 	const char *columns;
+	/** --output-all */
+	bool all_columns;
+	/** Argument of --sort, or NULL. */
+	const char *sort;
 };
 
 /** A cell being filled. It is empty until a cell_*() function sets its text. */
@@ -129,18 +139,22 @@ struct output {
 	/** The columns to print. */
 	const struct column *shown[OUTPUT_MAXIMUM_COLUMNS];
 	size_t shown_count;
+	/** The column that rows are sorted by, or NULL. */
+	const struct column *sort_by;
+	bool descending;
 };
 
 /**
  * Select the columns that the options name, or those printed by default. Exits
- * with a message that lists the columns if the options name an unknown one.
+ * with a message if the options are invalid: it lists the columns if they name an
+ * unknown one.
  */
 void output_init(struct output *output, const struct table *table);
 
 /** Add a column, first or last, unless it is shown or -o names others. */
 void output_add_column(struct output *output, const char *name, bool first);
 
-/** Whether this column is printed. */
+/** Whether this column is printed or sorted by. */
 bool output_uses(const struct output *output, const char *name);
 
 /**

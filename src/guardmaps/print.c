@@ -2,7 +2,8 @@
 /*
  * Print tables in the formats of libsmartcols, which other tools print with. It
  * is not used, because it leaves a cell blank if it is out of memory, and it
- * computes the width of each character twice. Nothing here needs memory.
+ * computes the width of each character twice. Nothing here needs memory, unless
+ * rows are sorted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "output.h"
+#include "sort.h"
 
 static const char *fill_cell(const struct output *output, const struct row *row,
 			     size_t shown, struct cell *cell)
@@ -298,7 +300,7 @@ static void print_json(const struct output *output, void *rows,
 	puts(row_count ? "\n   ]\n}" : "]\n}");
 }
 
-void output_print(const struct output *output, void *rows, size_t count)
+static void print(const struct output *output, void *rows, size_t count)
 {
 	static void (*const printers[])(const struct output *output, void *rows,
 					size_t count) = {
@@ -309,4 +311,20 @@ void output_print(const struct output *output, void *rows, size_t count)
 	};
 
 	printers[output->options.format](output, rows, count);
+}
+
+void output_print(const struct output *output, void *rows, size_t count)
+{
+	struct output of_sorted = *output;
+	struct sorted sorted;
+
+	if (!output->sort_by) {
+		print(output, rows, count);
+		return;
+	}
+	struct table table = sorted_table(output->table);
+	of_sorted.table = &table;
+	sorted_init(&sorted, output, rows, count);
+	print(&of_sorted, &sorted, count);
+	sorted_deinit(&sorted);
 }

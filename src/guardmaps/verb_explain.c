@@ -90,14 +90,14 @@ static void fill_above(const struct row *row, struct cell *ret)
 }
 
 static const struct column columns[] = {
-	COLUMN("ADDRESS", TEXT, DEFAULT, "the address", fill_address),
+	COLUMN("ADDRESS", ADDRESS, DEFAULT, "the address", fill_address),
 	COLUMN("VERDICT", TEXT, DEFAULT,
 	       "what is there: guard, PROT_NONE, unmapped and so on",
 	       fill_verdict),
-	COLUMN("START", TEXT, DEFAULT,
+	COLUMN("START", ADDRESS, DEFAULT,
 	       "start of the guard region, otherwise of the mapping",
 	       fill_start),
-	COLUMN("END", TEXT, DEFAULT, "end of the same range", fill_end),
+	COLUMN("END", ADDRESS, DEFAULT, "end of the same range", fill_end),
 	COLUMN("KIND", TEXT, DEFAULT, "what the guard protects", fill_kind),
 	COLUMN("OWNER", TEXT, DEFAULT,
 	       "thread whose stack it guards, with its id", fill_owner),
@@ -105,9 +105,9 @@ static const struct column columns[] = {
 	       fill_permissions),
 	COLUMN("MAPPING", TEXT, DEFAULT,
 	       "name of the mapping, as in /proc/PID/maps", fill_mapping),
-	COLUMN("BELOW", TEXT, OPTIONAL, "end of the nearest mapping below",
+	COLUMN("BELOW", ADDRESS, OPTIONAL, "end of the nearest mapping below",
 	       fill_below),
-	COLUMN("ABOVE", TEXT, OPTIONAL, "start of the nearest mapping above",
+	COLUMN("ABOVE", ADDRESS, OPTIONAL, "start of the nearest mapping above",
 	       fill_above),
 };
 
@@ -321,7 +321,8 @@ static void print_rows(const struct command *command, struct row *rows,
 {
 	const struct output_options *options = &command->output.options;
 
-	if (options->format == OUTPUT_TABLE && !options->columns) {
+	if (options->format == OUTPUT_TABLE && !options->columns &&
+	    !options->all_columns && !options->sort) {
 		for (size_t i = 0; i < count; i++)
 			print_in_words(&rows[i]);
 		return;

@@ -75,6 +75,8 @@ survives() {
 	survives --sysroot tree maps '/^(rec)/'
 	survives --sysroot tree -J -o +COMMAND,TID 100
 	survives --sysroot tree -r 100
+	survives --sysroot tree --sort SIZE:desc 100 102
+	survives --sysroot tree -a --sort COMMAND
 	survives --sysroot tree -P 100
 	survives --sysroot tree -a
 	echo '0::/user.slice/user@1.service/a.service' | record 100 cgroup

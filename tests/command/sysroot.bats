@@ -364,7 +364,7 @@ leads_out() {
 	same "$(guardmaps show image)" "$(guardmaps --sysroot tree 100)"
 	try guardmaps --sysroot tree diff image 100
 	same "$status$output$stderr" 0
-	same "$(guardmaps --sysroot tree -a -n -r)" "100 recorded 7 36K 7 10"
+	same "$(guardmaps --sysroot tree -a -n -r)" "100 recorded 7 36K 7 10 "
 }
 
 @test "the tree may be given by any path" {

@@ -42,7 +42,7 @@ my @words = (
 	qw(-a -b -J -n -r -P -h -V --all --json --raw --pairs --bytes --help --version
 		--dry-run --markers --noheadings --sysroot=tree --source=auto --source=scan
 		--source=guards --source=pagemap --source=markers --source= --source=x
-		--image-limit=1M --image-limit=1 --image-limit=x -o --output --sysroot
+		--output-all --sort=SIZE --sort=START:desc --sort=: --image-limit=1M --image-limit=1 --image-limit=x -o --output --sysroot
 		--source --image-limit + ++ NAME --s --so --j),
 	'START,END', '+PID', 'PID,PID', ',', '-o' . join(',', ('PID') x 70), '-JrP',
 );
