@@ -83,7 +83,7 @@ make_cgroup() {
 remove_cgroup() {
 	echo 0 >"$cgroup/cgroup.freeze"
 	end_processes
-	rmdir "$cgroup"
+	wait_for "the cgroup is empty" rmdir "$cgroup"
 	unmount_all
 }
 
