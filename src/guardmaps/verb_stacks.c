@@ -51,7 +51,10 @@ static uint64_t peak(const struct guardmaps_thread *thread)
 	return thread->stack_end - thread->deepest_touched;
 }
 
-/* Returns false if neither the stack pointer nor the pages are known. */
+/*
+ * The most that can be left. Returns false if neither the stack pointer nor the
+ * pages are known.
+ */
 static bool find_headroom(const struct guardmaps_thread *thread, uint64_t *ret)
 {
 	uint64_t most = 0;
@@ -157,7 +160,7 @@ static void fill_headroom(const struct row *row, struct cell *ret)
 {
 	uint64_t headroom;
 
-	if (find_headroom(row->thread, &headroom))
+	if (has_peak(row->thread) && find_headroom(row->thread, &headroom))
 		cell_set_size(ret, headroom);
 }
 
@@ -204,9 +207,11 @@ static void fill_note(const struct row *row, struct cell *ret)
 	const char *guard = is_unguarded(thread) ? "unguarded" : "";
 	const char *low =
 		is_low(thread) && !has_overflowed(thread) ? "low headroom" : "";
+	const char *peak =
+		has_stack(thread) && !has_peak(thread) ? "peak unknown" : "";
 	const char *name = *thread->name ? "" : "no name";
-	const char *const notes[] = { stack_note(row), guard, low, pointer,
-				      name };
+	const char *const notes[] = { stack_note(row), guard, low, peak,
+				      pointer,	       name };
 	char text[NOTE_SIZE] = "";
 
 	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
@@ -245,7 +250,7 @@ static const struct column columns[] = {
 	       "what the stack is known from: descriptor, name, kernel",
 	       fill_evidence),
 	COLUMN("NOTE", TEXT, DEFAULT,
-	       "unguarded; overflowed; low headroom; why STACK, USED or NAME is unknown",
+	       "unguarded; overflowed; low headroom; why STACK, PEAK, USED or NAME is unknown",
 	       fill_note),
 };
 

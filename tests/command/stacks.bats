@@ -199,7 +199,10 @@ record_stack() {
 	printf '35 0x1 0x2 0x3 0x4 0x5 0x6 0x%x 0x7f0000001234\n' \
 		"$((0x10010000 - $1))" | record 100 task/100/syscall
 	record_pagemap_end 100 0x10010000
-	record_page 100 "$((0x10010000 - $2))" "$pagemap_present"
+	local page
+	for ((page = 0x10010000 - $2; page < 0x10010000; page += 4096)); do
+		record_page 100 "$page" "$pagemap_present"
+	done
 }
 
 @test "USED, PEAK and HEADROOM are known for a recorded stack as for a live one" {
@@ -237,6 +240,14 @@ record_stack() {
 		record 100 limits
 	try guardmaps --sysroot tree stacks -J -o SIZE,GUARD,NOTE 100
 	same "$(json -c '.threads[]')" '{"size":8388608,"guard":"gap","note":null}'
+}
+
+@test "HEADROOM and PEAK are unknown if pages were touched for other reasons than depth" {
+	record_stack 0x1800 0x4000
+	record_page 100 0x10001000 "$pagemap_present"
+	try guardmaps --sysroot tree stacks -J -o USED,PEAK,HEADROOM,NOTE 100
+	same "$(json -c '.threads[]')" \
+		'{"used":6144,"peak":null,"headroom":null,"note":"peak unknown"}'
 }
 
 @test "a stack pointer in the guard of its stack is noted as overflowed" {

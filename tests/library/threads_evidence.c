@@ -462,6 +462,87 @@ static void growing_stacks_have_a_gap(void)
 	scene_stop(&scene);
 }
 
+/* ---- Touched, but not used -------------------------------------------- */
+
+static char *map_stack(struct job *job)
+{
+	return guard_lowest_page(job, map_memory(STACK_SIZE + page_size(),
+						 PROT_READ | PROT_WRITE));
+}
+
+static void run_populated(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *stack = map_stack(&job);
+
+	check_setup(syscall(SYS_mlock, stack, STACK_SIZE) == 0);
+	start_on(&job, stack, STACK_SIZE);
+}
+
+static void run_painted(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *stack = map_stack(&job);
+
+	memset(stack, 0xa5, STACK_SIZE);
+	start_on(&job, stack, STACK_SIZE);
+}
+
+static void run_touched_below(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *stack = map_stack(&job);
+
+	*stack = 1;
+	start_on(&job, stack, STACK_SIZE);
+}
+
+static void depth_is_unknown(void (*run)(int line, void *facts),
+			     const char *what)
+{
+	struct scene scene;
+
+	scene_start(&scene, run);
+	if (look(&scene, 0, what)) {
+		stack_is_exact(&scene, what);
+		check_number(scene.thread->deepest_touched, 0,
+			     "%s: its depth is unknown", what);
+	}
+	scene_stop(&scene);
+}
+
+static void act_deep(struct job *job)
+{
+	size_t size = STACK_SIZE - 6 * page_size();
+	volatile char *deep = alloca(size);
+
+	for (size_t i = 0; i < size; i += 64)
+		deep[i] = i / 64;
+	announce(job);
+}
+
+static void run_deep(int line, void *facts)
+{
+	struct job job = { line, facts, act_deep };
+
+	run_guarded(&job);
+}
+
+static void depth_is_known(void)
+{
+	const char *what = "a thread that has used most of its stack";
+	struct scene scene;
+
+	scene_start(&scene, run_deep);
+	if (look(&scene, 0, what))
+		check(scene.thread->deepest_touched &&
+			      scene.thread->deepest_touched <
+				      scene.facts->stack.start +
+					      6 * page_size(),
+		      "%s: its depth is known", what);
+	scene_stop(&scene);
+}
+
 /* ---- Overflowed ------------------------------------------------------- */
 
 static int recurse(int depth);
@@ -602,6 +683,10 @@ int main(void)
 	own_zones_are_guards();
 	shared_memory_can_be_a_stack();
 	growing_stacks_have_a_gap();
+	depth_is_unknown(run_populated, "a stack in locked memory");
+	depth_is_unknown(run_painted, "a stack filled with one value");
+	depth_is_unknown(run_touched_below, "a stack with a lone page below");
+	depth_is_known();
 	overflows_are_seen();
 	ended_threads_are_said_to_have_ended();
 	workers_are_said_to_be_the_kernels();

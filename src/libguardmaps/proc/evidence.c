@@ -402,6 +402,30 @@ void evidence_judge(struct evidence *evidence, size_t thread, struct stack *ret)
 	stack_judge(&evidence->surroundings, facts, ret);
 }
 
+/* An unreadable page may hold anything. */
+static bool is_filled(const struct evidence *evidence, uint64_t page)
+{
+	uint64_t words[512];
+	ssize_t length = pread(evidence->memory.fds[MEMORY_CONTENTS], words,
+			       sizeof(words), page);
+
+	return length == sizeof(words) &&
+	       !memcmp(words, words + 1, sizeof(words) - sizeof(*words));
+}
+
+bool evidence_is_depth(const struct evidence *evidence, uint64_t page,
+		       uint64_t end)
+{
+	uint64_t page_size = evidence->surroundings.map->page_size;
+
+	if (is_filled(evidence, page))
+		return false;
+	for (page += page_size; page < end; page += page_size)
+		if (!is_touched(evidence, page))
+			return false;
+	return true;
+}
+
 bool evidence_read_thread_name(const struct evidence *evidence, pid_t tid,
 			       char *ret)
 {

@@ -43,6 +43,14 @@ void evidence_judge(struct evidence *evidence, size_t thread,
 		    struct stack *ret);
 
 /**
+ * Whether a stack that is in use from @end on was used down to @page, as far as
+ * the pages between them tell: all have been touched, and the lowest holds more
+ * than zeros or one value that fills it.
+ */
+bool evidence_is_depth(const struct evidence *evidence, uint64_t page,
+		       uint64_t end);
+
+/**
  * Read the name of a thread, after everything else about it: through the
  * directory of the process. So if it is there, its id had not been reused.
  *

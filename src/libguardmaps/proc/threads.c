@@ -35,7 +35,30 @@ static void set_stack(struct thread *thread,
 	};
 }
 
-/* Returns false if there is no memory. It may be unreadable otherwise. */
+/* Whether less than a tenth is left below a page. */
+static bool is_low(const struct guardmaps_thread *thread, uint64_t page)
+{
+	return page < thread->stack_start +
+			      (thread->stack_end - thread->stack_start) / 10;
+}
+
+/*
+ * The start of what is in use, as far as that is known. The kernel leaves up to
+ * two pages of `[stack]` free above the frames of the program (arch_align_stack()).
+ */
+static uint64_t use_start(const struct guardmaps_thread *thread)
+{
+	return thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN
+		       ? thread->stack_pointer
+		       : thread->stack_end;
+}
+
+/*
+ * Pages are touched for other reasons than depth, such as mlockall(2). So a page
+ * that would mean that the stack is nearly used up has to show that it was used.
+ *
+ * Returns false if there is no memory. It may be unreadable otherwise.
+ */
 static bool find_deepest_touched(const struct evidence *evidence,
 				 struct guardmaps_thread *thread)
 {
@@ -52,7 +75,8 @@ static bool find_deepest_touched(const struct evidence *evidence,
 	start += (map->page_size - start % map->page_size) % map->page_size;
 	int err = pagemap_find_touched(fd, start, thread->stack_end,
 				       map->page_size, &touched);
-	if (!err)
+	if (!err && (!is_low(thread, touched) ||
+		     evidence_is_depth(evidence, touched, use_start(thread))))
 		thread->deepest_touched = touched;
 	return err != -ENOMEM;
 }
