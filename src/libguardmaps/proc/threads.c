@@ -64,7 +64,7 @@ static bool find_deepest_touched(const struct evidence *evidence,
 {
 	const struct guardmaps_map *map = evidence->surroundings.map;
 	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
-	uint64_t touched;
+	uint64_t touched = 0;
 
 	if (!thread->stack_end || fd < 0)
 		return true;
@@ -73,8 +73,12 @@ static bool find_deepest_touched(const struct evidence *evidence,
 						thread->stack_start);
 	/* If it starts within a page, that may have been touched by others. */
 	start += (map->page_size - start % map->page_size) % map->page_size;
-	int err = pagemap_find_touched(fd, start, thread->stack_end,
+	/* Nor need it end with a page: musl puts its own data above it. */
+	uint64_t end = thread->stack_end + map->page_size - 1;
+	int err = pagemap_find_touched(fd, start, end - end % map->page_size,
 				       map->page_size, &touched);
+	if (touched > thread->stack_end)
+		touched = thread->stack_end;
 	if (!err && (!is_low(thread, touched) ||
 		     evidence_is_depth(evidence, touched, use_start(thread))))
 		thread->deepest_touched = touched;
