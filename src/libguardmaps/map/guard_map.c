@@ -482,21 +482,23 @@ guardmaps_map_marker_run(const struct guardmaps_map *map, size_t i)
 bool guard_map_next_guarded(struct guardmaps_cursor *cursor,
 			    struct guarded_mapping *ret)
 {
+	struct guardmaps_cursor next = *cursor;
 	struct guardmaps_region region;
 
-	*ret = (struct guarded_mapping){ .mapping = GUARDMAPS_NONE };
-	for (;;) {
-		struct guardmaps_cursor next = *cursor;
-		if (!guardmaps_next_region(&next, &region) ||
-		    (ret->regions > 0 && region.mapping != ret->mapping))
-			return ret->regions > 0;
+	if (!guardmaps_next_region(&next, &region))
+		return false;
+	*ret = (struct guarded_mapping){
+		.mapping = region.mapping,
+		.start = region.start,
+	};
+	do {
 		*cursor = next;
-		if (ret->regions++ == 0)
-			ret->start = region.start;
-		ret->mapping = region.mapping;
+		ret->regions++;
 		ret->end = region.end;
 		ret->bytes += region.end - region.start;
-	}
+	} while (guardmaps_next_region(&next, &region) &&
+		 region.mapping == ret->mapping);
+	return true;
 }
 
 /* ---- Kinds and totals --------------------------------------------------- */

@@ -4,8 +4,6 @@
 #include "cleanup.h"
 #include "run_list.h"
 
-#define RUNS_PER_BLOCK 128
-
 /*
  * Two numbers, each of which takes a byte for every seven bits. Addresses have
  * 64 bits, pages at least 12 of them, and markers 3.
@@ -100,51 +98,6 @@ bool run_list_add(struct run_list *list, const struct guardmaps_marker_run *run)
 }
 
 /* ---- Unpacking ---------------------------------------------------------- */
-
-static uint64_t take_number(const uint8_t **from)
-{
-	const uint8_t *bytes = *from;
-	uint64_t number = *bytes & 0x7f;
-
-	for (unsigned int shift = 7; *bytes++ & 0x80; shift += 7)
-		number |= (uint64_t)(*bytes & 0x7f) << shift;
-	*from = bytes;
-	return number;
-}
-
-static void unpack(const struct run_list *list, struct guardmaps_cursor *cursor,
-		   struct guardmaps_marker_run *ret)
-{
-	const uint8_t *from = list->bytes + cursor->offset;
-	uint64_t first = take_number(&from);
-	uint64_t second = first & 1 ? take_number(&from)
-				    : UINT64_C(1) << list->marker_bits;
-	uint64_t length = second >> list->marker_bits;
-
-	ret->start = cursor->address + (first >> 1 << list->page_shift);
-	ret->end = ret->start + (length << list->page_shift);
-	ret->marker = second & ((1U << list->marker_bits) - 1);
-	cursor->offset = from - list->bytes;
-	cursor->address = ret->end;
-}
-
-bool run_list_next(const struct run_list *list, struct guardmaps_cursor *cursor,
-		   struct guardmaps_marker_run *ret)
-{
-	if (cursor->index + 1 >= list->count) {
-		if (cursor->index >= list->count)
-			return false;
-		*ret = list->last;
-	} else {
-		if (cursor->index % RUNS_PER_BLOCK == 0)
-			cursor->address =
-				list->blocks[cursor->index / RUNS_PER_BLOCK]
-					.start;
-		unpack(list, cursor, ret);
-	}
-	cursor->index++;
-	return true;
-}
 
 static void seek_block(const struct run_list *list, size_t block,
 		       struct guardmaps_cursor *ret)

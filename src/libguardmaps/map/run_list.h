@@ -12,6 +12,8 @@
 
 #include "guardmaps.h"
 
+#define RUNS_PER_BLOCK 128
+
 struct run_block {
 	/* Address of the first run, and the offset at which it is packed. */
 	uint64_t start;
@@ -52,12 +54,56 @@ bool run_list_add(struct run_list *list,
 void run_list_seek(const struct run_list *list, size_t i,
 		   struct guardmaps_cursor *ret);
 
+static inline uint64_t take_number(const uint8_t **from)
+{
+	const uint8_t *bytes = *from;
+	uint64_t number = *bytes & 0x7f;
+
+	for (unsigned int shift = 7; *bytes++ & 0x80; shift += 7)
+		number |= (uint64_t)(*bytes & 0x7f) << shift;
+	*from = bytes;
+	return number;
+}
+
+static inline void unpack_run(const struct run_list *list,
+			      struct guardmaps_cursor *cursor,
+			      struct guardmaps_marker_run *ret)
+{
+	const uint8_t *from = list->bytes + cursor->offset;
+	uint64_t first = take_number(&from);
+	uint64_t second = first & 1 ? take_number(&from)
+				    : UINT64_C(1) << list->marker_bits;
+	uint64_t length = second >> list->marker_bits;
+
+	ret->start = cursor->address + (first >> 1 << list->page_shift);
+	ret->end = ret->start + (length << list->page_shift);
+	ret->marker = second & ((1U << list->marker_bits) - 1);
+	cursor->offset = from - list->bytes;
+	cursor->address = ret->end;
+}
+
 /**
  * Read the run at a cursor, but for its mapping, and move the cursor past it.
  * Returns false after the last one.
  */
-bool run_list_next(const struct run_list *list, struct guardmaps_cursor *cursor,
-		   struct guardmaps_marker_run *ret);
+static inline bool run_list_next(const struct run_list *list,
+				 struct guardmaps_cursor *cursor,
+				 struct guardmaps_marker_run *ret)
+{
+	if (cursor->index + 1 >= list->count) {
+		if (cursor->index >= list->count)
+			return false;
+		*ret = list->last;
+	} else {
+		if (cursor->index % RUNS_PER_BLOCK == 0)
+			cursor->address =
+				list->blocks[cursor->index / RUNS_PER_BLOCK]
+					.start;
+		unpack_run(list, cursor, ret);
+	}
+	cursor->index++;
+	return true;
+}
 
 /**
  * Find the last run that starts at or below @address.
