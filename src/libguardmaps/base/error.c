@@ -142,6 +142,12 @@ void guardmaps_error_destroy(struct guardmaps_error *error)
 	free(error);
 }
 
+bool errno_is_accident(int errnum)
+{
+	return errnum == ENOMEM || errnum == EMFILE || errnum == ENFILE ||
+	       errnum == EIO;
+}
+
 struct guardmaps_error *error_first(struct guardmaps_error *first,
 				    struct guardmaps_error *second)
 {

@@ -33,4 +33,10 @@ struct guardmaps_error *error_errno_hint(int errnum, const char *hint,
 struct guardmaps_error *error_first(struct guardmaps_error *first,
 				    struct guardmaps_error *second);
 
+/**
+ * Whether a call failed by accident, which says nothing about what it was asked
+ * for: not that this does not exist, nor that it may not be read.
+ */
+bool errno_is_accident(int errnum);
+
 #endif /* GUARDMAPS_ERROR_H */

@@ -89,6 +89,8 @@ note_executable(struct guardmaps_process *process, struct guardmaps_map *map)
 
 	ssize_t length = process_read_link(process, "exe", executable,
 					   sizeof(executable));
+	if (length < 0 && errno_is_accident(-length))
+		return process_file_error(process, -length, "exe");
 	char *copy = strdup(length > 0 ? executable : "");
 	if (!copy)
 		return &error_no_memory;

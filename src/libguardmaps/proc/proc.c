@@ -22,12 +22,14 @@ static int open_path(const char *directory)
 }
 
 /* A recorded tree may hold only the files that are read for guard maps. */
-static void read_recorded_stat(const struct guardmaps_process *process,
-			       struct task_stat *ret)
+static int read_recorded_stat(const struct guardmaps_process *process,
+			      struct task_stat *ret)
 {
 	*ret = (struct task_stat){ .state = '?' };
-	if (process_read_name(process, "", ret->name) || !*ret->name)
+	int err = process_read_name(process, "", ret->name);
+	if (err || !*ret->name)
 		strcpy(ret->name, "?");
+	return errno_is_accident(-err) ? err : 0;
 }
 
 static int read_stat(struct guardmaps_process *process)
@@ -37,7 +39,7 @@ static int read_stat(struct guardmaps_process *process)
 	if (process->stat_fd >= 0)
 		err = task_stat_read(process->stat_fd, &process->stat);
 	else
-		read_recorded_stat(process, &process->stat);
+		err = read_recorded_stat(process, &process->stat);
 	if (!err)
 		strcpy(process->name, process->stat.name);
 	return err;
