@@ -51,6 +51,7 @@ struct worker {
 	/* An eventfd that the worker writes to when the report is there. */
 	int report_fd;
 	pid_t pid;
+	/* Negative if there is none: then its end is noticed later. */
 	int pidfd;
 };
 
@@ -159,31 +160,46 @@ static bool worker_start(struct worker *worker, bool again)
 		work(worker, caller, again);
 	if (worker->pid < 0)
 		return false;
+	/* If that fails, the worker may have begun all the same. */
 	worker->pidfd = syscall(SYS_pidfd_open, worker->pid, 0);
+	return true;
+}
+
+static bool has_exited(const struct worker *worker)
+{
+	struct pollfd exit = { .fd = worker->pidfd, .events = POLLIN };
+	siginfo_t info = {};
+
 	if (worker->pidfd >= 0)
-		return true;
-	int errnum = errno;
-	kill(worker->pid, SIGKILL);
-	waitpid(worker->pid, NULL, __WALL);
-	errno = errnum;
-	return false;
+		return poll(&exit, 1, 0) > 0;
+	return waitid(P_PID, worker->pid, &info,
+		      WEXITED | WNOHANG | WNOWAIT | __WALL) ||
+	       info.si_pid != 0;
+}
+
+static void wait_for_exit(const struct worker *worker)
+{
+	struct pollfd exit = { .fd = worker->pidfd, .events = POLLIN };
+	double end = clock_milliseconds() + EXIT_MILLISECONDS;
+
+	while (!has_exited(worker) && clock_milliseconds() < end)
+		poll(&exit, 1, POLL_MILLISECONDS);
 }
 
 static void worker_end(struct worker *worker)
 {
-	struct pollfd exit = { .fd = worker->pidfd, .events = POLLIN };
-
-	poll(&exit, 1, EXIT_MILLISECONDS);
+	wait_for_exit(worker);
 	waitpid(worker->pid, NULL, __WALL | WNOHANG);
 	cleanup_close(&worker->pidfd);
 }
 
 static void worker_kill(struct worker *worker)
 {
-	struct pollfd exit = { .fd = worker->pidfd, .events = POLLIN };
-
-	syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
-	poll(&exit, 1, EXIT_MILLISECONDS);
+	if (worker->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
+	else
+		kill(worker->pid, SIGKILL);
+	wait_for_exit(worker);
 }
 
 enum ending {
@@ -225,11 +241,14 @@ static enum ending worker_wait(struct worker *worker, struct limits *limits)
 			{ .fd = worker->pidfd, .events = POLLIN },
 			{ .fd = limits->cancel_fd, .events = POLLIN },
 		};
-		if (poll(fds, 3, POLL_MILLISECONDS) < 0 && errno != EINTR)
+		/* First: it may report and exit after this. */
+		bool is_gone = has_exited(worker);
+		if (poll(fds, 3, is_gone ? 0 : POLL_MILLISECONDS) < 0 &&
+		    errno != EINTR)
 			return ENDING_HANG;
 		if (fds[0].revents & POLLIN)
 			return ENDING_REPORT;
-		if (fds[1].revents & POLLIN)
+		if (is_gone)
 			return ENDING_DEATH;
 		if (fds[2].revents || (limits->cancelled == 0 &&
 				       clock_milliseconds() > limits->end))
