@@ -161,12 +161,15 @@ struct guardmaps_error *state_prepare_for_calls(struct remote_task *task)
 	return task_error(task, errno, "suspend the syscall user dispatch of");
 }
 
-static void restore_lock_limit(struct remote_task *task)
+static bool restore_lock_limit(struct remote_task *task)
 {
-	if (task->saved->lock_limit_was_raised)
-		prlimit(task->pid, RLIMIT_MEMLOCK, &task->saved->lock_limit,
-			NULL);
-	task->saved->lock_limit_was_raised = false;
+	struct remote_journal *saved = task->saved;
+
+	if (saved->lock_limit_was_raised &&
+	    prlimit(task->pid, RLIMIT_MEMLOCK, &saved->lock_limit, NULL))
+		return false;
+	saved->lock_limit_was_raised = false;
+	return true;
 }
 
 /*
@@ -197,8 +200,10 @@ struct guardmaps_error *state_restore(struct remote_task *task, bool is_away)
 				  "restore the syscall user dispatch of");
 	if (!task_set_signal_mask(task, saved->signal_mask))
 		return task_error(task, errno, "restore the signal mask of");
-	vdso_erase_waiting_call(task);
-	restore_lock_limit(task);
+	if (!vdso_erase_waiting_call(task))
+		return task_error(task, errno, "restore the vDSO of");
+	if (!restore_lock_limit(task))
+		return task_error(task, errno, "restore RLIMIT_MEMLOCK of");
 	if (saved->stop_was_queued && !stop_again(task))
 		return task_error(task, errno, "restore the pending stop of");
 	atomic_store(&saved->active, false);

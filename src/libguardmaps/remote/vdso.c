@@ -113,7 +113,7 @@ bool vdso_write_waiting_call(const struct remote_task *task)
 	return write_code(task, WAITING_CALL);
 }
 
-void vdso_erase_waiting_call(const struct remote_task *task)
+bool vdso_erase_waiting_call(const struct remote_task *task)
 {
-	write_code(task, task->saved->waiting_room);
+	return write_code(task, task->saved->waiting_room);
 }

@@ -14,6 +14,6 @@ struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
 
 /** Write the WAITING_CALL, if it has a place. False, with errno, on failure. */
 bool vdso_write_waiting_call(const struct remote_task *task);
-void vdso_erase_waiting_call(const struct remote_task *task);
+bool vdso_erase_waiting_call(const struct remote_task *task);
 
 #endif /* GUARDMAPS_VDSO_H */
