@@ -27,27 +27,72 @@ void remote_allow_cancel(struct remote_task *task, bool allow)
 	remote_journal_allow_cancel(task->saved, allow);
 }
 
+void calls_note_scratch(struct remote_task *task, const registers *now)
+{
+	struct remote_journal *saved = task->saved;
+	int64_t result = arch_call_result(now);
+	uint64_t after = arch_program_counter(now) - task->instruction;
+
+	bool was_made = after > 0 && after < WAITING_CALL_SIZE;
+	if (was_made && saved->call == SYS_mmap && saved->scratch_size > 0 &&
+	    result > 0)
+		saved->scratch = result;
+	if (was_made && saved->call == SYS_munmap && result == 0)
+		saved->scratch = 0;
+	saved->call = 0;
+}
+
+/* A thread that is about to make the call makes it when it moves. */
+struct guardmaps_error *calls_settle(struct remote_task *task)
+{
+	registers now = {};
+
+	if (!task->saved->call)
+		return NULL;
+	struct guardmaps_error *error = stops_move_back(task);
+	if (error)
+		return error;
+	if (!task_get_registers(task, &now))
+		return task_error(task, errno, "read the registers of");
+	calls_note_scratch(task, &now);
+	return NULL;
+}
+
+static struct guardmaps_error *call_once(struct remote_task *task, long number,
+					 const uint64_t arguments[6],
+					 int64_t *ret)
+{
+	registers regs = task->saved->registers;
+
+	arch_set_call(&regs, task->instruction, number, arguments);
+	if (!task_set_registers(task, &regs))
+		return task_error(task, errno, "write the registers of");
+	task->saved->call = number;
+	struct guardmaps_error *error = stops_run_call(task, &regs);
+	if (error)
+		return error;
+	*ret = arch_call_result(&regs);
+	calls_note_scratch(task, &regs);
+	return NULL;
+}
+
 struct guardmaps_error *remote_call(struct remote_task *task, long number,
 				    const uint64_t arguments[6], int64_t *ret)
 {
 	int64_t result = 0;
 
+	task->has_result = false;
 	if (remote_journal_is_cancelled(task->saved))
 		return task_wait_error(task, ECANCELED, "");
-	for (int i = 0; i < MAXIMUM_RESTARTS; i++) {
-		registers regs = task->saved->registers;
-		arch_set_call(&regs, task->instruction, number, arguments);
-		if (!task_set_registers(task, &regs))
-			return task_error(task, errno,
-					  "write the registers of");
-		task->saved->call = number;
-		struct guardmaps_error *error = stops_run_call(task, &regs);
-		if (error)
-			return error;
-		result = arch_call_result(&regs);
-		if (!must_be_restarted(result))
+	struct guardmaps_error *error = calls_settle(task);
+	for (int i = 0; i < MAXIMUM_RESTARTS && !error; i++) {
+		error = call_once(task, number, arguments, &result);
+		if (!error && !must_be_restarted(result))
 			break;
 	}
+	if (error)
+		return error;
+	task->has_result = true;
 	*ret = must_be_restarted(result) ? -EAGAIN : result;
 	return NULL;
 }
@@ -91,16 +136,24 @@ void remote_raise_lock_limit(struct remote_task *task)
 struct guardmaps_error *calls_unmap_scratch(struct remote_task *task)
 {
 	struct remote_journal *saved = task->saved;
+	const uint64_t start = saved->scratch;
+	const uint64_t arguments[6] = { start, saved->scratch_size };
+	int64_t result;
 
-	if (!saved->scratch)
+	if (!start)
 		return NULL;
-	struct guardmaps_error *error = remote_range_call(
-		task, SYS_munmap, saved->scratch,
-		saved->scratch + saved->scratch_size, 0, 0, "unmap");
-	/* Trying again would not help, unless the call did not return. */
-	if (!error || guardmaps_error_errno(error) != ETIMEDOUT)
-		saved->scratch = 0;
-	return error;
+	struct guardmaps_error *error =
+		remote_call(task, SYS_munmap, arguments, &result);
+	if (error)
+		return error;
+	/* Trying again would not help. */
+	saved->scratch = saved->scratch_size = 0;
+	return result == 0 ? NULL
+			   : error_errno(-result,
+					 "%d (%s): cannot unmap 0x%" PRIx64
+					 "-0x%" PRIx64,
+					 task->pid, task->name, start,
+					 start + arguments[1]);
 }
 
 struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
@@ -120,6 +173,6 @@ struct guardmaps_error *remote_map(struct remote_task *task, uint64_t size,
 	task->saved->scratch_size = size;
 	error = remote_call(task, SYS_mmap, arguments, &result);
 	if (!error && result > 0)
-		task->saved->scratch = *ret = result;
+		*ret = result;
 	return error;
 }

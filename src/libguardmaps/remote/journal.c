@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
+#include "calls.h"
 #include "clock.h"
 #include "saved_state.h"
 #include "task.h"
@@ -95,23 +95,6 @@ static bool is_in_waiting_call(const struct remote_journal *journal,
 }
 
 /*
- * The call that was started last may be one that maps or unmaps memory of ours.
- * The thread then waits after it with the result, or has never made it.
- */
-static void note_scratch(struct remote_journal *journal, const registers *now)
-{
-	int64_t result = arch_call_result(now);
-
-	if (!is_in_waiting_call(journal, now) ||
-	    arch_program_counter(now) == journal->waiting_call)
-		return;
-	if (journal->call == SYS_mmap && result > 0)
-		journal->scratch = result;
-	if (journal->call == SYS_munmap && result == 0)
-		journal->scratch = 0;
-}
-
-/*
  * It may have been left before anything was changed, or after all but the last
  * step of restoring it: what is its own by now is kept.
  */
@@ -127,7 +110,8 @@ struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
 		return task_error(&task, errno, "read the registers of");
 	if (!task_get_signal_mask(&task, &signal_mask))
 		return task_error(&task, errno, "read the signal mask of");
-	note_scratch(journal, &now);
+	task.instruction = journal->waiting_call;
+	calls_note_scratch(&task, &now);
 	if (signal_mask != ALL_SIGNALS)
 		journal->signal_mask = signal_mask;
 	return state_restore(&task, is_in_waiting_call(journal, &now));

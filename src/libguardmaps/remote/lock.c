@@ -131,12 +131,6 @@ struct guardmaps_error *locks_suspend(struct remote_task *task,
 	return range_lock(task, mapping->start, mapping->end, 0);
 }
 
-/* Only a task that could not be reached can be asked again. */
-static bool is_final(const struct guardmaps_error *error)
-{
-	return !error || guardmaps_error_errno(error) != ETIMEDOUT;
-}
-
 struct guardmaps_error *locks_resume(struct remote_task *task)
 {
 	struct remote_journal *saved = task->saved;
@@ -147,9 +141,9 @@ struct guardmaps_error *locks_resume(struct remote_task *task)
 			&saved->unlocked[saved->unlocked_count - 1];
 		struct guardmaps_error *failed = range_lock(
 			task, range->start, range->end, range->locks);
-		bool is_over = !is_final(failed);
 		error = error_first(error, failed);
-		if (is_over)
+		/* A call that was not made, or did not return, may be later. */
+		if (!task->has_result)
 			break;
 		saved->unlocked_count--;
 	}

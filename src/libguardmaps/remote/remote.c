@@ -54,7 +54,9 @@ struct guardmaps_error *remote_begin(const struct guardmaps_process *process,
  */
 struct guardmaps_error *remote_end(struct remote_task *task)
 {
-	struct guardmaps_error *error = calls_unmap_scratch(task);
+	struct guardmaps_error *error = calls_settle(task);
+
+	error = error_first(error, calls_unmap_scratch(task));
 	struct guardmaps_error *lost = stops_move_back(task);
 
 	error = error_first(error, lost);

@@ -55,10 +55,13 @@ struct remote_journal {
 	/* RLIMIT_MEMLOCK of its process, if it was raised. */
 	bool lock_limit_was_raised;
 	struct rlimit lock_limit;
-	/* Memory that was mapped into it and must be unmapped; 0 for none. */
+	/*
+	 * Memory that was mapped into it and must be unmapped; 0 for none. With
+	 * a size, the next mapping is such memory.
+	 */
 	uint64_t scratch;
 	uint64_t scratch_size;
-	/* The call that was started last, for what it did if we are killed. */
+	/* The call whose result is not known yet, or 0. */
 	long call;
 	/* Noted before they are unlocked; forgotten when they are locked. */
 	atomic_size_t unlocked_count;
@@ -90,6 +93,8 @@ struct remote_task {
 	bool has_moved;
 	/* It was let run and has not stopped since. */
 	bool is_running;
+	/* The last call was made and has returned, whatever it did. */
+	bool has_result;
 	/* How long a call may take. */
 	double patience_milliseconds;
 };
