@@ -12,6 +12,7 @@
 #include "mapping.h"
 #include "mapping_flags.h"
 #include "proc.h"
+#include "recovery.h"
 #include "reinstate.h"
 
 /* ---- Whether it is the process of the guard map ------------------------ */
@@ -316,7 +317,7 @@ static bool has_to_change(const struct reinstatement *all)
 	return all->count > 0 ||
 	       (all->flags & REINSTATE_EXACTLY &&
 		locks_differ(all->now, all->wanted)) ||
-	       (all->journal && remote_journal_has_memory(all->journal));
+	       (all->journal && recovery_is_due(all->journal));
 }
 
 struct guardmaps_error *reinstate(struct guardmaps_process *process, pid_t tid,

@@ -35,7 +35,13 @@ struct guardmaps_error *remote_begin(const struct guardmaps_process *process,
 	if (!task)
 		return &error_no_memory;
 	task_init(task, process, tid, journal ? journal : &task->own);
-	struct guardmaps_error *error = state_save(task, map);
+	/* What it is like now is not what it was like. */
+	struct guardmaps_error *error =
+		remote_journal_thread(task->saved)
+			? remote_recover(process, task->saved)
+			: NULL;
+	if (!error)
+		error = state_save(task, map);
 	if (!error) {
 		error = take_over(task);
 		if (error)
