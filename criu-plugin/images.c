@@ -24,15 +24,17 @@ static int walk(bool delete_them)
 			close(fd);
 		return error;
 	}
-	for (struct dirent *entry; (entry = readdir(directory));) {
+	errno = 0;
+	for (struct dirent *entry; (entry = readdir(directory)); errno = 0) {
 		if (!checkpoint_is_image_name(entry->d_name))
 			continue;
 		count++;
-		if (delete_them && unlinkat(fd, entry->d_name, 0)) {
-			count = -errno;
+		if (delete_them && unlinkat(fd, entry->d_name, 0))
 			break;
-		}
 	}
+	/* Of unlinkat() or readdir(). */
+	if (errno)
+		count = -errno;
 	closedir(directory);
 	return count;
 }

@@ -35,6 +35,11 @@ int restore_begin(const struct session *session, struct restore *restore)
 	bool required = is_required();
 	int count = images_count();
 
+	if (count < 0) {
+		log_error("cannot list the images of guard maps: %s",
+			  strerror(-count));
+		return -1;
+	}
 	restore->has_images = required || count > 0;
 	if (session->options.off)
 		return begin_off(restore, required);
@@ -42,7 +47,7 @@ int restore_begin(const struct session *session, struct restore *restore)
 		log_info("no guard maps among the images: nothing to do");
 		return 0;
 	}
-	if (count <= 0) {
+	if (count == 0) {
 		log_error(
 			"the images of guard maps (guardmaps-PID.img) are missing: guard regions would be lost");
 		return -1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,22 +10,35 @@
 #include <unistd.h>
 
 #include "kernel_abi.h"
+#include "log.h"
 #include "session.h"
 
-/* By trying. */
-static bool kernel_installs_guards(void)
+/* By trying. Returns 0 or a negative errno: -EINVAL if it does not. */
+static int install_guard(void)
 {
 	size_t size = sysconf(_SC_PAGESIZE);
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
-		return false;
+		return -errno;
 	/* If criu has called mlockall(), the page is locked as well. */
 	munlock(page, size);
-	bool installed = !madvise(page, size, MADV_GUARD_INSTALL);
+	int ret = madvise(page, size, MADV_GUARD_INSTALL) ? -errno : 0;
 	munmap(page, size);
-	return installed;
+	return ret;
+}
+
+static int find_guards(struct session *session)
+{
+	int failed = install_guard();
+
+	session->kernel_has_guards = !failed;
+	if (!failed || failed == -EINVAL)
+		return 0;
+	log_error("cannot find out whether this kernel has guard regions: %s",
+		  strerror(-failed));
+	return -1;
 }
 
 #define STREAMER_SOCKET "streamer-capture.sock"
@@ -54,13 +68,18 @@ static bool is_streaming(void)
 {
 	bool found = false;
 
-	if (faccessat(criu_get_image_dir(), STREAMER_SOCKET, F_OK, 0))
+	if (faccessat(criu_get_image_dir(), STREAMER_SOCKET, F_OK, 0) &&
+	    errno == ENOENT)
 		return false;
 	DIR *directory = opendir("/proc/self/fd");
 	if (!directory)
 		return true;
-	for (struct dirent *entry; !found && (entry = readdir(directory));)
+	errno = 0;
+	for (struct dirent *entry; !found && (entry = readdir(directory));
+	     errno = 0)
 		found = is_streamer(strtol(entry->d_name, NULL, 10));
+	/* If in doubt, it is. */
+	found |= errno != 0;
 	closedir(directory);
 	return found;
 }
@@ -68,9 +87,8 @@ static bool is_streaming(void)
 int session_begin(struct session *ret, enum plugin_stage stage)
 {
 	*ret = (struct session){ .stage = stage };
-	if (!options_read(&ret->options))
+	if (!options_read(&ret->options) || find_guards(ret))
 		return -1;
-	ret->kernel_has_guards = kernel_installs_guards();
 	ret->criu_knows_guards = dlsym(RTLD_DEFAULT, "collect_madv_guards");
 	ret->is_streaming = stage == STAGE_DUMP && is_streaming();
 	return 0;
