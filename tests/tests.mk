@@ -38,7 +38,7 @@ layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
 	builder layout layout_threads pid target)
 
 tests: $(library_tests) $(test_programs) $(criu_programs) \
-	$(B)/tests/failing.so $(B)/tests/criu/subject \
+	$(B)/tests/failing.so $(B)/tests/faults.so $(B)/tests/criu/subject \
 	$(B)/tests/criu/greedy.so $(B)/tests/criu/failing.so $(B)/demo/threads
 
 $(B)/obj/tests/support/%.o: tests/support/%.c Makefile tests/tests.mk
@@ -84,6 +84,11 @@ $(B)/tests/criu/subject: $(criu_subject) $(test_headers) tests/tests.mk
 $(B)/tests/failing.so: tests/programs/failing.c tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(plain_flags) -fPIC -shared $(LDFLAGS) -o $@ $<
+
+$(B)/tests/faults.so: $(wildcard tests/faults/*.[ch]) tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) $(test_flags) $(plain_flags) -fPIC -shared $(LDFLAGS) -o $@ \
+		$(filter %.c,$^)
 
 # Another plugin for criu, which claims all tasks for itself, and a library to
 # preload.
@@ -140,6 +145,11 @@ check: install-check-packages
 	@$(MAKE) --no-print-directory all tests fuzzers sanitizers
 	@tests/run $(B) $(SUITES)
 
+# Every system call and every allocation fails once; an hour or so.
+faults: install-check-packages
+	@$(MAKE) --no-print-directory all tests
+	@FAULTS_SHARE=1 tests/run $(B) faults
+
 # The kernel series, built and booted in User-Mode Linux and qemu.
 check-kernel:
 	@scripts/install-packages kernel
@@ -188,6 +198,6 @@ $(B)/demo/threads: demo/threads.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(call include_wings,base) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
-.PHONY: tests test check check-kernel check-kernel-debug cross fuzz fuzzers soak \
+.PHONY: tests test check faults check-kernel check-kernel-debug cross fuzz fuzzers soak \
 	zdtm bench bench-kernel demo sanitizers install-build-packages \
 	install-check-packages
