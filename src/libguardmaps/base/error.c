@@ -145,7 +145,7 @@ void guardmaps_error_destroy(struct guardmaps_error *error)
 bool errno_is_accident(int errnum)
 {
 	return errnum == ENOMEM || errnum == EMFILE || errnum == ENFILE ||
-	       errnum == EIO;
+	       errnum == EAGAIN || errnum == EIO;
 }
 
 struct guardmaps_error *error_first(struct guardmaps_error *first,

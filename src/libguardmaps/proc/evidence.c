@@ -26,6 +26,37 @@
  */
 #define SEARCHED_PAGES 16
 
+/* @err: 0 or a negative errno. Returns whether there was no error. */
+static bool note(struct evidence *evidence, int err)
+{
+	if (!evidence->accident && errno_is_accident(-err))
+		evidence->accident = -err;
+	return err == 0;
+}
+
+/* The same for an error that stands only for evidence that is missing. */
+static void drop(struct evidence *evidence, struct guardmaps_error *error)
+{
+	if (error == &error_no_memory)
+		note(evidence, -ENOMEM);
+	else if (error)
+		note(evidence, -guardmaps_error_errno(error));
+	guardmaps_error_destroy(error);
+}
+
+struct guardmaps_error *evidence_check(const struct evidence *evidence)
+{
+	const struct guardmaps_process *process = evidence->memory.process;
+
+	if (evidence->accident == ENOMEM)
+		return &error_no_memory;
+	return evidence->accident
+		       ? error_errno(evidence->accident,
+				     "%d (%s): cannot read its threads",
+				     process->pid, process->name)
+		       : NULL;
+}
+
 /* ---- Stack pointers --------------------------------------------------- */
 
 /*
@@ -48,13 +79,15 @@ static enum guardmaps_stack_pointer_state parse_stack_pointer(char *line,
 }
 
 static enum guardmaps_stack_pointer_state
-read_stack_pointer(const struct guardmaps_process *process, pid_t tid,
-		   uint64_t *ret)
+read_stack_pointer(struct evidence *evidence, pid_t tid, uint64_t *ret)
 {
 	char file[64], line[256];
 
 	snprintf(file, sizeof(file), "task/%d/syscall", tid);
-	ssize_t length = process_read_file(process, file, line, sizeof(line));
+	ssize_t length = process_read_file(evidence->memory.process, file, line,
+					   sizeof(line));
+	if (length < 0)
+		note(evidence, length);
 	if (length == -EPERM || length == -EACCES)
 		return GUARDMAPS_STACK_POINTER_DENIED;
 	if (length <= 0)
@@ -77,19 +110,37 @@ static unsigned int word_size(const struct evidence *evidence)
  * Whether reading memory neither waits for anything, such as a FUSE server, nor
  * gives the process a page that it did not have.
  */
-static bool is_touched(const struct evidence *evidence, uint64_t address)
+static bool is_touched(struct evidence *evidence, uint64_t address)
 {
 	uint64_t entry;
 	uint64_t page_size = evidence->surroundings.map->page_size;
 	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
 
-	return fd >= 0 && !pagemap_read_entry(fd, address, page_size, &entry) &&
+	return fd >= 0 &&
+	       note(evidence,
+		    pagemap_read_entry(fd, address, page_size, &entry)) &&
 	       pagemap_is_touched(entry);
 }
 
+/*
+ * Memory that is not accessible gives EIO, which is no accident. Returns a length
+ * or a negative errno.
+ */
+static ssize_t read_contents(struct evidence *evidence, uint64_t address,
+			     uint64_t end, void *buffer)
+{
+	ssize_t length = pread(evidence->memory.fds[MEMORY_CONTENTS], buffer,
+			       end - address, address);
+	if (length >= 0)
+		return length;
+	if (errno != EIO)
+		note(evidence, -errno);
+	return -errno;
+}
+
 /* Read as much of it as has been touched. */
-static struct words read_words(const struct evidence *evidence,
-			       uint64_t address, uint64_t end, void *buffer)
+static struct words read_words(struct evidence *evidence, uint64_t address,
+			       uint64_t end, void *buffer)
 {
 	unsigned int size = word_size(evidence);
 	uint64_t page_size = evidence->surroundings.map->page_size;
@@ -99,10 +150,9 @@ static struct words read_words(const struct evidence *evidence,
 		touched += page_size;
 	if (end > touched)
 		end = touched;
-	ssize_t length = end <= address
-				 ? 0
-				 : pread(evidence->memory.fds[MEMORY_CONTENTS],
-					 buffer, end - address, address);
+	ssize_t length = end > address
+				 ? read_contents(evidence, address, end, buffer)
+				 : 0;
 	return (struct words){
 		.bytes = buffer,
 		.count = length > 0 ? length / size : 0,
@@ -124,7 +174,7 @@ static bool may_hold_descriptor(const struct guardmaps_map *map,
 	       (map->mappings[i].permissions & GUARDMAPS_WRITE);
 }
 
-static bool find_by_robust_list(const struct evidence *evidence, uint64_t head,
+static bool find_by_robust_list(struct evidence *evidence, uint64_t head,
 				struct descriptor *ret)
 {
 	const struct guardmaps_map *map = evidence->surroundings.map;
@@ -164,8 +214,8 @@ static uint64_t find_end(const struct guardmaps_map *map, uint64_t address)
  * A thread of musl has no robust list before it locks a robust mutex. But if it
  * is on its own stack, the descriptor is at the end of that.
  */
-static bool find_by_stack_pointer(const struct evidence *evidence,
-				  uint64_t pointer, struct descriptor *ret)
+static bool find_by_stack_pointer(struct evidence *evidence, uint64_t pointer,
+				  struct descriptor *ret)
 {
 	const struct guardmaps_map *map = evidence->surroundings.map;
 	uint64_t page_size = map->page_size;
@@ -179,22 +229,22 @@ static bool find_by_stack_pointer(const struct evidence *evidence,
 		start -= page_size;
 	_cleanup_free_ void *bytes = malloc(end - start + 1);
 	if (!bytes)
-		return false;
+		return note(evidence, -ENOMEM);
 	struct words words = read_words(evidence, start, end, bytes);
 	return descriptor_search(map, &words, pointer, ret);
 }
 
 /* ---- Threads ---------------------------------------------------------- */
 
-static enum task_kind read_kind(const struct guardmaps_process *process,
-				pid_t tid)
+static enum task_kind read_kind(struct evidence *evidence, pid_t tid)
 {
 	struct task_stat stat;
 	char file[64];
 
 	snprintf(file, sizeof(file), "task/%d/stat", tid);
-	_cleanup_close_ int fd = process_open_file(process, file, 0);
-	if (fd < 0 || task_stat_read(fd, &stat))
+	_cleanup_close_ int fd =
+		process_open_file(evidence->memory.process, file, 0);
+	if (!note(evidence, fd < 0 ? fd : task_stat_read(fd, &stat)))
 		return TASK_OF_PROGRAM;
 	if (task_is_exiting(&stat))
 		return TASK_ENDED;
@@ -203,25 +253,23 @@ static enum task_kind read_kind(const struct guardmaps_process *process,
 }
 
 /* What only counts if there is no descriptor, or where use is asked for. */
-static void read_rest(const struct evidence *evidence,
-		      struct stack_evidence *thread)
+static void read_rest(struct evidence *evidence, struct stack_evidence *thread)
 {
-	const struct guardmaps_process *process = evidence->memory.process;
 	bool is_found = thread->descriptor.kind != DESCRIPTOR_NONE;
 
 	if (!is_found)
-		thread->kind = read_kind(process, thread->tid);
+		thread->kind = read_kind(evidence, thread->tid);
 	if (is_found && evidence->scope == EVIDENCE_OF_BOUNDS)
 		return;
 	thread->stack_pointer_state = read_stack_pointer(
-		process, thread->tid, &thread->stack_pointer);
+		evidence, thread->tid, &thread->stack_pointer);
 	if (!is_found && evidence->memory.fds[MEMORY_CONTENTS] >= 0 &&
 	    thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN)
 		find_by_stack_pointer(evidence, thread->stack_pointer,
 				      &thread->descriptor);
 }
 
-static void read_thread(const struct evidence *evidence, uint64_t robust_list,
+static void read_thread(struct evidence *evidence, uint64_t robust_list,
 			struct stack_evidence *thread)
 {
 	thread->stack_pointer_state = GUARDMAPS_STACK_POINTER_UNSUPPORTED;
@@ -233,15 +281,19 @@ static void read_thread(const struct evidence *evidence, uint64_t robust_list,
 }
 
 /* Numbers of a recorded process, or of another namespace, are not ours. */
-static void get_robust_lists(const struct evidence *evidence, const pid_t *tids,
+static void get_robust_lists(struct evidence *evidence, const pid_t *tids,
 			     uint64_t *ret)
 {
-	if (evidence->memory.process->recorded || !process_numbers_are_ours())
+	if (evidence->memory.process->recorded)
 		return;
-	if (word_size(evidence) == sizeof(void *))
+	int ours = process_numbers_are_ours();
+	if (ours <= 0)
+		note(evidence, ours);
+	else if (word_size(evidence) == sizeof(void *))
 		robust_lists_get(tids, evidence->count, ret);
 	else
-		robust_lists_get_32bit(tids, evidence->count, ret);
+		note(evidence,
+		     robust_lists_get_32bit(tids, evidence->count, ret));
 }
 
 /* Move the first thread before the others, which stay ascending. */
@@ -266,6 +318,8 @@ static struct guardmaps_error *read_threads(struct evidence *evidence)
 	if (error)
 		return error;
 	pid_t first = process_first_thread(process);
+	if (first < 0)
+		note(evidence, first);
 	move_first(tids, evidence->count, first);
 	_cleanup_free_ uint64_t *robust_lists =
 		calloc(evidence->count + 1, sizeof(*robust_lists));
@@ -344,6 +398,8 @@ static void read_names(struct evidence *evidence)
 			continue;
 		if (!innermost)
 			innermost = process_innermost_pid(process);
+		if (innermost < 0)
+			note(evidence, innermost);
 		if (innermost > 0 && innermost != process->pid)
 			return;
 		add_named(&thread->named, &map->mappings[i]);
@@ -363,10 +419,11 @@ struct guardmaps_error *evidence_read(struct guardmaps_process *process,
 	};
 	memory_init(&ret->memory, process);
 	/* What can be known without them is found without them. */
-	guardmaps_error_destroy(memory_open(&ret->memory, MEMORY_PAGEMAP));
-	guardmaps_error_destroy(memory_open(&ret->memory, MEMORY_CONTENTS));
-	ret->surroundings.limit_is_known = !process_read_limit(
-		process, "Max stack size", &ret->surroundings.limit);
+	drop(ret, memory_open(&ret->memory, MEMORY_PAGEMAP));
+	drop(ret, memory_open(&ret->memory, MEMORY_CONTENTS));
+	ret->surroundings.limit_is_known =
+		note(ret, process_read_limit(process, "Max stack size",
+					     &ret->surroundings.limit));
 	struct guardmaps_error *error = read_threads(ret);
 	if (!error)
 		read_names(ret);
@@ -385,9 +442,11 @@ static void read_flags(struct evidence *evidence)
 	const struct guardmaps_map *map = evidence->surroundings.map;
 
 	evidence->flags = calloc(map->mapping_count + 1, 1);
-	if (evidence->flags)
-		guardmaps_error_destroy(mapping_flags_read_into(
-			&evidence->memory, map, evidence->flags));
+	if (!evidence->flags)
+		note(evidence, -ENOMEM);
+	else
+		drop(evidence, mapping_flags_read_into(&evidence->memory, map,
+						       evidence->flags));
 	evidence->surroundings.flags = evidence->flags;
 }
 
@@ -403,18 +462,17 @@ void evidence_judge(struct evidence *evidence, size_t thread, struct stack *ret)
 }
 
 /* An unreadable page may hold anything. */
-static bool is_filled(const struct evidence *evidence, uint64_t page)
+static bool is_filled(struct evidence *evidence, uint64_t page)
 {
 	uint64_t words[512];
-	ssize_t length = pread(evidence->memory.fds[MEMORY_CONTENTS], words,
-			       sizeof(words), page);
+	ssize_t length =
+		read_contents(evidence, page, page + sizeof(words), words);
 
 	return length == sizeof(words) &&
 	       !memcmp(words, words + 1, sizeof(words) - sizeof(*words));
 }
 
-bool evidence_is_depth(const struct evidence *evidence, uint64_t page,
-		       uint64_t end)
+bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end)
 {
 	uint64_t page_size = evidence->surroundings.map->page_size;
 
@@ -426,15 +484,14 @@ bool evidence_is_depth(const struct evidence *evidence, uint64_t page,
 	return true;
 }
 
-bool evidence_read_thread_name(const struct evidence *evidence, pid_t tid,
-			       char *ret)
+bool evidence_read_thread_name(struct evidence *evidence, pid_t tid, char *ret)
 {
 	const struct guardmaps_process *process = evidence->memory.process;
 	char directory[32];
 
 	snprintf(directory, sizeof(directory), "task/%d/", tid);
 	int err = process_read_name(process, directory, ret);
-	if (err)
+	if (!note(evidence, err))
 		*ret = '\0';
 	return process->recorded || (err != -ENOENT && err != -ESRCH);
 }

@@ -22,6 +22,8 @@ struct evidence {
 	/** The first thread of the process, then the others by their ids. */
 	struct stack_evidence *threads;
 	size_t count;
+	/** What kept evidence from being read by accident, or 0. */
+	int accident;
 };
 
 /**
@@ -36,6 +38,14 @@ struct guardmaps_error *evidence_read(struct guardmaps_process *process,
 				      enum evidence_scope scope,
 				      struct evidence *ret);
 
+/**
+ * Whether all was read, after all else: what an accident (errno_is_accident())
+ * hid must not pass for what is not there.
+ *
+ * Errors: OS, NO_MEMORY.
+ */
+struct guardmaps_error *evidence_check(const struct evidence *evidence);
+
 void evidence_deinit(struct evidence *evidence);
 
 /** Judge the stack of one thread, after reading what else that takes. */
@@ -47,8 +57,7 @@ void evidence_judge(struct evidence *evidence, size_t thread,
  * the pages between them tell: all have been touched, and the lowest holds more
  * than zeros or one value that fills it.
  */
-bool evidence_is_depth(const struct evidence *evidence, uint64_t page,
-		       uint64_t end);
+bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end);
 
 /**
  * Read the name of a thread, after everything else about it: through the
@@ -58,7 +67,6 @@ bool evidence_is_depth(const struct evidence *evidence, uint64_t page,
  *
  * Returns false if the thread has ended.
  */
-bool evidence_read_thread_name(const struct evidence *evidence, pid_t tid,
-			       char *ret);
+bool evidence_read_thread_name(struct evidence *evidence, pid_t tid, char *ret);
 
 #endif /* GUARDMAPS_EVIDENCE_H */

@@ -46,9 +46,8 @@ static size_t find_claims(const struct evidence *evidence, struct claim *ret)
 	return count;
 }
 
-static bool add_owners(const struct evidence *evidence,
-		       const struct claim *claims, size_t count,
-		       struct guardmaps_map *map)
+static bool add_owners(struct evidence *evidence, const struct claim *claims,
+		       size_t count, struct guardmaps_map *map)
 {
 	char name[PROCESS_NAME_SIZE];
 
@@ -78,6 +77,8 @@ static struct guardmaps_error *set_owners(struct guardmaps_process *process,
 					   find_claims(&evidence, claims), map))
 			error = &error_no_memory;
 	}
+	if (!error)
+		error = evidence_check(&evidence);
 	evidence_deinit(&evidence);
 	return error;
 }

@@ -151,15 +151,18 @@ pid_t process_innermost_pid(const struct guardmaps_process *process)
 	return last ? strtol(last, NULL, 10) : -ENODATA;
 }
 
-bool process_numbers_are_ours(void)
+int process_numbers_are_ours(void)
 {
 	char numbers[512], *end;
 
 	_cleanup_close_ int self = open_path("/proc/self");
+	if (self < 0)
+		return errno_is_accident(-self) ? self : 0;
 	const struct guardmaps_process ours = { .dirfd = self };
-	return self >= 0 &&
-	       !process_read_status(&ours, "NSpid", numbers, sizeof(numbers)) &&
-	       strtol(numbers, &end, 10) == getpid() && *end == '\0';
+	int err = process_read_status(&ours, "NSpid", numbers, sizeof(numbers));
+	if (err)
+		return errno_is_accident(-err) ? err : 0;
+	return strtol(numbers, &end, 10) == getpid() && *end == '\0';
 }
 
 struct guardmaps_error *
@@ -181,9 +184,10 @@ pid_t process_first_thread(const struct guardmaps_process *process)
 {
 	char text[32];
 
-	return process_read_status(process, "Tgid", text, sizeof(text))
-		       ? process->pid
-		       : strtol(text, NULL, 10);
+	int err = process_read_status(process, "Tgid", text, sizeof(text));
+	if (err)
+		return errno_is_accident(-err) ? err : process->pid;
+	return strtol(text, NULL, 10);
 }
 
 static struct guardmaps_error *open_stat(struct guardmaps_process *process)

@@ -82,15 +82,19 @@ bool process_has_ended(struct guardmaps_process *process);
 
 /**
  * Whether the numbers of processes in /proc are those that system calls take:
- * it may have been mounted in another pid namespace than ours.
+ * it may have been mounted in another pid namespace than ours. Returns 1, 0, or a
+ * negative errno if an accident (errno_is_accident()) hides it.
  */
-bool process_numbers_are_ours(void);
+int process_numbers_are_ours(void);
 
 /** Returns NO_ADDRESS_SPACE for a kernel thread or a zombie, otherwise NULL. */
 struct guardmaps_error *
 process_check_memory(const struct guardmaps_process *process);
 
-/** The id of the first thread. Any thread may have been opened. */
+/**
+ * The id of the first thread. Any thread may have been opened. Returns a negative
+ * errno if an accident (errno_is_accident()) hides it.
+ */
 pid_t process_first_thread(const struct guardmaps_process *process);
 
 /**

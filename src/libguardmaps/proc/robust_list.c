@@ -81,7 +81,10 @@ static void receive_heads(int from, size_t count, uint64_t *ret)
 	}
 }
 
-/* No handler of the caller may run in the child, whose end sends no signal. */
+/*
+ * No handler of the caller may run in the child, whose end sends no signal.
+ * Returns a negative errno on failure.
+ */
 static pid_t clone_without_handlers(void)
 {
 	sigset_t all, before;
@@ -89,40 +92,43 @@ static pid_t clone_without_handlers(void)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t child = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	int err = errno;
 	if (child != 0)
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return child;
+	return child < 0 ? -err : child;
 }
 
 /*
  * A 64-bit program can run a 32-bit system call. But a kernel that does not
  * support that kills it, as may a seccomp filter. So a child does it.
  */
-void robust_lists_get_32bit(const pid_t *tids, size_t count, uint64_t *ret)
+int robust_lists_get_32bit(const pid_t *tids, size_t count, uint64_t *ret)
 {
 	int ends[2];
 
 	memset(ret, 0, count * sizeof(*ret));
 	if (pipe2(ends, O_CLOEXEC))
-		return;
+		return -errno;
 	_cleanup_close_ int from = ends[0];
 	pid_t child = clone_without_handlers();
 	if (child == 0)
 		send_heads(tids, count, ends[1]);
 	close(ends[1]);
 	if (child < 0)
-		return;
+		return child;
 	receive_heads(from, count, ret);
 	while (waitpid(child, NULL, __WALL) < 0 && errno == EINTR)
 		continue;
+	return 0;
 }
 
 #else
 
-void robust_lists_get_32bit(const pid_t *tids, size_t count, uint64_t *ret)
+int robust_lists_get_32bit(const pid_t *tids, size_t count, uint64_t *ret)
 {
 	(void)tids;
 	memset(ret, 0, count * sizeof(*ret));
+	return 0;
 }
 
 #endif

@@ -12,9 +12,10 @@
  * namespace. 0 if a thread has none or it is not permitted.
  *
  * A thread has one list for 64-bit system calls and another one for 32-bit
- * system calls, which is found out only on x86-64.
+ * system calls, which is found out only on x86-64. To get those of 32-bit calls
+ * takes a child process: if that cannot be made, the result is a negative errno.
  */
 void robust_lists_get(const pid_t *tids, size_t count, uint64_t *ret);
-void robust_lists_get_32bit(const pid_t *tids, size_t count, uint64_t *ret);
+int robust_lists_get_32bit(const pid_t *tids, size_t count, uint64_t *ret);
 
 #endif /* GUARDMAPS_ROBUST_LIST_H */

@@ -59,7 +59,7 @@ static uint64_t use_start(const struct guardmaps_thread *thread)
  *
  * Returns false if there is no memory. It may be unreadable otherwise.
  */
-static bool find_deepest_touched(const struct evidence *evidence,
+static bool find_deepest_touched(struct evidence *evidence,
 				 struct guardmaps_thread *thread)
 {
 	const struct guardmaps_map *map = evidence->surroundings.map;
@@ -121,6 +121,8 @@ guardmaps_threads_create(struct guardmaps_process *process,
 		evidence_read(process, map, EVIDENCE_OF_USE, &evidence);
 	if (!error)
 		error = add_threads(threads, &evidence);
+	if (!error)
+		error = evidence_check(&evidence);
 	evidence_deinit(&evidence);
 	if (error)
 		guardmaps_threads_destroy(threads);

@@ -106,8 +106,12 @@ static struct guardmaps_error *install(const struct job *job, size_t *ret_count)
 static struct guardmaps_error *
 check_namespace(const struct guardmaps_process *process)
 {
-	if (process_numbers_are_ours())
+	int ours = process_numbers_are_ours();
+
+	if (ours > 0)
 		return NULL;
+	if (ours < 0)
+		return error_errno(-ours, "cannot read /proc/self/status");
 	return error_create(
 		GUARDMAPS_ERROR_INVALID,
 		"%d (%s): cannot install guards in it: /proc belongs to another pid namespace",

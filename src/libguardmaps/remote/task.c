@@ -14,7 +14,9 @@ void task_init(struct remote_task *task,
 	       const struct guardmaps_process *process, pid_t tid,
 	       struct remote_journal *saved)
 {
-	task->pid = process_first_thread(process);
+	pid_t first = process_first_thread(process);
+
+	task->pid = first > 0 ? first : process->pid;
 	task->tid = tid;
 	strcpy(task->name, process->name);
 	task->saved = saved;
