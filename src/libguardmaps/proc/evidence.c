@@ -123,19 +123,27 @@ static bool is_touched(struct evidence *evidence, uint64_t address)
 }
 
 /*
- * Memory that is not accessible gives EIO, which is no accident. Returns a length
- * or a negative errno.
+ * Memory that is not accessible gives EIO, which is no accident. Returns how much
+ * was read.
  */
-static ssize_t read_contents(struct evidence *evidence, uint64_t address,
-			     uint64_t end, void *buffer)
+static size_t read_contents(struct evidence *evidence, uint64_t address,
+			    uint64_t end, void *ret)
 {
-	ssize_t length = pread(evidence->memory.fds[MEMORY_CONTENTS], buffer,
-			       end - address, address);
-	if (length >= 0)
-		return length;
-	if (errno != EIO)
-		note(evidence, -errno);
-	return -errno;
+	size_t done = 0, size = end - address;
+
+	while (done < size) {
+		ssize_t length = pread(evidence->memory.fds[MEMORY_CONTENTS],
+				       (char *)ret + done, size - done,
+				       address + done);
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0 && errno != EIO)
+			note(evidence, -errno);
+		if (length <= 0)
+			break;
+		done += length;
+	}
+	return done;
 }
 
 /* Read as much of it as has been touched. */
@@ -155,7 +163,7 @@ static struct words read_words(struct evidence *evidence, uint64_t address,
 				 : 0;
 	return (struct words){
 		.bytes = buffer,
-		.count = length > 0 ? length / size : 0,
+		.count = length / size,
 		.size = size,
 		.address = address,
 	};
@@ -465,7 +473,7 @@ void evidence_judge(struct evidence *evidence, size_t thread, struct stack *ret)
 static bool is_filled(struct evidence *evidence, uint64_t page)
 {
 	uint64_t words[512];
-	ssize_t length =
+	size_t length =
 		read_contents(evidence, page, page + sizeof(words), words);
 
 	return length == sizeof(words) &&
