@@ -198,6 +198,17 @@ static void count_error(struct sweep *sweep, struct guardmaps_error *error)
 	guardmaps_error_destroy(error);
 }
 
+static void read_mapping_limit(struct sweep *sweep,
+			       const struct guardmaps_process *process)
+{
+	if (sweep->mapping_limit)
+		return;
+	struct guardmaps_error *error =
+		guardmaps_process_mapping_limit(process, &sweep->mapping_limit);
+	if (error)
+		count_error(sweep, error);
+}
+
 static void read_cgroup(struct sweep *sweep,
 			const struct guardmaps_process *process,
 			struct row *row)
@@ -251,8 +262,7 @@ static void add_row(struct sweep *sweep,
 	snprintf(row.command, sizeof(row.command), "%s",
 		 guardmaps_map_process_name(map));
 	row.mappings = count_mappings(map);
-	if (!sweep->mapping_limit)
-		sweep->mapping_limit = guardmaps_process_mapping_limit(process);
+	read_mapping_limit(sweep, process);
 	row.mapping_limit = sweep->mapping_limit;
 	read_cgroup(sweep, process, &row);
 	add_to_total(&sweep->total, &row);

@@ -13,6 +13,16 @@
 #include "child.h"
 #include "recorded.h"
 
+static void check_limit(const struct guardmaps_process *process,
+			uint64_t expected, const char *what)
+{
+	uint64_t limit = 1;
+
+	if (check_success(guardmaps_process_mapping_limit(process, &limit),
+			  "the limit of mappings can be asked for"))
+		check_number(limit, expected, "%s", what);
+}
+
 static void live_limit(void)
 {
 	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
@@ -22,8 +32,8 @@ static void live_limit(void)
 	check_setup(file && fscanf(file, "%" SCNu64, &limit) == 1);
 	fclose(file);
 	check_setup(!guardmaps_process_open(getpid(), NULL, &process));
-	check_number(guardmaps_process_mapping_limit(process), limit,
-		     "the limit of a live process is vm.max_map_count");
+	check_limit(process, limit,
+		    "the limit of a live process is vm.max_map_count");
 	guardmaps_process_close(process);
 }
 
@@ -53,8 +63,7 @@ static void ended_process(void)
 			     "the cgroup of an ended process is unknown");
 		free(cgroup);
 	}
-	check(guardmaps_process_mapping_limit(process) == 0,
-	      "and so is its limit");
+	check_limit(process, 0, "and so is its limit");
 	guardmaps_process_close(process);
 }
 
@@ -72,8 +81,7 @@ static void recorded_process(void)
 		check_string(cgroup, "", "and the cgroup is unknown");
 		free(cgroup);
 	}
-	check_number(guardmaps_process_mapping_limit(process), 0,
-		     "and so is the limit");
+	check_limit(process, 0, "and so is the limit");
 	recorded_write(&tree, "cgroup", "3:cpu:/c\n0::/one/two\n");
 	if (check_success(guardmaps_process_cgroup(process, &cgroup),
 			  "a recorded cgroup can be read")) {

@@ -159,11 +159,15 @@ struct guardmaps_error *
 guardmaps_process_cgroup(const struct guardmaps_process *process, char **ret);
 
 /**
- * The most mappings that the system lets a process have (vm.max_map_count), or
- * 0 if that could not be read.
+ * Read the most mappings that the system lets a process have (vm.max_map_count).
+ *
+ * @ret: 0 if it is unknown because it may not be read or was not recorded.
+ *
+ * Errors: OS, NO_MEMORY.
  */
-uint64_t
-guardmaps_process_mapping_limit(const struct guardmaps_process *process);
+struct guardmaps_error *
+guardmaps_process_mapping_limit(const struct guardmaps_process *process,
+				uint64_t *ret);
 
 /* ---- Guard maps ------------------------------------------------------- */
 

@@ -90,14 +90,17 @@ static int open_limit(const struct guardmaps_process *process)
 	return fd < 0 ? -errno : fd;
 }
 
-uint64_t
-guardmaps_process_mapping_limit(const struct guardmaps_process *process)
+struct guardmaps_error *
+guardmaps_process_mapping_limit(const struct guardmaps_process *process,
+				uint64_t *ret)
 {
 	char text[32];
 	uint64_t limit;
 
 	_cleanup_close_ int fd = open_limit(process);
-	if (fd < 0 || read_small_file(fd, text, sizeof(text)) < 0)
-		return 0;
-	return sscanf(text, "%" SCNu64, &limit) == 1 ? limit : 0;
+	ssize_t length = fd < 0 ? fd : read_small_file(fd, text, sizeof(text));
+	if (length < 0 && errno_is_accident(-length))
+		return error_errno(-length, "cannot read vm.max_map_count");
+	*ret = length >= 0 && sscanf(text, "%" SCNu64, &limit) == 1 ? limit : 0;
+	return NULL;
 }
