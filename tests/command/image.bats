@@ -360,7 +360,7 @@ guardmaps: cannot write /mnt/new: No space left on device"
 	refuses "save requires PID FILE" guardmaps save
 	refuses "save requires PID FILE" guardmaps save 1
 	refuses "too many arguments for save" guardmaps save 1 a b
-	refuses "no process is named 'image'" guardmaps save image 1
+	refuses "no process is named 'no-such'" guardmaps save no-such 1
 	refuses "show requires FILE" guardmaps show
 	refuses "too many arguments for show" guardmaps show a b
 }
