@@ -115,6 +115,13 @@ static int read_thread_stat(const struct guardmaps_process *process, pid_t tid,
 	return fd < 0 ? fd : task_stat_read(fd, ret);
 }
 
+bool hindrance_is_dead(const struct guardmaps_process *process, pid_t tid)
+{
+	struct task_stat stat;
+
+	return !read_thread_stat(process, tid, &stat) && task_is_exiting(&stat);
+}
+
 static void describe(const struct guardmaps_process *process, pid_t tid,
 		     char state, char *ret, size_t size)
 {

@@ -5,11 +5,15 @@
 #include <time.h>
 
 #include "clock.h"
+#include "hindrance.h"
 #include "journal.h"
 #include "patience.h"
 
 /* A task usually stops in less time than a sleep takes. */
 #define YIELDS 100
+
+/* How often to see whether a thread was killed. */
+#define NAPS_BEFORE_LOOK 128
 
 #define SHORTEST_NAP_MILLISECONDS 0.02
 #define LONGEST_NAP_MILLISECONDS 2
@@ -62,7 +66,9 @@ int patience_nap(struct patience *patience)
 	return 0;
 }
 
-int patience_wait(struct patience *patience, pid_t tid, int *ret_status)
+int patience_wait(struct patience *patience,
+		  const struct guardmaps_process *process, pid_t tid,
+		  int *ret_status)
 {
 	for (;;) {
 		pid_t waited = waitpid(tid, ret_status, __WALL | WNOHANG);
@@ -71,6 +77,9 @@ int patience_wait(struct patience *patience, pid_t tid, int *ret_status)
 		if (waited < 0 && errno != EINTR)
 			return -errno;
 		int failed = patience_nap(patience);
+		if (!failed && patience->naps % NAPS_BEFORE_LOOK == 0 &&
+		    hindrance_is_dead(process, tid))
+			failed = -ESRCH;
 		if (failed)
 			return failed;
 	}

@@ -14,6 +14,7 @@
 /* For a task to stop that is taken out of a call. */
 #define INTERRUPT_PATIENCE_MILLISECONDS 1000
 
+struct guardmaps_process;
 struct remote_journal;
 
 struct patience {
@@ -37,7 +38,12 @@ int patience_nap(struct patience *patience);
 /** Without a sleep. Returns 0, -ETIMEDOUT or -ECANCELED. */
 int patience_check(const struct patience *patience);
 
-/** waitpid(). Returns 0 with a status, or a negative errno. */
-int patience_wait(struct patience *patience, pid_t tid, int *ret_status);
+/**
+ * waitpid(). Returns 0 with a status, or a negative errno: -ESRCH if the thread
+ * was killed, although that cannot be waited for yet.
+ */
+int patience_wait(struct patience *patience,
+		  const struct guardmaps_process *process, pid_t tid,
+		  int *ret_status);
 
 #endif /* GUARDMAPS_PATIENCE_H */

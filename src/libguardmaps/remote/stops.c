@@ -43,7 +43,7 @@ static enum stop wait_for_stop(struct remote_task *task,
 {
 	int status;
 
-	errno = -patience_wait(patience, task->tid, &status);
+	errno = -patience_wait(patience, task->process, task->tid, &status);
 	if (errno)
 		return STOP_NONE;
 	task->is_running = false;
