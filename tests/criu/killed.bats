@@ -108,14 +108,31 @@ count_moment() {
 
 # ---- In the middle of the plugin's work --------------------------------
 
+# It has criu wait at the end of a dump until the file "waits" is removed. Guards are
+# certainly out then.
+write_script() {
+	cat >script <<-'END'
+		#!/bin/sh
+		[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
+		touch waits
+		for i in $(seq 60000); do
+			[ -e waits ] || exit 0
+			sleep 0.01
+		done
+	END
+	chmod +x script
+}
+
 # Each of 1,000 guards is made PROT_NONE, or a guard again, by itself: this takes
 # long enough to kill criu halfway.
+#
+# start_slow_dump OPTION...
 start_slow_dump() {
 	start_subject threads:2 anonymous mlock alternate:1000 mlock prober
 	note_state
 	hidden_before=$(count_mappings ---p)
 	readable_before=$(count_mappings r--p)
-	start_criu dump dump -t "$SUBJECT"
+	start_criu dump dump -t "$SUBJECT" "$@"
 }
 
 count_mappings() {
@@ -149,7 +166,10 @@ kill_while_taken_out() {
 }
 
 kill_while_put_back() {
-	start_slow_dump
+	write_script
+	start_slow_dump --action-script "$PWD/script"
+	wait_for "the dump comes to its end" test -e waits
+	rm waits
 	kill_when "post-dump scripts" "hidden < $1"
 	! grep -q "put back" dump.log
 }
@@ -208,15 +228,8 @@ lives_well() {
 
 # ---- At the end of a dump ----------------------------------------------
 
-# Guards are certainly out then.
 start_dump_that_waits() {
-	cat >script <<-'END'
-		#!/bin/sh
-		[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
-		touch waits
-		exec sleep 600
-	END
-	chmod +x script
+	write_script
 	start_subject "${usual[@]}"
 	note_state
 	start_criu dump dump -t "$SUBJECT" --action-script "$PWD/script"
