@@ -4,6 +4,7 @@
  * by clone(), of several mappings, slices of larger memory, in shared memory,
  * overflowed. What is said of them is true, or that it is unknown.
  */
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <pthread.h>
 #include <sched.h>
@@ -19,6 +20,7 @@
 
 #include "basics.h"
 #include "check.h"
+#include "files.h"
 #include "child.h"
 #include "kernel_abi.h"
 #include "layout.h"
@@ -434,6 +436,33 @@ static void shared_memory_can_be_a_stack(void)
 	scene_stop(&scene);
 }
 
+static void run_in_file(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *path = scratch_path("stack");
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	check_setup(fd >= 0 && !unlink(path) && !ftruncate(fd, STACK_SIZE));
+	free(path);
+	char *memory = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE, fd, 0);
+	close(fd);
+	check_setup(memory != MAP_FAILED);
+	start_on(&job, memory, STACK_SIZE);
+}
+
+/* Who serves the file may never answer. */
+static void files_are_not_read(void)
+{
+	const char *what = "a stack in a mapped file";
+	struct scene scene;
+
+	scene_start(&scene, run_in_file);
+	if (look(&scene, 0, what))
+		guard_is(&scene, "unknown", what);
+	scene_stop(&scene);
+}
+
 static void run_growing(int line, void *facts)
 {
 	struct job job = { line, facts, announce };
@@ -682,6 +711,7 @@ int main(void)
 	slices_are_exact();
 	own_zones_are_guards();
 	shared_memory_can_be_a_stack();
+	files_are_not_read();
 	growing_stacks_have_a_gap();
 	depth_is_unknown(run_populated, "a stack in locked memory");
 	depth_is_unknown(run_painted, "a stack filled with one value");

@@ -509,7 +509,7 @@ static bool has_prefix(const char *string, const char *prefix)
 }
 
 /* The names that mm/shmem.c, mm/memfd.c and ipc/shm.c give their files. */
-static bool is_shmem(const struct guardmaps_mapping *mapping)
+bool mapping_is_shmem(const struct guardmaps_mapping *mapping)
 {
 	static const char *const prefixes[] = {
 		"/dev/zero (deleted)",
@@ -536,7 +536,7 @@ enum guardmaps_kind guardmaps_region_kind(const struct guardmaps_map *map,
 		return GUARDMAPS_KIND_STACK;
 	if (strcmp(mapping->name, "[heap]") == 0)
 		return GUARDMAPS_KIND_HEAP;
-	if (is_shmem(mapping))
+	if (mapping_is_shmem(mapping))
 		return GUARDMAPS_KIND_SHMEM;
 	if (!mapping_has_file(mapping))
 		return GUARDMAPS_KIND_ANON;

@@ -126,4 +126,7 @@ bool guard_map_next_guarded(struct guardmaps_cursor *cursor,
 /** Whether a file is mapped, so that the offset has a meaning. */
 bool mapping_has_file(const struct guardmaps_mapping *mapping);
 
+/** Whether it is shared memory without a file of its own, such as a memfd. */
+bool mapping_is_shmem(const struct guardmaps_mapping *mapping);
+
 #endif /* GUARDMAPS_GUARD_MAP_H */

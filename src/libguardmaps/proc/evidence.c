@@ -123,6 +123,25 @@ static bool is_touched(struct evidence *evidence, uint64_t address)
 }
 
 /*
+ * A page of a file that was touched may be gone again, and reading it may wait
+ * for a server (FUSE, NFS) that never answers.
+ */
+static bool is_in_files(const struct guardmaps_map *map, uint64_t address,
+			uint64_t end)
+{
+	uint32_t i = guard_map_mapping_at_or_below(map, address);
+
+	if (i == GUARDMAPS_NONE)
+		i = 0;
+	for (; i < map->mapping_count && map->mappings[i].start < end; i++)
+		if (map->mappings[i].end > address &&
+		    mapping_has_file(&map->mappings[i]) &&
+		    !mapping_is_shmem(&map->mappings[i]))
+			return true;
+	return false;
+}
+
+/*
  * Memory that is not accessible gives EIO, which is no accident. Returns how much
  * was read.
  */
@@ -131,6 +150,8 @@ static size_t read_contents(struct evidence *evidence, uint64_t address,
 {
 	size_t done = 0, size = end - address;
 
+	if (is_in_files(evidence->surroundings.map, address, end))
+		return 0;
 	while (done < size) {
 		ssize_t length = pread(evidence->memory.fds[MEMORY_CONTENTS],
 				       (char *)ret + done, size - done,
