@@ -146,9 +146,11 @@ end_hanging_criu() {
 	tally "criu did not end after the target was killed during $1"
 }
 
-# It exits at once when a process that it has stopped gets SIGSTOP or SIGCONT.
+# It exits at once when a process that it has stopped gets SIGSTOP or SIGCONT, or
+# leaves its parasite there.
 has_died() {
-	[ "$killed" = criu ] || grep -q "stopped by .* unexpectedly" dump.log
+	[ "$killed" = criu ] ||
+		grep -qE "stopped by .* unexpectedly|Can't cure" dump.log
 }
 
 # A process that runs criu's parasite, or is about to, may not survive the death of
