@@ -156,7 +156,7 @@ has_died() {
 # A process that runs criu's parasite, or is about to, may not survive the death of
 # criu, or keep criu's signal mask. It has guards all the same.
 is_spoilt_by_criu() {
-	has_died && grep -q "parasite blob" dump.log &&
+	has_died && grep -qE "parasite blob|Parasite syscall_ip" dump.log &&
 		! grep -q "post-dump scripts" dump.log &&
 		! grep -qs guard verdict.0 changed.0 unguarded.0 || return
 	tally "target spoilt because criu was killed halfway"
