@@ -264,8 +264,10 @@ do_install() {
 	"$build/guardmaps" install image "$SUBJECT"
 }
 
+# criu kills the target at the end of a dump, and may be killed before it says so.
 is_complete() {
-	grep -qs "Dumping finished successfully" dump.log
+	grep -qs "Dumping finished successfully" dump.log ||
+		{ grep -qs "Unfreezing tasks into 2" dump.log && ! is_alive; }
 }
 
 do_dump() {
