@@ -25,8 +25,8 @@ struct remote_task;
  *
  * @process: the process it belongs to; @map: its guard map, for the vDSO.
  * @journal: may be NULL; then the task is lost if the caller is killed, or if
- *	the task cannot be stopped in remote_end(). With a journal, the task must be traced with PTRACE_O_TRACESYSGOOD, as seize()
- *	does.
+ *	the task cannot be stopped in remote_end(). With a journal, the task
+ *	must be traced with PTRACE_O_TRACESYSGOOD, as seize() does.
  *
  * Errors: UNSUPPORTED (a 32-bit task, another architecture, no vDSO: nothing
  * was touched), ENDED, OS, NO_MEMORY.
