@@ -11,7 +11,7 @@
  * that only fit together if they are what they seem to be.
  */
 
-/* struct pthread of glibc 2.34 to 2.43 is not larger, in words. */
+/* At least the size of struct pthread in glibc 2.34 to 2.43, in units of a word. */
 #define GLIBC_WORDS 320
 
 /* Where musl 1.2's struct pthread has map_base, at most. */
