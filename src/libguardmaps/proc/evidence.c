@@ -369,23 +369,25 @@ static struct guardmaps_error *read_threads(struct evidence *evidence)
 
 /* ---- Names ------------------------------------------------------------ */
 
-static struct stack_evidence *find_thread(const struct evidence *evidence,
-					  long tid)
+static int compare_tid(const void *tid, const void *thread)
 {
-	size_t low = 1, high = evidence->count;
+	pid_t a = *(const pid_t *)tid;
+	pid_t b = ((const struct stack_evidence *)thread)->tid;
 
-	if (evidence->count > 0 && evidence->threads[0].tid == tid)
-		return &evidence->threads[0];
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (evidence->threads[middle].tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < evidence->count && evidence->threads[low].tid == tid
-		       ? &evidence->threads[low]
-		       : NULL;
+	return (a > b) - (a < b);
+}
+
+static struct stack_evidence *find_thread(const struct evidence *evidence,
+					  pid_t tid)
+{
+	struct stack_evidence *threads = evidence->threads;
+
+	if (evidence->count == 0)
+		return NULL;
+	if (threads[0].tid == tid)
+		return &threads[0];
+	return bsearch(&tid, threads + 1, evidence->count - 1, sizeof(*threads),
+		       compare_tid);
 }
 
 /*
@@ -402,7 +404,9 @@ static struct stack_evidence *find_named(const struct evidence *evidence,
 	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
 		return NULL;
 	long tid = strtol(name + sizeof(prefix) - 1, &end, 10);
-	return strcmp(end, "]") == 0 ? find_thread(evidence, tid) : NULL;
+	return strcmp(end, "]") == 0 && tid == (pid_t)tid
+		       ? find_thread(evidence, tid)
+		       : NULL;
 }
 
 static void add_named(struct stack_block *block,
