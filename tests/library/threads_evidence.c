@@ -436,18 +436,25 @@ static void shared_memory_can_be_a_stack(void)
 	scene_stop(&scene);
 }
 
-static void run_in_file(int line, void *facts)
+static void map_file(char *address, size_t size)
 {
-	struct job job = { line, facts, announce };
 	char *path = scratch_path("stack");
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	check_setup(fd >= 0 && !unlink(path) && !ftruncate(fd, STACK_SIZE));
+	check_setup(fd >= 0 && !unlink(path) && !ftruncate(fd, size));
 	free(path);
-	char *memory = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE, fd, 0);
+	check_setup(mmap(address, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_FIXED, fd, 0) == address);
 	close(fd);
-	check_setup(memory != MAP_FAILED);
+	memset(address, 1, size);
+}
+
+static void run_in_file(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *memory = map_memory(STACK_SIZE, PROT_READ | PROT_WRITE);
+
+	map_file(memory, STACK_SIZE);
 	start_on(&job, memory, STACK_SIZE);
 }
 
@@ -460,6 +467,27 @@ static void files_are_not_read(void)
 	scene_start(&scene, run_in_file);
 	if (look(&scene, 0, what))
 		guard_is(&scene, "unknown", what);
+	scene_stop(&scene);
+}
+
+static void run_below_file(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *memory = map_memory(2 * STACK_SIZE, PROT_READ | PROT_WRITE);
+
+	map_file(memory + STACK_SIZE, STACK_SIZE);
+	start_on(&job, memory, STACK_SIZE);
+}
+
+/* The first stack of most programs ends where a library begins. */
+static void files_above_do_not_matter(void)
+{
+	const char *what = "a stack below a mapped file";
+	struct scene scene;
+
+	scene_start(&scene, run_below_file);
+	if (look(&scene, 0, what))
+		stack_is_exact(&scene, what);
 	scene_stop(&scene);
 }
 
@@ -712,6 +740,7 @@ int main(void)
 	own_zones_are_guards();
 	shared_memory_can_be_a_stack();
 	files_are_not_read();
+	files_above_do_not_matter();
 	growing_stacks_have_a_gap();
 	depth_is_unknown(run_populated, "a stack in locked memory");
 	depth_is_unknown(run_painted, "a stack filled with one value");

@@ -106,10 +106,6 @@ static unsigned int word_size(const struct evidence *evidence)
 		       : sizeof(uint32_t);
 }
 
-/*
- * Whether reading memory neither waits for anything, such as a FUSE server, nor
- * gives the process a page that it did not have.
- */
 static bool is_touched(struct evidence *evidence, uint64_t address)
 {
 	uint64_t entry;
@@ -122,23 +118,23 @@ static bool is_touched(struct evidence *evidence, uint64_t address)
 	       pagemap_is_touched(entry);
 }
 
-/*
- * A page of a file that was touched may be gone again, and reading it may wait
- * for a server (FUSE, NFS) that never answers.
- */
-static bool is_in_files(const struct guardmaps_map *map, uint64_t address,
-			uint64_t end)
+static bool is_in_file(const struct guardmaps_map *map, uint64_t address)
 {
-	uint32_t i = guard_map_mapping_at_or_below(map, address);
+	uint32_t i = guardmaps_map_find_mapping(map, address);
 
-	if (i == GUARDMAPS_NONE)
-		i = 0;
-	for (; i < map->mapping_count && map->mappings[i].start < end; i++)
-		if (map->mappings[i].end > address &&
-		    mapping_has_file(&map->mappings[i]) &&
-		    !mapping_is_shmem(&map->mappings[i]))
-			return true;
-	return false;
+	return i != GUARDMAPS_NONE && mapping_has_file(&map->mappings[i]) &&
+	       !mapping_is_shmem(&map->mappings[i]);
+}
+
+/*
+ * Whether reading a page neither waits for anything nor gives the process a page
+ * that it did not have. A page of a file that was touched may be gone again, and
+ * reading it may wait for a server (FUSE, NFS) that never answers.
+ */
+static bool may_be_read(struct evidence *evidence, uint64_t page)
+{
+	return !is_in_file(evidence->surroundings.map, page) &&
+	       is_touched(evidence, page);
 }
 
 /*
@@ -150,8 +146,6 @@ static size_t read_contents(struct evidence *evidence, uint64_t address,
 {
 	size_t done = 0, size = end - address;
 
-	if (is_in_files(evidence->surroundings.map, address, end))
-		return 0;
 	while (done < size) {
 		ssize_t length = pread(evidence->memory.fds[MEMORY_CONTENTS],
 				       (char *)ret + done, size - done,
@@ -167,18 +161,18 @@ static size_t read_contents(struct evidence *evidence, uint64_t address,
 	return done;
 }
 
-/* Read as much of it as has been touched. */
+/* Read as much of it as may be read. */
 static struct words read_words(struct evidence *evidence, uint64_t address,
 			       uint64_t end, void *buffer)
 {
 	unsigned int size = word_size(evidence);
 	uint64_t page_size = evidence->surroundings.map->page_size;
-	uint64_t touched = address - address % page_size;
+	uint64_t readable = address - address % page_size;
 
-	while (touched < end && is_touched(evidence, touched))
-		touched += page_size;
-	if (end > touched)
-		end = touched;
+	while (readable < end && may_be_read(evidence, readable))
+		readable += page_size;
+	if (end > readable)
+		end = readable;
 	ssize_t length = end > address
 				 ? read_contents(evidence, address, end, buffer)
 				 : 0;
@@ -254,7 +248,7 @@ static bool find_by_stack_pointer(struct evidence *evidence, uint64_t pointer,
 	uint64_t end = find_end(map, pointer);
 	uint64_t start = end;
 	while (start > pointer && end - start < SEARCHED_PAGES * page_size &&
-	       is_touched(evidence, start - page_size))
+	       may_be_read(evidence, start - page_size))
 		start -= page_size;
 	_cleanup_free_ void *bytes = malloc(end - start + 1);
 	if (!bytes)
@@ -498,9 +492,11 @@ void evidence_judge(struct evidence *evidence, size_t thread, struct stack *ret)
 static bool is_filled(struct evidence *evidence, uint64_t page)
 {
 	uint64_t words[512];
+
+	if (!may_be_read(evidence, page))
+		return false;
 	size_t length =
 		read_contents(evidence, page, page + sizeof(words), words);
-
 	return length == sizeof(words) &&
 	       !memcmp(words, words + 1, sizeof(words) - sizeof(*words));
 }
