@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "failures.h"
 #include "progress.h"
 #include "unit.h"
 #include "verb.h"
@@ -131,10 +132,7 @@ struct sweep {
 	uint64_t mapping_limit;
 	/* All rows together, if that is printed. */
 	struct row total;
-	struct outcome outcome;
-	size_t denied;
-	/* The first error that concerns the source, not a process, or NULL. */
-	struct guardmaps_error *unsupported;
+	struct failures failures;
 };
 
 static const struct row *find_row(void *context, size_t number)
@@ -161,43 +159,6 @@ static const struct table table = {
 	.find_total = find_total,
 };
 
-/* Not permitted to read this process, rather than to use this source. */
-static bool is_denied(const struct guardmaps_error *error)
-{
-	return guardmaps_error_code(error) == GUARDMAPS_ERROR_PERMISSION &&
-	       guardmaps_error_errno(error) != 0;
-}
-
-/* A process that ends or has no memory has no guards: that is not a failure. */
-static void count_error(struct sweep *sweep, struct guardmaps_error *error)
-{
-	if (is_denied(error)) {
-		sweep->outcome.failed++;
-		sweep->denied++;
-		guardmaps_error_destroy(error);
-		return;
-	}
-	switch (guardmaps_error_code(error)) {
-	case GUARDMAPS_ERROR_NO_PROCESS:
-	case GUARDMAPS_ERROR_ENDED:
-	case GUARDMAPS_ERROR_NO_ADDRESS_SPACE:
-		break;
-	case GUARDMAPS_ERROR_PERMISSION:
-	case GUARDMAPS_ERROR_UNSUPPORTED:
-		sweep->outcome.failed++;
-		if (!sweep->unsupported) {
-			sweep->unsupported = error;
-			return;
-		}
-		break;
-	default:
-		sweep->outcome.failed++;
-		report(error);
-		return;
-	}
-	guardmaps_error_destroy(error);
-}
-
 static void read_mapping_limit(struct sweep *sweep,
 			       const struct guardmaps_process *process)
 {
@@ -206,7 +167,7 @@ static void read_mapping_limit(struct sweep *sweep,
 	struct guardmaps_error *error =
 		guardmaps_process_mapping_limit(process, &sweep->mapping_limit);
 	if (error)
-		count_error(sweep, error);
+		failures_add(&sweep->failures, error);
 }
 
 static void read_cgroup(struct sweep *sweep,
@@ -220,7 +181,7 @@ static void read_cgroup(struct sweep *sweep,
 	struct guardmaps_error *error =
 		guardmaps_process_cgroup(process, &row->cgroup);
 	if (error) {
-		count_error(sweep, error);
+		failures_add(&sweep->failures, error);
 		return;
 	}
 	row->unit = unit_of_system(row->cgroup);
@@ -282,10 +243,10 @@ static void sweep_process(struct sweep *sweep, pid_t pid)
 	struct guardmaps_error *error =
 		open_process(&sweep->read, pid, &process, &map);
 	if (error) {
-		count_error(sweep, error);
+		failures_add(&sweep->failures, error);
 		return;
 	}
-	sweep->outcome.done++;
+	sweep->failures.outcome.done++;
 	sweep->read.source = guardmaps_map_source(map);
 	add_row(sweep, process, map);
 	guardmaps_map_destroy(map);
@@ -307,18 +268,6 @@ static void sweep_processes(struct sweep *sweep)
 	free(pids);
 }
 
-static void report_failures(const struct sweep *sweep)
-{
-	if (sweep->unsupported)
-		report(sweep->unsupported);
-	if (sweep->denied > 0) {
-		fflush(stdout);
-		report_problem(
-			"%zu process%s could not be read: Permission denied (needs the same user, or CAP_SYS_PTRACE)",
-			sweep->denied, sweep->denied == 1 ? "" : "es");
-	}
-}
-
 static enum exit_status run_all(const struct command *command)
 {
 	struct sweep sweep = {
@@ -327,16 +276,17 @@ static enum exit_status run_all(const struct command *command)
 	};
 
 	sweep_processes(&sweep);
-	if (sweep.outcome.done > 0 || sweep.outcome.failed == 0)
+	if (sweep.failures.outcome.done > 0 ||
+	    sweep.failures.outcome.failed == 0)
 		output_print(&command->output, &sweep, sweep.count);
-	report_failures(&sweep);
+	failures_report(&sweep.failures);
 	for (size_t i = 0; i < sweep.count; i++) {
 		free(sweep.rows[i].cgroup);
 		free(sweep.rows[i].unit);
 		free(sweep.rows[i].user_unit);
 	}
 	free(sweep.rows);
-	return outcome_exit_status(&sweep.outcome);
+	return outcome_exit_status(&sweep.failures.outcome);
 }
 
 const struct verb all_verb = {
