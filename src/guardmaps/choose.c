@@ -81,6 +81,20 @@ static pid_t find_self(const struct read_options *options)
 	return strtol(link, NULL, 10);
 }
 
+/* All processes but this one. */
+static pid_t *list_others(const struct read_options *options, size_t *ret_count)
+{
+	pid_t self = find_self(options);
+	size_t count;
+
+	pid_t *pids = list_processes(options, &count);
+	*ret_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] != self)
+			pids[(*ret_count)++] = pids[i];
+	return pids;
+}
+
 /* A process that ends, or may not be seen, has no name to be found by. */
 static void add_process(struct listing *listing,
 			const struct read_options *options, pid_t pid)
@@ -104,16 +118,14 @@ static void add_process(struct listing *listing,
 static void read_listing(struct listing *listing,
 			 const struct read_options *options)
 {
-	pid_t self = find_self(options);
 	size_t count;
 
 	if (listing->is_read)
 		return;
-	pid_t *pids = list_processes(options, &count);
+	pid_t *pids = list_others(options, &count);
 	listing->processes = allocate(NULL, count, sizeof(*listing->processes));
 	for (size_t i = 0; i < count; i++)
-		if (pids[i] != self)
-			add_process(listing, options, pids[i]);
+		add_process(listing, options, pids[i]);
 	free(pids);
 	listing->is_read = true;
 }
@@ -261,6 +273,10 @@ struct choice choose_processes(const struct command *command,
 	};
 	struct listing listing = {};
 
+	if (command->all) {
+		ret.needs_pid_column = true;
+		ret.pids = list_others(&command->read, &ret.count);
+	}
 	for (int i = 0; i < command->argument_count; i++) {
 		const char *argument = command->arguments[i];
 		if (is_number(argument)) {

@@ -22,9 +22,10 @@ struct choice {
 };
 
 /**
- * Find the processes that the arguments stand for. If a name stands for several,
- * they are printed on standard error. A name that no process has is reported and
- * counts as a failure. Exits with a message if an argument is invalid.
+ * Find the processes that the arguments stand for, or with --all, all but this one.
+ * If a name stands for several, they are printed on standard error. A name that no
+ * process has is reported and counts as a failure. Exits with a message if an
+ * argument is invalid.
  *
  * choice_deinit() frees the result.
  */

@@ -14,6 +14,8 @@ struct command {
 	int argument_count;
 	/** No verb was given: the first argument may be meant as one. */
 	bool may_be_verb;
+	/** --all */
+	bool all;
 	/** Ready to print the table of the verb. */
 	struct output output;
 	struct read_options read;

@@ -47,6 +47,9 @@ static void print_verb_help(const struct verb *verb)
 {
 	printf("Usage:\n");
 	print_call(verb);
+	if (verb->does & VERB_FINDS_PROCESSES && *verb->arguments)
+		printf(" %s [options] %s -a\n", program_invocation_short_name,
+		       verb->name);
 	printf("\n%c%s.\n", toupper(verb->summary[0]), verb->summary + 1);
 	print_arguments(verb->arguments);
 	print_options(verb->does);

@@ -20,14 +20,14 @@ static const struct verb *find_named_verb(struct command_line *line)
 	struct command *command = &line->command;
 
 	if (command->argument_count == 0)
-		return line->all ? &all_verb : NULL;
+		return command->all ? &all_verb : NULL;
 	const struct verb *verb = verb_find(command->arguments[0]);
 	if (verb) {
 		command->arguments++;
 		command->argument_count--;
 		return verb;
 	}
-	if (line->all)
+	if (command->all)
 		fail_with("--all cannot be used with a process");
 	command->may_be_verb = true;
 	return NULL;
@@ -65,7 +65,7 @@ static void drop_unneeded_privileges(const struct verb *verb,
 static enum exit_status run(const struct verb *verb, struct command_line *line)
 {
 	check_options(line, verb);
-	verb_check_arguments(verb, line->command.argument_count);
+	verb_check_arguments(verb, &line->command);
 	/* An unknown column is refused before anything is read. */
 	if (verb->table)
 		output_init(&line->command.output, verb->table);

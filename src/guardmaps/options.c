@@ -32,7 +32,7 @@ struct option_row {
 
 static void take_all(struct command_line *line)
 {
-	line->all = true;
+	line->command.all = true;
 }
 
 static void take_bytes(struct command_line *line)
@@ -129,8 +129,8 @@ static void take_version(struct command_line *line)
 
 /* In the order of --help. */
 static const struct option_row rows[] = {
-	OPTION('a', "all", NULL, "show all processes that have guard regions",
-	       VERB_FINDS_PROCESSES, take_all),
+	OPTION('a', "all", NULL, "read all processes", VERB_FINDS_PROCESSES,
+	       take_all),
 	OPTION('b', "bytes", NULL, "print sizes in bytes", VERB_PRINTS_SIZES,
 	       take_bytes),
 	OPTION('J', "json", NULL, "print JSON, with sizes in bytes",

@@ -11,7 +11,6 @@
 /** A parsed command line whose verb is not known yet. */
 struct command_line {
 	struct command command;
-	bool all;
 	bool help;
 	bool version;
 	/** The options that were given: a bit for each row. */

@@ -24,11 +24,16 @@ static int count_words(const char *text)
 	return count;
 }
 
-void verb_check_arguments(const struct verb *verb, int count)
+void verb_check_arguments(const struct verb *verb,
+			  const struct command *command)
 {
-	int wanted = count_words(verb->arguments);
+	bool is_instead = command->all && *verb->arguments;
 	bool may_have_more = strstr(verb->arguments, "...");
+	int wanted = is_instead ? 0 : count_words(verb->arguments);
+	int count = command->argument_count;
 
+	if (is_instead && count > 0)
+		fail_with("--all cannot be used with a process");
 	if (count == wanted || (count > wanted && may_have_more))
 		return;
 	if (count > wanted)

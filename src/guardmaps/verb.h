@@ -25,7 +25,7 @@
 enum verb_does {
 	/** It reads processes. */
 	VERB_READS = 1 << 0,
-	/** It looks for processes itself. */
+	/** It can read all processes: with --all, instead of its arguments. */
 	VERB_FINDS_PROCESSES = 1 << 1,
 	/** It prints a table. */
 	VERB_PRINTS_TABLE = 1 << 2,
@@ -62,7 +62,8 @@ extern const struct verb *const verbs[];
 /** Find a verb by name. Returns NULL if there is none. */
 const struct verb *verb_find(const char *name);
 
-/** Exit with a message if this is not a number of arguments for the verb. */
-void verb_check_arguments(const struct verb *verb, int count);
+/** Exit with a message if the verb cannot be used with so many arguments. */
+void verb_check_arguments(const struct verb *verb,
+			  const struct command *command);
 
 #endif /* VERB_H */

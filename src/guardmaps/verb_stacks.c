@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps stacks PID...: a row for each thread. */
+/* guardmaps stacks PID..., or -a: a row for each thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "choose.h"
+#include "failures.h"
+#include "progress.h"
 #include "verb.h"
 
-struct row {
+/* A process that was read. */
+struct process_stacks {
+	struct process_stacks *next;
 	pid_t pid;
+	char command[64];
+	struct guardmaps_threads *threads;
+};
+
+struct row {
+	const struct process_stacks *process;
 	const struct guardmaps_thread *thread;
 	enum guardmaps_stack_evidence evidence;
 };
@@ -107,7 +117,12 @@ static const char *stack_pointer_note(const struct row *row)
 
 static void fill_pid(const struct row *row, struct cell *ret)
 {
-	cell_set_number(ret, row->pid);
+	cell_set_number(ret, row->process->pid);
+}
+
+static void fill_command(const struct row *row, struct cell *ret)
+{
+	cell_set_text(ret, row->process->command);
 }
 
 static void fill_tid(const struct row *row, struct cell *ret)
@@ -224,6 +239,7 @@ static void fill_note(const struct row *row, struct cell *ret)
 
 static const struct column columns[] = {
 	COLUMN("PID", NUMBER, OPTIONAL, "process id", fill_pid),
+	COLUMN("COMMAND", TEXT, OPTIONAL, "name of the process", fill_command),
 	COLUMN("TID", NUMBER, DEFAULT, "thread id", fill_tid),
 	COLUMN("NAME", TEXT, DEFAULT, "name of the thread", fill_name),
 	COLUMN("STACK", ADDRESS, DEFAULT,
@@ -257,8 +273,13 @@ static const struct column columns[] = {
 /* ---- The command ------------------------------------------------------ */
 
 struct stacks {
+	const struct command *command;
+	/* With --all, the source is the one that could read the first process. */
+	struct read_options read;
+	struct process_stacks *processes;
 	struct row *rows;
 	size_t count;
+	struct failures failures;
 };
 
 static const struct row *find_row(void *context, size_t number)
@@ -282,82 +303,124 @@ static const struct table table = {
 	.color = choose_color,
 };
 
-static struct guardmaps_error *read_threads(const struct command *command,
-					    pid_t pid,
-					    struct guardmaps_threads **ret)
+static void add_rows(struct stacks *stacks,
+		     const struct process_stacks *process)
 {
-	struct guardmaps_process *process;
-	struct guardmaps_map *map;
-
-	struct guardmaps_error *error =
-		open_process(&command->read, pid, &process, &map);
-	if (error)
-		return error;
-	error = guardmaps_threads_create(process, map, ret);
-	guardmaps_map_destroy(map);
-	guardmaps_process_close(process);
-	return error;
-}
-
-static void add_rows(struct stacks *stacks, pid_t pid,
-		     const struct guardmaps_threads *threads)
-{
-	size_t count = guardmaps_threads_count(threads);
+	size_t count = guardmaps_threads_count(process->threads);
 
 	stacks->rows = allocate(stacks->rows, stacks->count + count,
 				sizeof(*stacks->rows));
 	for (size_t i = 0; i < count; i++)
 		stacks->rows[stacks->count++] = (struct row){
-			.pid = pid,
-			.thread = guardmaps_threads_get(threads, i),
-			.evidence = guardmaps_threads_evidence(threads, i),
+			.process = process,
+			.thread = guardmaps_threads_get(process->threads, i),
+			.evidence =
+				guardmaps_threads_evidence(process->threads, i),
 		};
 }
 
-static void print_stacks(const struct command *command,
-			 const struct choice *choice, struct stacks *stacks)
+static void add_process(struct stacks *stacks, const struct guardmaps_map *map,
+			struct guardmaps_threads *threads)
 {
-	struct output output = command->output;
+	struct process_stacks *process = allocate(NULL, 1, sizeof(*process));
 
-	if (choice->needs_pid_column)
+	*process = (struct process_stacks){
+		.next = stacks->processes,
+		.pid = guardmaps_map_pid(map),
+		.threads = threads,
+	};
+	snprintf(process->command, sizeof(process->command), "%s",
+		 guardmaps_map_process_name(map));
+	stacks->processes = process;
+	add_rows(stacks, process);
+}
+
+static struct guardmaps_error *read_stacks(struct stacks *stacks, pid_t pid)
+{
+	struct guardmaps_process *process;
+	struct guardmaps_threads *threads;
+	struct guardmaps_map *map;
+
+	struct guardmaps_error *error =
+		open_process(&stacks->read, pid, &process, &map);
+	if (error)
+		return error;
+	error = guardmaps_threads_create(process, map, &threads);
+	if (!error) {
+		add_process(stacks, map, threads);
+		if (stacks->command->all)
+			stacks->read.source = guardmaps_map_source(map);
+	}
+	guardmaps_map_destroy(map);
+	guardmaps_process_close(process);
+	return error;
+}
+
+static void read_processes(struct stacks *stacks, const struct choice *choice)
+{
+	struct outcome *outcome = &stacks->failures.outcome;
+	bool all = stacks->command->all;
+	struct progress progress;
+
+	progress_start(&progress, choice->count);
+	for (size_t i = 0; i < choice->count; i++) {
+		if (all)
+			progress_show(&progress, i);
+		struct guardmaps_error *error =
+			read_stacks(stacks, choice->pids[i]);
+		if (!error)
+			outcome->done++;
+		else if (all)
+			failures_add(&stacks->failures, error);
+		else
+			report_outcome(error, outcome);
+	}
+	progress_end(&progress);
+}
+
+static void print_stacks(const struct choice *choice, struct stacks *stacks)
+{
+	struct output output = stacks->command->output;
+
+	if (choice->needs_pid_column) {
+		output_add_column(&output, "COMMAND", true);
 		output_add_column(&output, "PID", true);
+	}
 	output_print(&output, stacks, stacks->count);
+}
+
+static void stacks_deinit(struct stacks *stacks)
+{
+	while (stacks->processes) {
+		struct process_stacks *process = stacks->processes;
+		stacks->processes = process->next;
+		guardmaps_threads_destroy(process->threads);
+		free(process);
+	}
+	free(stacks->rows);
 }
 
 static enum exit_status run_stacks(const struct command *command)
 {
-	struct outcome outcome = {};
-	struct choice choice = choose_processes(command, &outcome);
-	struct guardmaps_threads **threads =
-		allocate(NULL, choice.count, sizeof(*threads));
-	struct stacks stacks = {};
-	size_t read = 0;
+	struct stacks stacks = { .command = command, .read = command->read };
+	struct outcome *outcome = &stacks.failures.outcome;
+	struct choice choice = choose_processes(command, outcome);
 
-	for (size_t i = 0; i < choice.count; i++) {
-		struct guardmaps_error *error =
-			read_threads(command, choice.pids[i], &threads[read]);
-		if (error) {
-			report_outcome(error, &outcome);
-			continue;
-		}
-		outcome.done++;
-		add_rows(&stacks, choice.pids[i], threads[read++]);
-	}
-	if (outcome.done > 0)
-		print_stacks(command, &choice, &stacks);
-	for (size_t i = 0; i < read; i++)
-		guardmaps_threads_destroy(threads[i]);
-	free(threads);
+	read_processes(&stacks, &choice);
+	if (outcome->done > 0 || outcome->failed == 0)
+		print_stacks(&choice, &stacks);
+	failures_report(&stacks.failures);
+	stacks_deinit(&stacks);
 	choice_deinit(&choice);
-	free(stacks.rows);
-	return outcome_exit_status(&outcome);
+	return outcome_exit_status(outcome);
 }
 
 const struct verb stacks_verb = {
 	.name = "stacks",
 	.arguments = "PID...",
 	.summary = "list threads, their stacks and what guards them",
-	.does = VERB_READS | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
+	.does = VERB_READS | VERB_FINDS_PROCESSES | VERB_PRINTS_TABLE |
+		VERB_PRINTS_SIZES,
 	.table = &table,
 	.run = run_stacks,
 };

@@ -409,7 +409,7 @@ count_programs() {
 }
 
 @test "-a cannot be used with other commands" {
-	for verb in maps stacks explain save show diff check; do
+	for verb in list maps explain save show diff check; do
 		refuses "--all cannot be used with $verb" guardmaps -a "$verb"
 	done
 }

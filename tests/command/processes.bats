@@ -50,8 +50,8 @@ list() {
 	record_crew
 	for call in "list %" "maps %" "stacks %" "explain % 6400000"; do
 		for name in alpha /lph/; do
-			same "$(guardmaps --sysroot tree -o +PID ${call/\%/$name} 2>&1)" \
-				"$(guardmaps --sysroot tree -o +PID ${call/\%/100} 2>&1)" ||
+			same "$(guardmaps --sysroot tree -o +PID,COMMAND ${call/\%/$name} 2>&1)" \
+				"$(guardmaps --sysroot tree -o +PID,COMMAND ${call/\%/100} 2>&1)" ||
 				same "$(guardmaps --sysroot tree ${call/\%/$name})" \
 					"$(guardmaps --sysroot tree ${call/\%/100})"
 		done
@@ -120,7 +120,7 @@ list() {
 		matches "$(guardmaps --sysroot tree "$name" 2>/dev/null | head -n 1)" \
 			" *PID START .*"
 		matches "$(guardmaps --sysroot tree stacks "$name" 2>/dev/null | head -n 1)" \
-			" *PID TID .*"
+			" *PID COMMAND +TID .*"
 	done
 	matches "$(guardmaps --sysroot tree 20 | head -n 1)" "START .*"
 }

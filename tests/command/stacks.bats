@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# guardmaps stacks PID...: a row for each thread.
+# guardmaps stacks PID..., or -a: a row for each thread.
 
 load helpers
 
@@ -66,14 +66,138 @@ thread() {
 	matches "$(thread worker-1 .stack)" "0x[0-9a-f]+"
 }
 
-@test "several processes are one table, with PID as its first column" {
-	start_target threads:1
+@test "several processes are one table that begins with PID and COMMAND" {
+	start_target threads:1 -n one
 	local first=$TARGET_PID
-	start_target threads:1
+	start_target threads:1 -n two
 	try guardmaps stacks "$first" "$TARGET_PID"
-	matches "${lines[0]}" " *PID +TID .*"
-	same "$(awk 'NR > 1 { print $1 }' <<<"$output" | xargs)" \
-		"$first $first $TARGET_PID $TARGET_PID"
+	matches "${lines[0]}" " *PID COMMAND +TID .*"
+	same "$(awk 'NR > 1 { print $1, $2 }' <<<"$output" | xargs)" \
+		"$first one $first one $TARGET_PID two $TARGET_PID two"
+}
+
+# ---- All processes ---------------------------------------------------------
+
+# There may be other processes on the machine that cannot be read.
+try_all() {
+	try "$@"
+	[ "$status" -eq 0 ] ||
+		matches "$status $stderr" "1 guardmaps: [0-9]+ process(es)? could not be read: Permission denied.*"
+}
+
+# record_crew: three processes, of which 20 has two threads.
+record_crew() {
+	local pid
+	for pid in 100 20 300; do
+		record_process "$pid" "process-$pid"
+		record_limited_stack "$pid"
+	done
+	record_thread 20 21 other
+}
+
+# A process with a [stack] that may grow to 64 KiB.
+record_limited_stack() {
+	echo '1000f000-10010000 rw-p 00000000 00:00 0                                  [stack]' |
+		record "$1" maps
+	record "$1" guards </dev/null
+	echo 'Max stack size 65536 unlimited bytes' | record "$1" limits
+}
+
+@test "-a lists the threads of all processes, in the order of process ids" {
+	record_crew
+	try guardmaps --sysroot tree stacks -a -o +SIZE
+	same "$status$stderr" 0
+	matches "${lines[0]}" "PID COMMAND +TID NAME +STACK .*"
+	same "$(guardmaps --sysroot tree stacks --all -n -r -o PID,COMMAND,TID,NAME,SIZE)" "\
+20 process-20 20 process-20 64K
+20 process-20 21 other 
+100 process-100 100 process-100 64K
+300 process-300 300 process-300 64K"
+	same "$(guardmaps --sysroot tree -a stacks -o +SIZE)" "$output"
+}
+
+@test "-a shows of each process what its id does" {
+	start_target threads:2 -n first
+	local first=$TARGET_PID
+	start_target unguarded-threads:2
+	for pid in "$first" "$TARGET_PID"; do
+		try_all guardmaps stacks -a -J
+		json --argjson pid "$pid" '.threads[] | select(.pid == $pid)' >of_all
+		guardmaps stacks -J -o PID,COMMAND,TID,NAME,STACK,SIZE,USED,PEAK,HEADROOM,GUARD,NOTE \
+			"$pid" | jq '.threads[]' >of_one
+		cmp of_all of_one
+		same "$(jq -s length of_one)" 3
+	done
+}
+
+@test "-a does not list guardmaps itself" {
+	local name=n$$-self
+	cp "$build/guardmaps" "$name"
+	start_target run:1
+	try "./$name" stacks -a -n -r -o COMMAND,PID
+	[ "$status" -le 1 ]
+	grep -qx "target $TARGET_PID" <<<"$output"
+	same "$(grep -c "^$name " <<<"$output")" 0
+}
+
+@test "-a silently leaves out processes without memory" {
+	start_target run:1
+	start_zombie
+	try_all guardmaps stacks -a -n -r -o PID
+	grep -qx "$TARGET_PID" <<<"$output"
+	same "$(grep -cx "$ZOMBIE" <<<"$output")" 0
+	[[ $stderr != *memory* ]]
+}
+
+@test "-a reports the number of processes it may not read in one last line, exit 1" {
+	needs_two_users
+	start_target threads:3
+	local of_root=$TARGET_PID
+	start_target_as_nobody threads:1 -n mine
+	try as_nobody guardmaps stacks -a -n -r -o PID,COMMAND,NAME
+	same "$status" 1
+	same "$(grep -c "^$of_root " <<<"$output")" 0
+	grep -qx "$TARGET_PID mine worker-1" <<<"$output"
+	same "${#stderr_lines[@]}" 1
+	matches "$stderr" "guardmaps: [0-9]+ process(es)? could not be read: Permission denied \(needs the same user, or CAP_SYS_PTRACE\)"
+}
+
+@test "-a with a source that does not work reports the reason once, exit 2" {
+	record_crew
+	try guardmaps --sysroot tree stacks -a --source scan
+	same "$status" 2
+	same "$output" ""
+	matches "$stderr" "guardmaps: 20 \(process-20\): cannot use source scan: .*"
+	same "${#stderr_lines[@]}" 1
+}
+
+@test "-a reports a damaged recorded process and lists the others, exit 1" {
+	record_crew
+	echo 'no line of maps' | record 20 maps
+	try guardmaps --sysroot tree stacks -a -n -r -o TID
+	same "$status" 1
+	same "$output" $'100\n300'
+	same "$stderr" "guardmaps: tree/proc/20/maps: malformed line 1"
+}
+
+@test "-a silently skips processes that come and go while it reads" {
+	start_target run:1
+	# Each lives a moment; they stop with this shell if the test does not.
+	start_group bash -c 'while [ -e "/proc/$2" ]; do
+		"$1" threads:2 &
+		sh -c :
+		kill -KILL "$!"
+	done' bash "$build/tests/target" "$$"
+	for i in {1..10}; do
+		try_all guardmaps stacks -a -n -r -o PID,TID
+		grep -qx "$TARGET_PID $TARGET_PID" <<<"$output"
+	done
+	is_alive "${started_groups[0]}"
+}
+
+@test "-a cannot be used together with a process" {
+	refuses "--all cannot be used with a process" guardmaps stacks -a 1
+	refuses "--all cannot be used with a process" guardmaps -a stacks some /name/
 }
 
 # ---- Guards ----------------------------------------------------------------
@@ -299,7 +423,7 @@ record_stack() {
 }
 
 @test "an unknown column is refused, and the known ones are listed" {
-	refuses "unknown column: NOPE (known: PID TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM GUARD GUARDSTART GUARDSIZE EVIDENCE NOTE)" \
+	refuses "unknown column: NOPE (known: PID COMMAND TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM GUARD GUARDSTART GUARDSIZE EVIDENCE NOTE)" \
 		guardmaps stacks -o NOPE 1
 }
 

@@ -170,6 +170,11 @@ verbs="list all maps stacks explain save show diff install check"
 	same "$(guardmaps all --help)" "$output"
 }
 
+@test "--help of stacks shows that it can be used with -a" {
+	try guardmaps stacks --help
+	same "${lines[2]}" " guardmaps [options] stacks -a"
+}
+
 @test "--help of a command shows its usage" {
 	for verb in $verbs; do
 		try guardmaps "$verb" --help
