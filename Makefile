@@ -47,14 +47,15 @@ command_libs := -lcap -lelf
 
 # The library's wings, and which of them each may include. An include of a wing
 # that is not listed does not compile.
-wings := base map proc remote
+wings := base map stack proc remote
 base_uses := base
 map_uses := base map
-proc_uses := base map proc
+stack_uses := base map stack
+proc_uses := base map stack proc
 remote_uses := base map proc remote
 plugin_uses := base remote
 # The wings linked into the plugin. criu loads every library that they need.
-plugin_wings := base map proc remote
+plugin_wings := base map stack proc remote
 include_wings = $(addprefix -iquote src/libguardmaps/,$1)
 wing_objects = $(patsubst src/%.c,$(B)/obj/%.o, \
 	$(wildcard $(addsuffix /*.c,$(addprefix src/libguardmaps/,$1)))) \

@@ -45,15 +45,19 @@ refuses() {
 	echo "$word - $1 cannot include headers of $2/"
 }
 
-for wing in map proc remote; do
+for wing in map stack proc remote; do
 	refuses "$library/base" "$wing"
 	refuses src/guardmaps "$wing"
 done
 refuses src/guardmaps base
+refuses "$library/map" stack
 refuses "$library/map" proc
 refuses "$library/map" remote
+refuses "$library/stack" proc
+refuses "$library/stack" remote
 refuses "$library/proc" remote
 refuses criu-plugin map
+refuses criu-plugin stack
 refuses criu-plugin proc
 
 # The compiler would let the plugin include all headers of remote/.

@@ -13,6 +13,16 @@
 #define ALL_LOCKS (GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT)
 #define ALL_ACCESS (GUARDMAPS_READ | GUARDMAPS_WRITE | GUARDMAPS_EXECUTE)
 
+/* More bits of guardmaps_mapping.flags, besides enum guardmaps_lock. */
+enum mapping_flag {
+	/** VM_IO, VM_PFNMAP, VM_MIXEDMAP, VM_DONTEXPAND, VM_HUGETLB. */
+	MAPPING_TAKES_NO_GUARDS = 1 << 2,
+	/** VM_GROWSDOWN. */
+	MAPPING_GROWS_DOWN = 1 << 3,
+	/** VM_UFFD_MISSING, VM_UFFD_WP, VM_UFFD_MINOR. */
+	MAPPING_USERFAULTFD = 1 << 4,
+};
+
 struct name_block;
 
 struct guardmaps_map {

@@ -6,16 +6,6 @@
 #include "guardmaps.h"
 #include "memory.h"
 
-/* More bits of guardmaps_mapping.flags, besides enum guardmaps_lock. */
-enum mapping_flag {
-	/** VM_IO, VM_PFNMAP, VM_MIXEDMAP, VM_DONTEXPAND, VM_HUGETLB. */
-	MAPPING_TAKES_NO_GUARDS = 1 << 2,
-	/** VM_GROWSDOWN. */
-	MAPPING_GROWS_DOWN = 1 << 3,
-	/** VM_UFFD_MISSING, VM_UFFD_WP, VM_UFFD_MINOR. */
-	MAPPING_USERFAULTFD = 1 << 4,
-};
-
 /**
  * Read the flags of all mappings.
  *

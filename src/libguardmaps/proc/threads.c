@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The list of the threads of a process. */
+/* The threads of a process, and how much of their stacks they have used. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -7,33 +7,7 @@
 #include "evidence.h"
 #include "guard_map.h"
 #include "pagemap.h"
-
-struct thread {
-	struct guardmaps_thread public;
-	enum guardmaps_stack_evidence evidence;
-};
-
-struct guardmaps_threads {
-	struct thread *threads;
-	size_t count;
-};
-
-static void set_stack(struct thread *thread,
-		      const struct stack_evidence *evidence,
-		      const struct stack *stack)
-{
-	thread->evidence = stack->evidence;
-	thread->public = (struct guardmaps_thread){
-		.tid = evidence->tid,
-		.stack_start = stack->start,
-		.stack_end = stack->end,
-		.stack_pointer = evidence->stack_pointer,
-		.stack_pointer_state = stack->stack_pointer_state,
-		.guard = stack->guard,
-		.guard_start = stack->guard_start,
-		.guard_end = stack->guard_end,
-	};
-}
+#include "thread_list.h"
 
 /* Whether less than a tenth is left below a page. */
 static bool is_low(const struct guardmaps_thread *thread, uint64_t page)
@@ -97,7 +71,7 @@ static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 		struct thread *thread = &threads->threads[threads->count];
 
 		evidence_judge(evidence, i, &stack);
-		set_stack(thread, &evidence->threads[i], &stack);
+		thread_set_stack(thread, &evidence->threads[i], &stack);
 		if (!find_deepest_touched(evidence, &thread->public))
 			return &error_no_memory;
 		if (evidence_read_thread_name(evidence, thread->public.tid,
@@ -129,74 +103,4 @@ guardmaps_threads_create(struct guardmaps_process *process,
 	else
 		*ret = threads;
 	return error;
-}
-
-void guardmaps_threads_destroy(struct guardmaps_threads *threads)
-{
-	if (!threads)
-		return;
-	free(threads->threads);
-	free(threads);
-}
-
-size_t guardmaps_threads_count(const struct guardmaps_threads *threads)
-{
-	return threads->count;
-}
-
-const struct guardmaps_thread *
-guardmaps_threads_get(const struct guardmaps_threads *threads, size_t i)
-{
-	return &threads->threads[i].public;
-}
-
-enum guardmaps_stack_evidence
-guardmaps_threads_evidence(const struct guardmaps_threads *threads, size_t i)
-{
-	return threads->threads[i].evidence;
-}
-
-const char *guardmaps_stack_guard_name(enum guardmaps_stack_guard guard)
-{
-	switch (guard) {
-	case GUARDMAPS_STACK_GUARD_NONE:
-		return "none";
-	case GUARDMAPS_STACK_GUARD_MARKER:
-		return "marker";
-	case GUARDMAPS_STACK_GUARD_PROT_NONE:
-		return "PROT_NONE";
-	case GUARDMAPS_STACK_GUARD_GAP:
-		return "gap";
-	default:
-		return "unknown";
-	}
-}
-
-const char *
-guardmaps_stack_evidence_name(enum guardmaps_stack_evidence evidence)
-{
-	switch (evidence) {
-	case GUARDMAPS_STACK_BY_DESCRIPTOR:
-		return "descriptor";
-	case GUARDMAPS_STACK_BY_NAME:
-		return "name";
-	case GUARDMAPS_STACK_BY_KERNEL:
-		return "kernel";
-	case GUARDMAPS_STACK_ELSEWHERE:
-		return "not on [stack]";
-	case GUARDMAPS_STACK_DENIED:
-		return "thread descriptor not permitted";
-	case GUARDMAPS_STACK_CONFLICT:
-		return "thread descriptor is wrong";
-	case GUARDMAPS_STACK_SHARED:
-		return "stack of two threads";
-	case GUARDMAPS_STACK_NO_LIMIT:
-		return "no stack limit";
-	case GUARDMAPS_STACK_ENDED:
-		return "ended";
-	case GUARDMAPS_STACK_NEVER:
-		return "kernel worker";
-	default:
-		return "no thread descriptor";
-	}
 }

@@ -6,7 +6,6 @@
 #include "error.h"
 #include "gaps.h"
 #include "guard_map.h"
-#include "mapping_flags.h"
 
 static struct guardmaps_error *refuse(const struct guardmaps_map *now,
 				      const struct guardmaps_difference *range,

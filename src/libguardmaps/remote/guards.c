@@ -9,7 +9,6 @@
 #include "guards.h"
 #include "kernel_abi.h"
 #include "lock.h"
-#include "mapping_flags.h"
 
 /* UIO_MAXIOV: how many ranges one process_madvise() accepts. */
 #define RANGES_PER_CALL 1024

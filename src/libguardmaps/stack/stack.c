@@ -4,7 +4,6 @@
 
 #include "cleanup.h"
 #include "guard_map.h"
-#include "mapping_flags.h"
 #include "stack.h"
 
 /* mm/mmap.c: the default of the boot option stack_guard_gap. */

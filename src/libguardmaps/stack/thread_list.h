@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A list of threads and their stacks, as those see it that make one. */
+#ifndef GUARDMAPS_THREAD_LIST_H
+#define GUARDMAPS_THREAD_LIST_H
+
+#include "guardmaps.h"
+#include "stack.h"
+
+struct thread {
+	struct guardmaps_thread public;
+	enum guardmaps_stack_evidence evidence;
+};
+
+struct guardmaps_threads {
+	struct thread *threads;
+	size_t count;
+};
+
+/** Set everything but the name of the thread and how much it has used. */
+void thread_set_stack(struct thread *thread,
+		      const struct stack_evidence *evidence,
+		      const struct stack *stack);
+
+#endif /* GUARDMAPS_THREAD_LIST_H */
