@@ -39,6 +39,8 @@ static const char *const layouts[] = {
 	"mlocked",
 	"fork",
 	"threads:3",
+	"threads:3:64",
+	"prot-none-threads:3",
 	"glibc-threads:3",
 	"unguarded-threads:3",
 	"mappings:2000",

@@ -41,7 +41,7 @@ static void print_help(void)
 	for (size_t i = 0; layout_names[i]; i++)
 		printf("  %s\n", layout_names[i]);
 	printf("\nworker-I has touched its stack down to exactly\n"
-	       "(1 + (I - 1) %% 7) * 32 KiB below its end.\n");
+	       "(1 + (I - 1) %% 7) * 32 KiB below its end, if that leaves 32 KiB.\n");
 }
 
 static void __attribute__((noreturn))

@@ -75,6 +75,7 @@ void follow(pid_t child) __attribute__((noreturn));
 
 /* tests/support/layout_threads.c */
 void build_threads(struct plan *plan);
+void build_prot_none_threads(struct plan *plan);
 void build_spinning(struct plan *plan);
 void build_unguarded_threads(struct plan *plan);
 void build_glibc_threads(struct plan *plan);

@@ -124,35 +124,62 @@ static void start_worker_on(struct worker *worker, void *stack, size_t size)
 
 /* As in glibc 2.42: a guard marker at the low end of the mapping. */
 static void start_guarded_worker(struct layout *layout, struct worker *worker,
-				 char *block)
+				 char *block, size_t size)
 {
 	size_t page = page_size();
 
 	install_guard(layout, block, page);
-	start_worker_on(worker, block + page, STACK_SIZE - page);
+	start_worker_on(worker, block + page, size - page);
 }
 
 /*
- * threads:N: on adjacent guarded stacks in one mapping. The deepest page
- * that worker-I has touched starts (1 + (I - 1) % 7) * 32 KiB below the end of
- * its stack.
+ * threads:N:KIB: on adjacent guarded stacks of this size in one mapping. The
+ * deepest page that worker-I has touched starts (1 + (I - 1) % 7) * 32 KiB below
+ * the end of its stack, but leaves at least 32 KiB.
  */
 void build_threads(struct plan *plan)
 {
-	size_t count = plan->numbers[0];
-	char *blocks = map_memory(count * STACK_SIZE, READ_WRITE);
+	size_t count = plan->numbers[0], size = plan->numbers[1] * KIB;
+	char *blocks = map_memory(count * size, READ_WRITE);
 
-	for (size_t i = 0; i < count; i++)
-		start_guarded_worker(plan->layout,
-				     create_worker(i + 1, sleep_forever),
-				     blocks + i * STACK_SIZE);
+	for (size_t i = 0; i < count; i++) {
+		struct worker *worker = create_worker(i + 1, sleep_forever);
+
+		if (worker->depth > size - DEPTH_STEP)
+			worker->depth = size - DEPTH_STEP;
+		start_guarded_worker(plan->layout, worker, blocks + i * size,
+				     size);
+	}
+}
+
+/*
+ * prot-none-threads:N: guarded by PROT_NONE pages. One guard region in a mapping
+ * of its own belongs to none of them.
+ */
+void build_prot_none_threads(struct plan *plan)
+{
+	size_t page = page_size(), count = plan->numbers[0];
+	char *blocks = map_memory(count * STACK_SIZE, READ_WRITE);
+	char *apart = map_memory(4 * page, READ_WRITE);
+
+	/* Otherwise it would merge with a mapping next to it. */
+	protect(apart, page, PROT_READ);
+	protect(apart + 3 * page, page, PROT_READ);
+	install_guard(plan->layout, apart + page, page);
+	for (size_t i = 0; i < count; i++) {
+		char *block = blocks + i * STACK_SIZE;
+
+		protect(block, page, PROT_NONE);
+		start_worker_on(create_worker(i + 1, sleep_forever),
+				block + page, STACK_SIZE - page);
+	}
 }
 
 /* One guarded thread that never enters the kernel. */
 void build_spinning(struct plan *plan)
 {
 	start_guarded_worker(plan->layout, create_worker(1, spin_forever),
-			     map_memory(STACK_SIZE, READ_WRITE));
+			     map_memory(STACK_SIZE, READ_WRITE), STACK_SIZE);
 }
 
 /* unguarded-threads:N: each on a mapping that is a stack from end to end. */
