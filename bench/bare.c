@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "support/scan.h"
@@ -31,7 +32,7 @@ static void print_regions(const struct page_region *regions, size_t count)
 
 static int open_in_proc(const char *pid, const char *name)
 {
-	char path[64];
+	char path[128];
 
 	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
 	return open(path, O_RDONLY | O_CLOEXEC);
@@ -79,16 +80,11 @@ static void read_to_end(int fd)
 		continue;
 }
 
-/* Processes that end or have no memory are skipped. */
-static void visit_process(const char *pid)
+/* ---- All processes ------------------------------------------------------ */
+
+/* A process that ends or has no memory has no such file. */
+static void scan_quietly(const char *pid)
 {
-	int maps = open_in_proc(pid, "maps");
-
-	if (maps < 0)
-		return;
-	read_to_end(maps);
-	close(maps);
-
 	int pagemap = open_in_proc(pid, "pagemap");
 
 	if (pagemap < 0)
@@ -97,25 +93,116 @@ static void visit_process(const char *pid)
 	close(pagemap);
 }
 
-static void visit_all(void)
+static void read_and_scan(const char *pid)
 {
-	DIR *proc = opendir("/proc");
+	int maps = open_in_proc(pid, "maps");
+
+	if (maps < 0)
+		return;
+	read_to_end(maps);
+	close(maps);
+	scan_quietly(pid);
+}
+
+/* Of processes, or of the threads of one. */
+static void visit_each(const char *directory, void (*visit)(const char *id))
+{
+	DIR *listing = opendir(directory);
 	struct dirent *entry;
 
-	if (!proc)
-		die("cannot open /proc");
-	while ((entry = readdir(proc))) {
+	if (!listing)
+		die(directory);
+	while ((entry = readdir(listing))) {
 		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-			visit_process(entry->d_name);
+			visit(entry->d_name);
 	}
-	closedir(proc);
+	closedir(listing);
 }
+
+/* ---- Threads ------------------------------------------------------------ */
+
+/* What glibc's descriptor says of the stack comes this far after its list. */
+#define DESCRIPTOR_SIZE 2048
+
+static const char *threads_pid;
+static int threads_memory, threads_pagemap;
+static uint64_t threads_stack_size;
+
+static void read_of_thread(const char *tid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "task/%s/%s", tid, name);
+
+	int fd = open_in_proc(threads_pid, path);
+
+	if (fd < 0)
+		die(path);
+	read_to_end(fd);
+	close(fd);
+}
+
+/* Returns the address of its robust list, which is at the end of its stack. */
+static uint64_t read_descriptor(const char *tid)
+{
+	char bytes[DESCRIPTOR_SIZE];
+	void *head = NULL;
+	size_t length;
+
+	syscall(SYS_get_robust_list, atoi(tid), &head, &length);
+	if (head &&
+	    pread(threads_memory, bytes, sizeof(bytes), (uintptr_t)head) < 0)
+		die("cannot read the memory of the process");
+	return (uintptr_t)head;
+}
+
+static void find_owner(const char *tid)
+{
+	read_descriptor(tid);
+	read_of_thread(tid, "comm");
+}
+
+static void find_use(const char *tid)
+{
+	uint64_t end = read_descriptor(tid) & -(uint64_t)sysconf(_SC_PAGESIZE);
+
+	read_of_thread(tid, "comm");
+	read_of_thread(tid, "syscall");
+	if (!find_first_page(threads_pagemap, end - threads_stack_size, end))
+		die("cannot scan a stack");
+}
+
+static void visit_threads(const char *pid, void (*visit)(const char *tid))
+{
+	char path[64];
+	int maps = open_in_proc(pid, "maps");
+
+	threads_pid = pid;
+	threads_memory = open_in_proc(pid, "mem");
+	threads_pagemap = open_in_proc(pid, "pagemap");
+	if (maps < 0 || threads_memory < 0 || threads_pagemap < 0)
+		die("cannot open the files of the process");
+	read_to_end(maps);
+	snprintf(path, sizeof(path), "/proc/%s/task", pid);
+	visit_each(path, visit);
+	if (!scan_pagemap(threads_pagemap, print_regions))
+		die("cannot scan pagemap");
+}
+
+static void find_stacks(const char *pid, const char *stack_size)
+{
+	threads_stack_size = strtoul(stack_size, NULL, 10);
+	visit_threads(pid, find_use);
+}
+
+/* ---- The commands ------------------------------------------------------- */
 
 static int fail_usage(void)
 {
 	fprintf(stderr,
-		"Usage: %1$s scan|list|maps PID\n"
-		"       %1$s all\n",
+		"Usage: %1$s scan|list|maps|owners PID\n"
+		"       %1$s stacks PID BYTES\n"
+		"       %1$s all|scan-all\n",
 		program_invocation_short_name);
 	return 2;
 }
@@ -130,8 +217,14 @@ int main(int argc, char **argv)
 		scan_process(argv[2], true);
 	else if (argc == 3 && strcmp(command, "maps") == 0)
 		parse_maps(argv[2]);
+	else if (argc == 3 && strcmp(command, "owners") == 0)
+		visit_threads(argv[2], find_owner);
+	else if (argc == 4 && strcmp(command, "stacks") == 0)
+		find_stacks(argv[2], argv[3]);
 	else if (argc == 2 && strcmp(command, "all") == 0)
-		visit_all();
+		visit_each("/proc", read_and_scan);
+	else if (argc == 2 && strcmp(command, "scan-all") == 0)
+		visit_each("/proc", scan_quietly);
 	else
 		return fail_usage();
 	return EXIT_SUCCESS;

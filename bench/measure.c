@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Runs two commands in turn, so that other load on the machine affects both,
- * and compares their best times.
+ * and compares the least time that each spent on a processor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "support/bench.h"
 
 extern char **environ;
 
@@ -73,25 +71,27 @@ static void check_status(const struct command *command, int status)
 	exit(EXIT_FAILURE);
 }
 
-/* Returns the milliseconds that it took. */
+static double in_milliseconds(struct timeval time)
+{
+	return time.tv_sec * 1e3 + time.tv_usec / 1e3;
+}
+
+/* Returns the milliseconds that it spent, in the kernel and outside. */
 static double run_once(struct command *command)
 {
 	struct rusage usage;
 	int status;
-	double start = now_milliseconds();
 	pid_t child = spawn_quietly(command->argv);
 
 	while (wait4(child, &status, 0, &usage) < 0) {
 		if (errno != EINTR)
 			die("wait4", errno);
 	}
-
-	double spent = now_milliseconds() - start;
-
 	check_status(command, status);
 	if (usage.ru_maxrss > command->peak_kib)
 		command->peak_kib = usage.ru_maxrss;
-	return spent;
+	return in_milliseconds(usage.ru_utime) +
+	       in_milliseconds(usage.ru_stime);
 }
 
 static void run_timed(struct command *command)
@@ -116,8 +116,8 @@ static void __attribute__((noreturn)) fail_usage(void)
 {
 	fprintf(stderr,
 		"Usage: %s [-n ROUNDS] [-e STATUS] COMMAND... -- COMMAND...\n"
-		"Print best milliseconds of both, their ratio, and the peak "
-		"memory of the first in KiB.\n"
+		"Print the least milliseconds of processor time of both, their "
+		"ratio, and the\npeak memory of the first in KiB.\n"
 		"STATUS is an exit status of the first that is no failure.\n",
 		program_invocation_short_name);
 	exit(EXIT_USAGE);

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Compares guardmaps with minimal programs that get the same information from
-# the kernel, on processes made for this purpose. No figure makes the run fail;
-# only a benchmark that could not be run does.
+# the kernel, on processes made for this purpose. Times of commands are those
+# that they spend on a processor, because others may use the machine. No figure
+# makes the run fail; only a benchmark that could not be run does.
 #
 # Usage: run.sh BUILD_DIR
 
@@ -18,17 +19,133 @@ build=$1
 image=$build/bench/image
 . "$(dirname "$0")/table.sh"
 
+# print_peak ALLOWED: of the command that was compared last, in MiB
+print_peak() {
+	mib=$(awk -v kib="$peak_kib" 'BEGIN { printf "%.1f", kib / 1024 }')
+	print_row '  its peak memory, MiB' - - - "$mib" "$1"
+}
+
+# print_least WORK ALLOWED COMMAND...: what it takes on its own
+print_least() {
+	work=$1
+	allowed=$2
+	shift 2
+	if times=$("$measure" "$@" -- true); then
+		print_row "$work, ms" - - - "${times%% *}" "$allowed"
+	else
+		fail "$work"
+	fi
+}
+
 bench_list() {
 	start_target alternate:1000000 || return
-	if compare '-r -n -o START,END, 1,000,000 guards' 'bare list' 4 \
+	compare '-r -n -o START,END, 1,000,000 guards' 'bare list' 4 \
 		"$guardmaps" -r -n -o START,END "$pid" -- \
-		"$bare" list "$pid"; then
-		mib=$(awk -v kib="$peak_kib" \
-			'BEGIN { printf "%.1f", kib / 1024 }')
-		print_row '  its peak memory, MiB' - - - "$mib" 96
-	fi
+		"$bare" list "$pid" &&
+		print_peak 96
+	compare '-r, 1,000,000 guards' 'bare list' 3 \
+		"$guardmaps" -r "$pid" -- "$bare" list "$pid"
+	compare '-J, 1,000,000 guards' 'bare list' 5 \
+		"$guardmaps" -J "$pid" -- "$bare" list "$pid"
 	compare 'maps, 1,000,000 guards' 'bare list' 2.5 \
 		"$guardmaps" maps "$pid" -- "$bare" list "$pid"
+	stop_target
+}
+
+bench_owners() {
+	start_target threads:10000:8192 || return
+	compare '10,000 threads, 8 MiB stacks, a guard each' 'bare owners' 1.5 \
+		"$guardmaps" "$pid" -- "$bare" owners "$pid"
+	compare 'stacks, the same' 'bare stacks' 1.15 \
+		"$guardmaps" stacks "$pid" -- \
+		"$bare" stacks "$pid" $((8192 * 1024))
+	stop_target
+	start_target threads:10000:64 || return
+	compare '10,000 threads, 64 KiB stacks, a guard each' 'bare owners' \
+		1.5 "$guardmaps" "$pid" -- "$bare" owners "$pid"
+	stop_target
+	start_target prot-none-threads:10000 || return
+	print_least '10,000 threads with PROT_NONE guards, one other guard' \
+		48.5 "$guardmaps" "$pid"
+	stop_target
+}
+
+# The copies of a target and the target itself.
+many_pids() {
+	cat "/proc/$job/task/$job/children"
+	echo "$job"
+}
+
+# What should be linear is compared with a quarter of the same.
+bench_many() {
+	start_target -c 3999 alternate:10 || return
+	# shellcheck disable=SC2046 # one line
+	many=$(echo $(many_pids))
+	few=$(echo "$many" | cut -d ' ' -f -1000)
+	# shellcheck disable=SC2086 # split into words
+	compare 'PID..., 4,000 processes with 10 guards each' '1,000' 4.5 \
+		"$guardmaps" $many -- "$guardmaps" $few &&
+		print_peak 32
+	stop_target
+}
+
+# record_names COUNT: a tree with a process whose stacks glibc has named
+record_names() {
+	directory=$scratch/names-$1/proc/1
+	mkdir -p "$directory/task"
+	seq 1 "$1" | (cd "$directory/task" && xargs mkdir)
+	echo named >"$directory/comm"
+	printf 'NSpid:\t1\n' >"$directory/status"
+	# Below 2 GiB, as far as each awk can print.
+	awk -v count="$1" -v maps="$directory/maps" \
+		-v guards="$directory/guards" 'BEGIN {
+		for (i = 1; i <= count; i++) {
+			start = i * 65536
+			printf "%08x-%08x rw-p 00000000 00:00 0 %s%d]\n",
+				start, start + 65536,
+				"[anon: glibc: pthread stack: ", i >maps
+			printf "%08x-%08x ---p 00000000 00:00 0\n",
+				start, start + 4096 >guards
+		}
+	}'
+}
+
+bench_names() {
+	work='--sysroot, 32,000 stacks named by glibc'
+	if ! record_names 32000 || ! record_names 8000; then
+		fail "$work"
+		return
+	fi
+	compare "$work" '8,000' 4.5 \
+		"$guardmaps" --sysroot "$scratch/names-32000" 1 -- \
+		"$guardmaps" --sysroot "$scratch/names-8000" 1
+}
+
+bench_explain() {
+	work='explain, 1,000 addresses, us each'
+	start_target alternate:1000 || return
+	# Half of them are guarded.
+	addresses=$("$guardmaps" -r -n -o START,END "$pid" | head -n 500)
+	# shellcheck disable=SC2086 # split into words
+	if times=$("$measure" "$guardmaps" explain "$pid" $addresses -- \
+		"$guardmaps" explain "$pid" "${addresses%% *}"); then
+		print_row "$work" - - - "$(echo "$times" |
+			awk '{ printf "%.2f", ($1 - $2) / 999 * 1000 }')" 4
+	else
+		fail "$work"
+	fi
+	stop_target
+}
+
+# Once, because it is not the time that is looked at.
+bench_memory() {
+	start_target alternate:10000000 || return
+	# 1: processes that may not be read
+	compare '-a, 10,000,000 guards' 'bare scan' - -n 1 -e 1 \
+		"$guardmaps" -a -- "$bare" scan "$pid" && print_peak 32
+	compare 'diff, 10,000,000 guards' 'bare scan' - -n 1 \
+		"$guardmaps" diff "$pid" "$pid" -- "$bare" scan "$pid" &&
+		print_peak 32
 	stop_target
 }
 
@@ -66,6 +183,10 @@ bench_all() {
 	# 1: processes that may not be read, which bare skips too
 	compare '-a, 1,000 processes' 'bare all' 1.5 -e 1 \
 		"$guardmaps" -a -- "$bare" all
+	stop_target
+	start_target -c 999 none || return
+	compare '-a, 1,000 processes without guards' 'bare scan-all' 1.25 \
+		-e 1 "$guardmaps" -a -- "$bare" scan-all
 	stop_target
 }
 
@@ -162,10 +283,15 @@ print_criu_row() {
 
 print_heading
 bench_list
+bench_owners
 bench_resident
 bench_sparse
 bench_mappings
 bench_all
+bench_many
+bench_names
+bench_explain
+bench_memory
 bench_image
 bench_install
 bench_threads

@@ -31,3 +31,20 @@ bool scan_pagemap(int pagemap, scan_found *found)
 	}
 	return true;
 }
+
+bool find_first_page(int pagemap, uint64_t start, uint64_t end)
+{
+	struct page_region found;
+	struct pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.start = start,
+		.end = end,
+		.vec = (uintptr_t)&found,
+		.vec_len = 1,
+		.max_pages = 1,
+		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+		.return_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+	};
+
+	return ioctl(pagemap, PAGEMAP_SCAN, &arg) >= 0;
+}

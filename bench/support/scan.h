@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A minimal way to find guard regions with PAGEMAP_SCAN.
+ * Minimal ways to use PAGEMAP_SCAN.
  */
 #ifndef GUARDMAPS_BENCH_SCAN_H
 #define GUARDMAPS_BENCH_SCAN_H
@@ -18,5 +18,11 @@ typedef void scan_found(const struct page_region *regions, size_t count);
  * NULL. Returns false and sets errno if the kernel refused.
  */
 bool scan_pagemap(int pagemap, scan_found *found);
+
+/**
+ * Find the first page in a range that is present or swapped out. Returns false
+ * and sets errno if the kernel refused.
+ */
+bool find_first_page(int pagemap, uint64_t start, uint64_t end);
 
 #endif
