@@ -33,7 +33,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 	same "$output" $'accessible\nguard\naccessible'
 	try guardmaps explain "$TARGET_PID" "$end"
 	same "${lines[0]}" \
-		"$end is in a mapping that can be read and written, and is not guarded."
+		"$end is in a mapping that permits reading and writing, and is not guarded."
 }
 
 @test "control bytes in the name of a mapping are escaped" {
@@ -106,21 +106,117 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 @test "a null pointer, and an offset from one, is reported as such" {
 	start_target none
 	try guardmaps explain "$TARGET_PID" 0 0x10 0xfff
-	same "$output" "\
+	same "$(grep -v '^  ' <<<"$output")" "\
 0x0 is a null pointer, or an offset from one: nothing is mapped this low.
 0x10 is a null pointer, or an offset from one: nothing is mapped this low.
 0xfff is a null pointer, or an offset from one: nothing is mapped this low."
 	same "$(guardmaps explain -r -n -o VERDICT "$TARGET_PID" 8)" null-page
 }
 
-@test "an address just below [stack] may be a stack overflow of the first thread" {
+@test "on x86-64, address 0 may stand for an address that the kernel does not know" {
+	[ "$(uname -m)" = x86_64 ] || skip "not x86-64"
 	start_target none
-	local stack
-	stack=$(sed -n 's/^\([0-9a-f]*\)-.*\[stack\]$/\1/p' "/proc/$TARGET_PID/maps")
-	try guardmaps explain "$TARGET_PID" "$(printf '%x' "$((16#$stack - 8))")"
-	matches "${lines[0]}" "0x[0-9a-f]+ is not mapped: .*"
-	matches "${lines[1]}" "  above    0x$stack-0x[0-9a-f]+ rw-p \[stack\]"
-	[[ $output == *"stack of the first thread grows down to here: "*" stack overflow"* ]]
+	try guardmaps explain "$TARGET_PID" 0
+	same "${lines[1]}" "  The kernel reports address 0 also if it does not know the address (SI_KERNEL): it was not canonical, for example."
+	try guardmaps explain "$TARGET_PID" 1
+	same "${#lines[@]}" 1
+}
+
+@test "on x86-64, a non-canonical address raises a signal without an address" {
+	[ "$(uname -m)" = x86_64 ] || skip "not x86-64"
+	start_target none
+	try guardmaps explain "$TARGET_PID" deadbeefdeadbeef
+	same "$output" "0xdeadbeefdeadbeef is not canonical: every access raises SIGSEGV, through the stack pointer SIGBUS, with SI_KERNEL and address 0."
+	try guardmaps explain -r -n -o VERDICT,START "$TARGET_PID" deadbeefdeadbeef
+	same "$output" "non-canonical "
+}
+
+# stack_fact NUMBER: a number of the first thread's stack, of STACK,STACKEND.
+stack_fact() {
+	guardmaps stacks -r -n -o STACK,STACKEND "$TARGET_PID" | head -n 1 |
+		cut -d " " -f "$1"
+}
+
+@test "an address between [stack] and its limit makes the stack grow" {
+	start_target none -n first
+	local top below
+	top=$(sed -n 's/^\([0-9a-f]*\)-.*\[stack\]$/\1/p' "/proc/$TARGET_PID/maps")
+	for below in "$((16#$top - 8))" "$(stack_fact 1)"; do
+		try guardmaps explain "$TARGET_PID" "$(printf '%x' "$below")"
+		matches "${lines[0]}" "0x[0-9a-f]+ is not mapped, but a stack can grow to it\."
+		matches "${lines[1]}" "  above    0x$top-0x[0-9a-f]+ rw-p \[stack\]"
+		[[ $output == *"  owner    thread first ($TARGET_PID): its stack can grow to the address, and does so when it is accessed" ]]
+	done
+}
+
+@test "an address below the limit of [stack] is a stack overflow if it was accessed from there" {
+	start_target none -n first
+	try guardmaps explain "$TARGET_PID" "$(printf '%x' "$(($(stack_fact 1) - 1))")"
+	matches "${lines[0]}" "0x[0-9a-f]+ is not mapped: every access raises SIGSEGV \(SEGV_MAPERR\)\."
+	[[ $output == *"  owner    thread first ($TARGET_PID): its stack cannot grow to the address: an access from the stack means that it overflowed" ]]
+}
+
+@test "where the limit of [stack] is unknown, an address just below may be a stack overflow" {
+	record_process 100 recorded
+	echo '7ff000000000-7ff000021000 rw-p 00000000 00:00 0 [stack]' |
+		record 100 maps
+	record 100 guards </dev/null
+	try guardmaps --sysroot tree explain 100 7fefffffff00
+	same "${lines[-1]}" "  The stack of the first thread grows down to here: if it has reached its limit, this is a stack overflow."
+}
+
+@test "a PROT_NONE guard is explained with the thread whose stack it guards" {
+	start_target glibc-threads:1
+	[ ! -s "$TARGET_GUARDS" ] || skip "glibc has guard markers here"
+	local start end tid last
+	read -r tid start end < <(guardmaps stacks -r -n \
+		-o TID,GUARDSTART,STACK "$TARGET_PID" | tail -n 1)
+	last=$(printf '0x%x' "$((end - 1))")
+	for address in "$start" "$last"; do
+		try guardmaps explain "$TARGET_PID" "$address"
+		matches "$output" "\
+$address is in a PROT_NONE mapping: every access raises SIGSEGV \(SEGV_ACCERR\)\.
+  guard    $start-$end, [0-9]+K
+  owner    thread worker-1 \($tid\): an access from above means that its stack overflowed
+  mapping  0x[0-9a-f]+-$end ---p"
+	done
+	try guardmaps explain -r -n -o VERDICT,START,END,KIND,OWNER "$TARGET_PID" "$last"
+	same "$output" "PROT_NONE $start $end stack worker-1\x20($tid)"
+}
+
+@test "a guard in a mapping without a permission is explained with the other code" {
+	record_process 100 recorded
+	echo '10000000-10010000 r--p 00000000 00:00 0' | record 100 maps
+	echo '20000000-20010000 ---p 00000000 00:00 0' >>tree/proc/100/maps
+	printf '%s ---p 00000000 00:00 0\n' 10001000-10002000 20001000-20002000 |
+		record 100 guards
+	try guardmaps --sysroot tree explain 100 10001000 20001000
+	same "$(grep '^0x' <<<"$output")" "\
+0x10001000 is in a guard region: every access raises SIGSEGV (SEGV_MAPERR, but a write SEGV_ACCERR).
+0x20001000 is in a guard region: every access raises SIGSEGV (SEGV_ACCERR, because its mapping is PROT_NONE)."
+}
+
+@test "past the end of a mapped file, an access raises SIGBUS" {
+	start_target memfd
+	local start end file
+	read -r start end < <(sed -n 's|^\([0-9a-f]*\)-\([0-9a-f]*\) .*memfd:guardmaps-target.*|\1 \2|p' \
+		"/proc/$TARGET_PID/maps")
+	file=/proc/$TARGET_PID/map_files/$start-$end
+	[ -e "$file" ] || skip "needs CAP_CHECKPOINT_RESTORE"
+	truncate -s 1 "$file"
+	start=$(printf '%x' "$((16#$start + $(getconf PAGESIZE)))")
+	try guardmaps explain -r -n -o VERDICT "$TARGET_PID" "$start"
+	same "$output" past-end
+	try guardmaps explain "$TARGET_PID" "$start"
+	same "${lines[0]}" "0x$start is past the end of the mapped file: every permitted access raises SIGBUS (BUS_ADRERR)."
+}
+
+@test "in a recorded tree, where a mapped file ends is not known" {
+	record_process 100 recorded
+	echo '10000000-10010000 rw-s 00000000 08:01 77 /file' | record 100 maps
+	record 100 guards </dev/null
+	try guardmaps --sysroot tree explain 100 10001000
+	same "${lines[1]}" "  Where the file ends is not known: past its end, every permitted access raises SIGBUS."
 }
 
 # ---- Other markers ---------------------------------------------------------
@@ -136,7 +232,7 @@ $address is in a guard region: every access raises SIGSEGV (SEGV_MAPERR).
 		10001000 10003000 10005000
 	same "$status $stderr" "0 "
 	same "$(grep '^0x' <<<"$output")" "\
-0x10001000 is write-protected by userfaultfd: a write waits for the userfaultfd handler.
+0x10001000 is write-protected by userfaultfd: a write waits for the userfaultfd handler, or raises SIGBUS (UFFD_FEATURE_SIGBUS).
 0x10003000 is poisoned (UFFDIO_POISON, or a memory error): every access raises SIGBUS.
 0x10005000 is in a guard region: every access raises SIGSEGV (SEGV_MAPERR)."
 	try guardmaps --sysroot tree --source markers explain -r -n -o VERDICT 100 \

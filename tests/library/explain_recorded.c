@@ -57,11 +57,50 @@ static void empty_map_is_explained(void)
 	guardmaps_map_destroy(map);
 }
 
+static void non_canonical(const char *maps, uint64_t address,
+			  enum guardmaps_verdict verdict, const char *what)
+{
+	struct guardmaps_map *map = recorded_map(maps, "");
+
+#ifndef __x86_64__
+	verdict = GUARDMAPS_VERDICT_UNMAPPED;
+#endif
+	verdict_is(map, address, GUARDMAPS_MARKER_NONE, verdict, what);
+	guardmaps_map_destroy(map);
+}
+
+static void canonical_addresses_are_told_apart(void)
+{
+	static const char four_levels[] =
+		"7ffffffde000-7fffffffe000 rw-p 00000000 00:00 0 [stack]\n"
+		"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n";
+	static const char five_levels[] =
+		"ff000000000000-ff000000001000 rw-p 00000000 00:00 0 \n";
+
+	non_canonical(four_levels, 0x7fffffffffff, GUARDMAPS_VERDICT_UNMAPPED,
+		      "the end of the lower half");
+	non_canonical(four_levels, 0x800000000000,
+		      GUARDMAPS_VERDICT_NON_CANONICAL,
+		      "the address after the lower half");
+	non_canonical(four_levels, UINT64_C(0xffff7fffffffffff),
+		      GUARDMAPS_VERDICT_NON_CANONICAL,
+		      "the address before the upper half");
+	non_canonical(four_levels, UINT64_C(0xffff800000000000),
+		      GUARDMAPS_VERDICT_UNMAPPED,
+		      "the start of the upper half");
+	non_canonical(five_levels, 0x800000000000, GUARDMAPS_VERDICT_UNMAPPED,
+		      "an address that five levels make canonical");
+	non_canonical(five_levels, UINT64_C(0x100000000000000),
+		      GUARDMAPS_VERDICT_NON_CANONICAL,
+		      "the address after a lower half of five levels");
+}
+
 int main(void)
 {
 	check_begin();
 	if (page_size() == 4096)
 		recorded_markers_are_explained();
 	empty_map_is_explained();
+	canonical_addresses_are_told_apart();
 	return check_finish();
 }

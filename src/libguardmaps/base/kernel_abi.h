@@ -72,6 +72,11 @@ struct procmap_query {
 #define PROCMAP_QUERY _IOWR('f', 17, struct procmap_query)
 #endif
 
+/* include/uapi/linux/openat2.h (Linux 5.12). */
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
 /* Linux 6.16. */
 #ifndef PAGE_IS_GUARD
 #define PAGE_IS_GUARD (1 << 8)

@@ -728,15 +728,18 @@ guardmaps_install_cancellable(struct guardmaps_process *process,
 
 /** What is at an address. */
 enum guardmaps_verdict {
-	/** A guard region: every access raises SIGSEGV with SEGV_MAPERR. */
+	/**
+	 * A guard region: every access raises SIGSEGV, with SEGV_MAPERR if the
+	 * permissions of the mapping allow it, otherwise with SEGV_ACCERR.
+	 */
 	GUARDMAPS_VERDICT_GUARD,
 	/** A mapping without permissions: SEGV_ACCERR. */
 	GUARDMAPS_VERDICT_PROT_NONE,
 	/** A mapping that lacks a permission: SEGV_ACCERR for some accesses. */
 	GUARDMAPS_VERDICT_NO_PERMISSION,
-	/** A mapping that can be read and written. */
+	/** A mapping that permits reading and writing. */
 	GUARDMAPS_VERDICT_ACCESSIBLE,
-	/** Nothing is mapped: SEGV_MAPERR. */
+	/** Nothing is mapped: SEGV_MAPERR, unless a stack grows down to it. */
 	GUARDMAPS_VERDICT_UNMAPPED,
 	/** Nothing is mapped, so close to 0 that it was a null pointer. */
 	GUARDMAPS_VERDICT_NULL_PAGE,
@@ -744,16 +747,24 @@ enum guardmaps_verdict {
 	GUARDMAPS_VERDICT_UFFD_WP,
 	/** A poison marker: every access raises SIGBUS. */
 	GUARDMAPS_VERDICT_POISON,
+	/**
+	 * x86-64: not an address at all. An access raises SIGSEGV, or SIGBUS
+	 * through the stack pointer, with SI_KERNEL and address 0.
+	 */
+	GUARDMAPS_VERDICT_NON_CANONICAL,
+	/** Past the last page of the mapped file: SIGBUS with BUS_ADRERR. */
+	GUARDMAPS_VERDICT_PAST_END,
 };
 
 /**
  * "guard", "PROT_NONE", "no-permission", "accessible", "unmapped",
- * "null-page", "uffd-wp", "poison". Static.
+ * "null-page", "uffd-wp", "poison", "non-canonical", "past-end". Static.
  */
 const char *guardmaps_verdict_name(enum guardmaps_verdict verdict);
 
 /** The verdict on one address. Indexes may be GUARDMAPS_NONE. */
 struct guardmaps_explanation {
+	/** On aarch64, without the tag in its top byte. */
 	uint64_t address;
 	enum guardmaps_verdict verdict;
 	/** The mapping and the guard region that hold the address. */
@@ -777,6 +788,23 @@ struct guardmaps_explanation {
 void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
 		       enum guardmaps_marker marker,
 		       struct guardmaps_explanation *ret);
+
+/**
+ * Look at the size of the file that is mapped at the address of an explanation.
+ * If the address is past its last page, the verdict becomes PAST_END.
+ *
+ * @process: the one that the guard map was read from.
+ * @ret_is_known: false if there is a file, but its size is not known: it is found
+ *	only with CAP_CHECKPOINT_RESTORE, or if it still has its name. No file
+ *	server is asked. Set to true if there is no file.
+ *
+ * Errors: OS, NO_MEMORY.
+ */
+struct guardmaps_error *
+guardmaps_explain_file(const struct guardmaps_process *process,
+		       const struct guardmaps_map *map,
+		       struct guardmaps_explanation *explanation,
+		       bool *ret_is_known);
 
 #pragma GCC visibility pop
 

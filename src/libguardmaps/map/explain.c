@@ -40,6 +40,46 @@ verdict_on_mapped(const struct guardmaps_map *map,
 	return verdict;
 }
 
+/*
+ * On x86-64, only the lowest and the highest addresses are canonical. How many
+ * depends on the levels of page tables, which show if something is mapped above
+ * the lower half of four levels. On aarch64, each address can be looked up.
+ */
+static bool is_canonical(const struct guardmaps_map *map, uint64_t address)
+{
+#ifdef __x86_64__
+	const uint64_t four_levels = UINT64_C(1) << 47;
+	const uint64_t five_levels = UINT64_C(1) << 56;
+	uint64_t half = guard_map_user_end(map) > four_levels ? five_levels
+							      : four_levels;
+
+	return address < half || address >= -half;
+#else
+	(void)map;
+	(void)address;
+	return true;
+#endif
+}
+
+static enum guardmaps_verdict
+verdict_on_unmapped(const struct guardmaps_map *map, uint64_t address)
+{
+	if (address < NULL_PAGE_END)
+		return GUARDMAPS_VERDICT_NULL_PAGE;
+	return is_canonical(map, address) ? GUARDMAPS_VERDICT_UNMAPPED
+					  : GUARDMAPS_VERDICT_NON_CANONICAL;
+}
+
+/* The processor ignores the tag (Documentation/arch/arm64/tagged-pointers.rst). */
+static uint64_t without_tag(uint64_t address)
+{
+#ifdef __aarch64__
+	if (!(address & UINT64_C(1) << 55))
+		return address & ((UINT64_C(1) << 56) - 1);
+#endif
+	return address;
+}
+
 static void find_neighbours(const struct guardmaps_map *map,
 			    struct guardmaps_explanation *ret)
 {
@@ -60,6 +100,7 @@ void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
 		       enum guardmaps_marker marker,
 		       struct guardmaps_explanation *ret)
 {
+	address = without_tag(address);
 	*ret = (struct guardmaps_explanation){
 		.address = address,
 		.mapping = guardmaps_map_find_mapping(map, address),
@@ -68,12 +109,9 @@ void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
 		.mapping_above = GUARDMAPS_NONE,
 	};
 	find_neighbours(map, ret);
-	if (ret->mapping != GUARDMAPS_NONE)
-		ret->verdict = verdict_on_mapped(map, ret, marker);
-	else
-		ret->verdict = address < NULL_PAGE_END
-				       ? GUARDMAPS_VERDICT_NULL_PAGE
-				       : GUARDMAPS_VERDICT_UNMAPPED;
+	ret->verdict = ret->mapping != GUARDMAPS_NONE
+			       ? verdict_on_mapped(map, ret, marker)
+			       : verdict_on_unmapped(map, address);
 }
 
 const char *guardmaps_verdict_name(enum guardmaps_verdict verdict)
@@ -95,6 +133,10 @@ const char *guardmaps_verdict_name(enum guardmaps_verdict verdict)
 		return "uffd-wp";
 	case GUARDMAPS_VERDICT_POISON:
 		return "poison";
+	case GUARDMAPS_VERDICT_NON_CANONICAL:
+		return "non-canonical";
+	case GUARDMAPS_VERDICT_PAST_END:
+		return "past-end";
 	default:
 		return "unknown";
 	}
