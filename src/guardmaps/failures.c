@@ -45,6 +45,6 @@ void failures_report(const struct failures *failures)
 		report(failures->unsupported);
 	if (failures->denied > 0)
 		report_problem(
-			"%zu process%s could not be read: Permission denied (needs the same user, or CAP_SYS_PTRACE)",
+			"%zu process%s could not be read: Permission denied (of other users, or not dumpable: needs CAP_SYS_PTRACE)",
 			failures->denied, failures->denied == 1 ? "" : "es");
 }

@@ -309,7 +309,7 @@ PID COMMAND REGIONS SIZE MAPPINGS SAVED MAPS% MAPS SOURCE
 	same "$(totals_of "$of_root")" ""
 	matches "$(totals_of "$TARGET_PID")" "mine 1 .*"
 	same "${#stderr_lines[@]}" 1
-	matches "$stderr" "guardmaps: [0-9]+ process(es)? could not be read: Permission denied \(needs the same user, or CAP_SYS_PTRACE\)"
+	matches "$stderr" "guardmaps: [0-9]+ process(es)? could not be read: Permission denied \(of other users, or not dumpable: needs CAP_SYS_PTRACE\)"
 }
 
 # Kernel threads have no exe, and zombies have none either.

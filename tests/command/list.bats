@@ -179,7 +179,7 @@ load helpers
 	if [ -e /proc/self/guards ]; then
 		same "$(tracer guardmaps "$TARGET_PID")" "$(guardmaps "$TARGET_PID")"
 	fi
-	refuses "$TARGET_PID (target): cannot read /proc/$TARGET_PID/pagemap: Permission denied (needs the same user, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)" \
+	refuses "$TARGET_PID (target): cannot read /proc/$TARGET_PID/pagemap: Permission denied (needs CAP_DAC_READ_SEARCH)" \
 		tracer guardmaps --source scan "$TARGET_PID"
 }
 

@@ -159,7 +159,7 @@ record_limited_stack() {
 	same "$(grep -c "^$of_root " <<<"$output")" 0
 	grep -qx "$TARGET_PID mine worker-1" <<<"$output"
 	same "${#stderr_lines[@]}" 1
-	matches "$stderr" "guardmaps: [0-9]+ process(es)? could not be read: Permission denied \(needs the same user, or CAP_SYS_PTRACE\)"
+	matches "$stderr" "guardmaps: [0-9]+ process(es)? could not be read: Permission denied \(of other users, or not dumpable: needs CAP_SYS_PTRACE\)"
 }
 
 @test "-a with a source that does not work reports the reason once, exit 2" {

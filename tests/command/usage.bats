@@ -58,6 +58,74 @@ verbs="list all maps stacks explain save show diff install check"
 	refuses "$message" as_nobody guardmaps save "$TARGET_PID" image
 }
 
+# with_proc OPTION COMMAND...: as another user, where /proc has this option.
+with_proc() {
+	# shellcheck disable=SC2016 # expanded by sh
+	in_mount_namespace sh -c 'mount -t proc -o "$1" proc /proc && shift &&
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"' sh "$@"
+}
+
+where_others_are_hidden() {
+	with_proc hidepid=2 "$@"
+}
+
+where_others_are_closed() {
+	with_proc hidepid=1 "$@"
+}
+
+@test "a process that hidepid hides is not taken for one that does not exist" {
+	needs_two_users
+	needs_mounts
+	where_others_are_hidden true || skip "needs a /proc with hidepid"
+	start_target run:1
+	refuses "process $TARGET_PID is hidden (by the option hidepid of /proc)" \
+		where_others_are_hidden guardmaps "$TARGET_PID"
+	refuses "cannot open /proc/$TARGET_PID: Operation not permitted (by the option hidepid of /proc)" \
+		where_others_are_closed guardmaps "$TARGET_PID"
+	local gone
+	gone=$(dead_pid)
+	refuses "no process $gone (no /proc/$gone)" \
+		where_others_are_hidden guardmaps "$gone"
+}
+
+# denied_reason: why nobody may not read the target.
+denied_reason() {
+	try as_nobody guardmaps "$TARGET_PID"
+	same "$status" 2
+	matches "$stderr" "guardmaps: .*Permission denied \(.*\)"
+	reason=${stderr##*Permission denied }
+}
+
+@test "for a process of the same user that is not dumpable, that is the reason" {
+	needs_two_users
+	local place reason
+	place=$(mktemp -d -p "${TMPDIR:-/tmp}")
+	chmod 755 "$place"
+	# A program that its user may not read is not dumpable.
+	cp "$build/tests/target" "$place/unreadable"
+	chmod 711 "$place/unreadable"
+	as_unreadable() {
+		# setpriv may read all until it is replaced.
+		# shellcheck disable=SC2016 # expanded by sh
+		as_nobody sh -c 'shift && exec "$0" "$@"' "$place/unreadable" "$@"
+	}
+	start_target_by as_unreadable none
+	rm -r "$place"
+	denied_reason
+	same "$reason" "(of the same user, but not dumpable: needs CAP_SYS_PTRACE)"
+}
+
+@test "for a process of the same user but another group, the group is the reason" {
+	needs_two_users
+	local reason
+	as_other_group() {
+		setpriv --reuid="$nobody" --regid=65533 --clear-groups "$@"
+	}
+	start_target_by as_other_group run:1
+	denied_reason
+	same "$reason" "(needs the same group, or CAP_SYS_PTRACE)"
+}
+
 @test "another user's process is reported, the user's own are listed, exit 1" {
 	needs_two_users
 	start_target run:1 -n secret

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "cleanup.h"
 #include "error.h"
 #include "lines.h"
@@ -117,17 +118,6 @@ ssize_t process_read_link(const struct guardmaps_process *process,
 	return length;
 }
 
-/* What would help, or "" if that is unknown. Only pagemap is not mode 0444. */
-static const char *advice(const struct guardmaps_process *process, int errnum,
-			  const char *file)
-{
-	if (process->recorded || (errnum != EACCES && errnum != EPERM))
-		return "";
-	if (strcmp(file, "pagemap") == 0)
-		return " (needs the same user, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)";
-	return " (needs the same user, or CAP_SYS_PTRACE)";
-}
-
 struct guardmaps_error *
 process_file_error(const struct guardmaps_process *process, int errnum,
 		   const char *file)
@@ -141,7 +131,11 @@ process_file_error(const struct guardmaps_process *process, int errnum,
 			GUARDMAPS_ERROR_FORMAT,
 			"%d (%s): cannot read %s/%s: it is a link out of the recorded tree",
 			process->pid, process->name, process->directory, file);
-	return error_errno_hint(errnum, advice(process, errnum, file),
+	bool is_denied = errnum == EACCES || errnum == EPERM;
+	return error_errno_hint(errnum,
+				is_denied && !process->recorded
+					? access_advice(process, file)
+					: "",
 				"%d (%s): cannot read %s/%s", process->pid,
 				process->name, process->directory, file);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,14 @@ static int open_recorded(struct guardmaps_process *process, const char *sysroot)
 		       : process_open_file(process, "", O_DIRECTORY);
 }
 
+/* The option hidepid=2 of /proc hides what the kernel would not let us read. */
+static bool is_hidden(const struct guardmaps_process *process)
+{
+	return process->pid > 0 && !process->recorded &&
+	       process_numbers_are_ours() > 0 &&
+	       (kill(process->pid, 0) == 0 || errno == EPERM);
+}
+
 static struct guardmaps_error *
 no_process(const struct guardmaps_process *process)
 {
@@ -224,8 +233,17 @@ static struct guardmaps_error *open_directory(struct guardmaps_process *process,
 	process->dirfd = fd;
 	if (fd >= 0)
 		return open_stat(process);
+	if (fd == -ENOENT && is_hidden(process))
+		return error_create(
+			GUARDMAPS_ERROR_PERMISSION,
+			"process %d is hidden (by the option hidepid of /proc)",
+			process->pid);
 	if (fd == -ENOENT || fd == -ESRCH)
 		return no_process(process);
+	if (fd == -EPERM && !sysroot)
+		return error_errno_hint(EPERM,
+					" (by the option hidepid of /proc)",
+					"cannot open %s", process->directory);
 	if (fd == -EXDEV || fd == -ELOOP)
 		return error_create(
 			GUARDMAPS_ERROR_FORMAT,
