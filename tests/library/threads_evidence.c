@@ -554,6 +554,25 @@ static void run_touched_below(int line, void *facts)
 	start_on(&job, stack, STACK_SIZE);
 }
 
+/* More than a tenth of the stack is left below. */
+static void run_touched_in_the_middle(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *stack = map_stack(&job);
+
+	stack[STACK_SIZE / 2] = 1;
+	start_on(&job, stack, STACK_SIZE);
+}
+
+static void run_half_populated(int line, void *facts)
+{
+	struct job job = { line, facts, announce };
+	char *stack = map_stack(&job);
+
+	memset(stack + STACK_SIZE / 2, 0, STACK_SIZE / 2);
+	start_on(&job, stack, STACK_SIZE);
+}
+
 static void depth_is_unknown(void (*run)(int line, void *facts),
 			     const char *what)
 {
@@ -745,6 +764,9 @@ int main(void)
 	depth_is_unknown(run_populated, "a stack in locked memory");
 	depth_is_unknown(run_painted, "a stack filled with one value");
 	depth_is_unknown(run_touched_below, "a stack with a lone page below");
+	depth_is_unknown(run_touched_in_the_middle,
+			 "a stack with a lone page in the middle");
+	depth_is_unknown(run_half_populated, "a stack that is half populated");
 	depth_is_known();
 	overflows_are_seen();
 	ended_threads_are_said_to_have_ended();

@@ -49,6 +49,15 @@ static void __attribute__((noreturn)) spin_forever(void)
 		__asm__ volatile("");
 }
 
+/* Touch each page from the lowest on to that of the frames in use. */
+static void touch_stack(char *lowest)
+{
+	char *in_use = __builtin_frame_address(0);
+
+	for (; lowest < in_use - page_size(); lowest += page_size())
+		*(volatile char *)lowest = 1;
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
@@ -57,7 +66,7 @@ static void *work(void *argument)
 		continue;
 	pthread_setname_np(pthread_self(), worker->name);
 	worker->tid = gettid();
-	*(volatile char *)(worker->stack_end - worker->depth) = 1;
+	touch_stack(worker->stack_end - worker->depth);
 	sem_post(&worker->touched);
 	worker->rest();
 	return NULL;

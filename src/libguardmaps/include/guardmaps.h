@@ -524,9 +524,9 @@ struct guardmaps_thread {
 	/**
 	 * Start of the lowest page of the stack that has ever been touched
 	 * (is present or swapped out), or 0 if it could not be read. A huge
-	 * page counts as a whole. Also 0 if less than a tenth of the stack is
-	 * below that page, but its depth is not sure: pages above it were not
-	 * touched, or it holds only zeros or one value that fills it.
+	 * page counts as a whole. Also 0 if that does not prove that the stack
+	 * was used so far: pages above it were not touched, or it holds only
+	 * zeros or one value that fills it, or it cannot be read and is locked.
 	 */
 	uint64_t deepest_touched;
 	/** What guards the stack, and where: 0 unless MARKER or PROT_NONE. */

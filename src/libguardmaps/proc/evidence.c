@@ -488,29 +488,77 @@ void evidence_judge(struct evidence *evidence, size_t thread, struct stack *ret)
 	stack_judge(&evidence->surroundings, facts, ret);
 }
 
-/* An unreadable page may hold anything. */
-static bool is_filled(struct evidence *evidence, uint64_t page)
+static bool is_locked(struct evidence *evidence, uint64_t page)
 {
-	uint64_t words[512];
+	const struct stack_surroundings *surroundings = &evidence->surroundings;
+	uint32_t i = guardmaps_map_find_mapping(surroundings->map, page);
 
-	if (!may_be_read(evidence, page))
-		return false;
-	size_t length =
-		read_contents(evidence, page, page + sizeof(words), words);
-	return length == sizeof(words) &&
-	       !memcmp(words, words + 1, sizeof(words) - sizeof(*words));
+	if (!surroundings->flags)
+		read_flags(evidence);
+	return i != GUARDMAPS_NONE && surroundings->flags &&
+	       surroundings->flags[i] & GUARDMAPS_LOCKED;
 }
 
-bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end)
+/* Returns how much was read. */
+static size_t read_page(struct evidence *evidence, uint64_t page, void *ret)
+{
+	return evidence->memory.fds[MEMORY_CONTENTS] >= 0 &&
+			       may_be_read(evidence, page)
+		       ? read_contents(
+				 evidence, page,
+				 page + evidence->surroundings.map->page_size,
+				 ret)
+		       : 0;
+}
+
+/*
+ * A page that was used holds a return address, at least. One that cannot be read
+ * may hold anything, but if it is locked, it was populated with it.
+ */
+static bool is_used(struct evidence *evidence, uint64_t page)
+{
+	size_t size = evidence->surroundings.map->page_size;
+	const size_t word = sizeof(uint64_t);
+
+	_cleanup_free_ char *bytes = malloc(size);
+	if (!bytes)
+		return note(evidence, -ENOMEM);
+	if (read_page(evidence, page, bytes) != size)
+		return !is_locked(evidence, page);
+	return memcmp(bytes, bytes + word, size - word) != 0;
+}
+
+/* Leave out @unused pages at most that were never touched. */
+static bool is_touched_throughout(struct evidence *evidence, uint64_t start,
+				  uint64_t end, unsigned int unused)
 {
 	uint64_t page_size = evidence->surroundings.map->page_size;
+	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
+	uint64_t untouched = start;
 
-	if (is_filled(evidence, page))
-		return false;
-	for (page += page_size; page < end; page += page_size)
-		if (!is_touched(evidence, page))
+	while (start < end) {
+		if (!note(evidence,
+			  pagemap_find_untouched(fd, start, end, page_size,
+						 &untouched)))
 			return false;
+		if (untouched < end && unused-- == 0)
+			return false;
+		start = untouched + page_size;
+	}
 	return true;
+}
+
+bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end,
+		       unsigned int unused)
+{
+	uint64_t page_size = evidence->surroundings.map->page_size;
+	uint64_t next = page - page % page_size + page_size;
+
+	/* What is in use has been touched. */
+	end -= end % page_size;
+	return next > end ||
+	       (is_touched_throughout(evidence, next, end, unused) &&
+		is_used(evidence, next - page_size));
 }
 
 bool evidence_read_thread_name(struct evidence *evidence, pid_t tid, char *ret)

@@ -54,10 +54,13 @@ void evidence_judge(struct evidence *evidence, size_t thread,
 
 /**
  * Whether a stack that is in use from @end on was used down to @page, as far as
- * the pages between them tell: all have been touched, and the lowest holds more
- * than zeros or one value that fills it.
+ * the pages between them tell: all have been touched, but for @unused of them,
+ * and the lowest holds more than zeros or one value that fills it. Presence alone
+ * proves nothing: pages are also touched by mlockall(2) and by programs that
+ * prefault or fill their stacks.
  */
-bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end);
+bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end,
+		       unsigned int unused);
 
 /**
  * Read the name of a thread, after everything else about it: through the

@@ -232,8 +232,9 @@ bool pagemap_is_touched(uint64_t entry)
 		pagemap_decode_swap_entry(entry) == GUARDMAPS_MARKER_NONE);
 }
 
-int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
-			 uint64_t page_size, uint64_t *ret)
+/* The lowest page that is touched, or is not. */
+static int find_page(int fd, uint64_t start, uint64_t end, uint64_t page_size,
+		     bool is_touched, uint64_t *ret)
 {
 	_cleanup_free_ uint64_t *entries =
 		calloc(ENTRIES_PER_READ, sizeof(*entries));
@@ -246,13 +247,25 @@ int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 		if (count <= 0)
 			return count ? count : -ESRCH;
 		for (ssize_t i = 0; i < count; i++, start += page_size)
-			if (pagemap_is_touched(entries[i])) {
+			if (pagemap_is_touched(entries[i]) == is_touched) {
 				*ret = start;
 				return 0;
 			}
 	}
 	*ret = end;
 	return 0;
+}
+
+int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
+			 uint64_t page_size, uint64_t *ret)
+{
+	return find_page(fd, start, end, page_size, true, ret);
+}
+
+int pagemap_find_untouched(int fd, uint64_t start, uint64_t end,
+			   uint64_t page_size, uint64_t *ret)
+{
+	return find_page(fd, start, end, page_size, false, ret);
 }
 
 /* Read the pagemap entry of a page of this process. */

@@ -53,6 +53,10 @@ bool pagemap_is_touched(uint64_t entry);
 int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 			 uint64_t page_size, uint64_t *ret);
 
+/** The same for the lowest page that is neither. */
+int pagemap_find_untouched(int fd, uint64_t start, uint64_t end,
+			   uint64_t page_size, uint64_t *ret);
+
 /**
  * Find out how this kernel shows a guard to this process: guard a page of our
  * own, read its entry, and unmap it again.

@@ -9,53 +9,48 @@
 #include "pagemap.h"
 #include "thread_list.h"
 
-/* Whether less than a tenth is left below a page. */
-static bool is_low(const struct guardmaps_thread *thread, uint64_t page)
+/*
+ * Whether the stack was used down to a page. The kernel leaves up to two pages of
+ * `[stack]` free above the frames of the program (arch_align_stack()), which
+ * matters if it is not known where those start.
+ */
+static bool is_depth(struct evidence *evidence, const struct thread *thread,
+		     uint64_t page)
 {
-	return page < thread->stack_start +
-			      (thread->stack_end - thread->stack_start) / 10;
+	const struct guardmaps_thread *public = &thread->public;
+
+	if (public->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN)
+		return evidence_is_depth(evidence, page, public->stack_pointer,
+					 0);
+	return evidence_is_depth(
+		evidence, page, public->stack_end,
+		thread->evidence == GUARDMAPS_STACK_BY_KERNEL ? 2 : 0);
 }
 
-/*
- * The start of what is in use, as far as that is known. The kernel leaves up to
- * two pages of `[stack]` free above the frames of the program (arch_align_stack()).
- */
-static uint64_t use_start(const struct guardmaps_thread *thread)
-{
-	return thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN
-		       ? thread->stack_pointer
-		       : thread->stack_end;
-}
-
-/*
- * Pages are touched for other reasons than depth, such as mlockall(2). So a page
- * that would mean that the stack is nearly used up has to show that it was used.
- *
- * Returns false if there is no memory. It may be unreadable otherwise.
- */
+/* Returns false if there is no memory. It may be unreadable otherwise. */
 static bool find_deepest_touched(struct evidence *evidence,
-				 struct guardmaps_thread *thread)
+				 struct thread *thread)
 {
+	struct guardmaps_thread *public = &thread->public;
 	const struct guardmaps_map *map = evidence->surroundings.map;
 	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
 	uint64_t touched = 0;
 
-	if (!thread->stack_end || fd < 0)
+	if (!public->stack_end || fd < 0)
 		return true;
 	/* There is nothing to read below the current start of `[stack]`. */
-	uint64_t start = stack_accessible_start(map, thread->stack_end,
-						thread->stack_start);
+	uint64_t start = stack_accessible_start(map, public->stack_end,
+						public->stack_start);
 	/* If it starts within a page, that may have been touched by others. */
 	start += (map->page_size - start % map->page_size) % map->page_size;
 	/* Nor need it end with a page: musl puts its own data above it. */
-	uint64_t end = thread->stack_end + map->page_size - 1;
+	uint64_t end = public->stack_end + map->page_size - 1;
 	int err = pagemap_find_touched(fd, start, end - end % map->page_size,
 				       map->page_size, &touched);
-	if (touched > thread->stack_end)
-		touched = thread->stack_end;
-	if (!err && (!is_low(thread, touched) ||
-		     evidence_is_depth(evidence, touched, use_start(thread))))
-		thread->deepest_touched = touched;
+	if (touched > public->stack_end)
+		touched = public->stack_end;
+	if (!err && is_depth(evidence, thread, touched))
+	public->deepest_touched = touched;
 	return err != -ENOMEM;
 }
 
@@ -72,7 +67,7 @@ static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 
 		evidence_judge(evidence, i, &stack);
 		thread_set_stack(thread, &evidence->threads[i], &stack);
-		if (!find_deepest_touched(evidence, &thread->public))
+		if (!find_deepest_touched(evidence, thread))
 			return &error_no_memory;
 		if (evidence_read_thread_name(evidence, thread->public.tid,
 					      thread->public.name))
