@@ -113,6 +113,28 @@ static const char *stack_pointer_note(const struct row *row)
 	}
 }
 
+/* The other thread on whose stack the thread is, or NULL. */
+static const struct guardmaps_thread *find_host(const struct row *row)
+{
+	const struct guardmaps_thread *thread = row->thread, *host;
+
+	if (thread->stack_pointer_state != GUARDMAPS_STACK_POINTER_KNOWN &&
+	    thread->stack_pointer_state != GUARDMAPS_STACK_POINTER_ELSEWHERE)
+		return NULL;
+	host = guardmaps_threads_find_stack(row->process->threads,
+					    thread->stack_pointer);
+	return host == thread ? NULL : host;
+}
+
+/* A gap is below all of the process: to be below it means nothing. */
+static const char *below_note(const struct guardmaps_thread *thread)
+{
+	if (thread->stack_pointer >= thread->stack_start ||
+	    thread->guard == GUARDMAPS_STACK_GUARD_GAP)
+		return "";
+	return thread->guard_end ? "below its guard, " : "below its stack, ";
+}
+
 /* ---- Columns ---------------------------------------------------------- */
 
 static void fill_pid(const struct row *row, struct cell *ret)
@@ -213,12 +235,13 @@ static void fill_evidence(const struct row *row, struct cell *ret)
 }
 
 /* Room for all notes together. */
-#define NOTE_SIZE 96
+#define NOTE_SIZE 192
 
 static void fill_note(const struct row *row, struct cell *ret)
 {
 	const struct guardmaps_thread *thread = row->thread;
-	const char *pointer = stack_pointer_note(row);
+	const struct guardmaps_thread *host = find_host(row);
+	const char *pointer = host ? "" : stack_pointer_note(row);
 	const char *guard = is_unguarded(thread) ? "unguarded" : "";
 	const char *low =
 		is_low(thread) && !has_overflowed(thread) ? "low headroom" : "";
@@ -233,6 +256,10 @@ static void fill_note(const struct row *row, struct cell *ret)
 		strcat(text, *text && *notes[i] ? ", " : "");
 		strcat(text, notes[i]);
 	}
+	if (host)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "%s%son the stack of thread %d", *text ? ", " : "",
+			 below_note(thread), host->tid);
 	if (*text)
 		cell_format(ret, "%s", text);
 }

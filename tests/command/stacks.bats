@@ -386,6 +386,50 @@ record_stack() {
 		'{"size":61440,"used":61696,"headroom":0,"guard":"marker","note":"overflowed"}'
 }
 
+# record_pair POINTER: thread 102 with a stack of 60K and a guard above those of
+# thread 101, and this stack pointer.
+record_pair() {
+	record_process 100 recorded
+	record_thread 100 101 lower
+	record_thread 100 102 upper
+	printf 'NSpid:\t100\n' | record 100 status
+	record 100 maps <<-'END'
+		10000000-10001000 ---p 00000000 00:00 0 [anon: glibc: pthread stack: 101]
+		10001000-10010000 rw-p 00000000 00:00 0 [anon: glibc: pthread stack: 101]
+		10010000-10011000 ---p 00000000 00:00 0 [anon: glibc: pthread stack: 102]
+		10011000-10020000 rw-p 00000000 00:00 0 [anon: glibc: pthread stack: 102]
+	END
+	record 100 guards </dev/null
+	echo "35 0x1 0x2 0x3 0x4 0x5 0x6 $1 0x7f0000001234" |
+		record 100 task/102/syscall
+}
+
+# note_of_upper POINTER: NOTE of thread 102.
+note_of_upper() {
+	rm -rf tree
+	record_pair "$1"
+	guardmaps --sysroot tree stacks -J -o TID,NOTE 100 |
+		jq -r '.threads[] | select(.tid == 102) | .note'
+}
+
+@test "a stack pointer that has jumped over its guard into another stack is noted" {
+	same "$(note_of_upper 0x10001000)" \
+		"peak unknown, below its guard, on the stack of thread 101"
+	same "$(note_of_upper 0x1000fff8)" \
+		"peak unknown, below its guard, on the stack of thread 101"
+	same "$(note_of_upper 0x10010000)" "peak unknown, overflowed"
+	same "$(note_of_upper 0x10000ff8)" "peak unknown, on another stack"
+	same "$(note_of_upper 0x1001f000)" "peak unknown"
+}
+
+@test "a stack pointer above its stack, in that of another thread, is noted" {
+	record_pair 0x10012000
+	mv tree/proc/100/task/102/syscall tree/proc/100/task/101
+	try guardmaps --sysroot tree stacks -r -n -o TID,NOTE 100
+	[[ $output == *$'\n'101\ *on\\x20the\\x20stack\\x20of\\x20thread\\x20102$'\n'* ]]
+	[[ $output != *below* ]]
+}
+
 @test "EVIDENCE is what a stack is known from" {
 	start_target threads:1 -n first
 	try guardmaps stacks -J -o +EVIDENCE "$TARGET_PID"

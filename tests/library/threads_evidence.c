@@ -36,6 +36,8 @@ struct facts {
 	struct range stack;
 	/* The guard below, or where there would be one. */
 	struct range guard;
+	/* The stack of another thread. */
+	struct range host;
 };
 
 /* One child and what to do in it, for the thread. */
@@ -746,6 +748,108 @@ static void workers_are_said_to_be_the_kernels(void)
 	scene_stop(&scene);
 }
 
+/* ---- On the stack of another thread -------------------------------------- */
+
+static struct job *visitor;
+
+static void sleep_in_handler(int signal_number)
+{
+	(void)signal_number;
+	announce(visitor);
+}
+
+static void *sleep_as_host(void *unused)
+{
+	(void)unused;
+	sleep_for_good();
+	return NULL;
+}
+
+/* Its lower half will be the signal stack of the visitor. */
+static void start_host(struct facts *facts)
+{
+	char *memory = map_memory(STACK_SIZE, PROT_READ | PROT_WRITE);
+	stack_t signal_stack = { .ss_sp = memory, .ss_size = STACK_SIZE / 2 };
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	facts->host = (struct range){ (uintptr_t)memory,
+				      (uintptr_t)memory + STACK_SIZE };
+	pthread_attr_init(&attributes);
+	check_setup(pthread_attr_setstack(&attributes, memory, STACK_SIZE) ==
+		    0);
+	check_setup(pthread_create(&thread, &attributes, sleep_as_host, NULL) ==
+		    0);
+	check_setup(sigaltstack(&signal_stack, NULL) == 0);
+}
+
+static void act_visit(struct job *job)
+{
+	struct sigaction action = {
+		.sa_handler = sleep_in_handler,
+		.sa_flags = SA_ONSTACK,
+	};
+
+	start_host(job->facts);
+	visitor = job;
+	check_setup(sigaction(SIGUSR1, &action, NULL) == 0);
+	pthread_kill(pthread_self(), SIGUSR1);
+}
+
+static void run_visiting(int line, void *facts)
+{
+	struct job job = { line, facts, act_visit };
+
+	run_guarded(&job);
+}
+
+static void host_is_found(const struct scene *scene, const char *what)
+{
+	const struct guardmaps_threads *threads = scene->view.threads;
+	const struct guardmaps_thread *host = guardmaps_threads_find_stack(
+		threads, scene->thread->stack_pointer);
+
+	if (check(host != NULL, "%s: that one is found", what)) {
+		check_number(host->stack_start, scene->facts->host.start,
+			     "%s: the stack of that one", what);
+		check_number(host->stack_end, scene->facts->host.end,
+			     "%s: the end of that stack", what);
+		check(guardmaps_threads_find_stack(threads, host->stack_end) !=
+			      host,
+		      "%s: the stack does not hold its end", what);
+	}
+	check(guardmaps_threads_find_stack(
+		      threads, scene->facts->stack.start) == scene->thread,
+	      "%s: its own stack is found by its start", what);
+	check(guardmaps_threads_find_stack(
+		      threads, scene->facts->guard.start) != scene->thread,
+	      "%s: its guard is not its stack", what);
+	check(!guardmaps_threads_find_stack(threads, 0) &&
+		      !guardmaps_threads_find_stack(threads, UINT64_MAX),
+	      "%s: no stack holds the first or the last address", what);
+}
+
+static void hosts_are_found(void)
+{
+	const char *what = "a thread on the stack of another one";
+	struct scene scene;
+
+	if (under_valgrind()) {
+		check_skip("valgrind moves stack pointers",
+			   "%s: that one is found", what);
+		return;
+	}
+	scene_start(&scene, run_visiting);
+	if (look(&scene, 0, what)) {
+		stack_is_exact(&scene, what);
+		check_number(scene.thread->stack_pointer_state,
+			     GUARDMAPS_STACK_POINTER_ELSEWHERE,
+			     "%s: it is not on its own", what);
+		host_is_found(&scene, what);
+	}
+	scene_stop(&scene);
+}
+
 int main(void)
 {
 	check_begin();
@@ -769,6 +873,7 @@ int main(void)
 	depth_is_unknown(run_half_populated, "a stack that is half populated");
 	depth_is_known();
 	overflows_are_seen();
+	hosts_are_found();
 	ended_threads_are_said_to_have_ended();
 	workers_are_said_to_be_the_kernels();
 	return check_finish();

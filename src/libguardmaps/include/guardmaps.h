@@ -464,7 +464,11 @@ enum guardmaps_stack_pointer_state {
 	GUARDMAPS_STACK_POINTER_RUNNING,
 	/** No PTRACE_MODE_ATTACH access to the thread. */
 	GUARDMAPS_STACK_POINTER_DENIED,
-	/** It points outside the stack: to a signal stack, for example. */
+	/**
+	 * It points outside the stack: to a signal stack, for example. If it
+	 * points into the stack of another thread, guardmaps_threads_find_stack()
+	 * finds that. A frame larger than the guard may have jumped over it.
+	 */
 	GUARDMAPS_STACK_POINTER_ELSEWHERE,
 	/** The kernel or the recorded tree does not show it. */
 	GUARDMAPS_STACK_POINTER_UNSUPPORTED,
@@ -567,6 +571,11 @@ guardmaps_threads_get(const struct guardmaps_threads *threads, size_t i);
 /** What the stack of thread @i is known from, or why it is not known. */
 enum guardmaps_stack_evidence
 guardmaps_threads_evidence(const struct guardmaps_threads *threads, size_t i);
+
+/** The thread whose stack, without its guard, holds an address, or NULL. */
+const struct guardmaps_thread *
+guardmaps_threads_find_stack(const struct guardmaps_threads *threads,
+			     uint64_t address);
 
 /**
  * Find the threads whose stacks the guard regions of @map protect, and add them

@@ -73,7 +73,7 @@ static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 					      thread->public.name))
 			threads->count++;
 	}
-	return NULL;
+	return threads_sort_stacks(threads) ? NULL : &error_no_memory;
 }
 
 struct guardmaps_error *

@@ -24,8 +24,54 @@ void guardmaps_threads_destroy(struct guardmaps_threads *threads)
 {
 	if (!threads)
 		return;
+	free(threads->by_stack);
 	free(threads->threads);
 	free(threads);
+}
+
+static int compare_stacks(const void *a, const void *b)
+{
+	const struct guardmaps_thread *first =
+		*(const struct guardmaps_thread *const *)a;
+	const struct guardmaps_thread *second =
+		*(const struct guardmaps_thread *const *)b;
+
+	return (first->stack_start > second->stack_start) -
+	       (first->stack_start < second->stack_start);
+}
+
+bool threads_sort_stacks(struct guardmaps_threads *threads)
+{
+	threads->by_stack =
+		calloc(threads->count + 1, sizeof(*threads->by_stack));
+	if (!threads->by_stack)
+		return false;
+	for (size_t i = 0; i < threads->count; i++)
+		if (threads->threads[i].public.stack_end)
+			threads->by_stack[threads->stack_count++] =
+				&threads->threads[i].public;
+	qsort(threads->by_stack, threads->stack_count,
+	      sizeof(*threads->by_stack), compare_stacks);
+	return true;
+}
+
+const struct guardmaps_thread *
+guardmaps_threads_find_stack(const struct guardmaps_threads *threads,
+			     uint64_t address)
+{
+	size_t low = 0, high = threads->stack_count;
+
+	/* The stacks before the index start at or below the address. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (threads->by_stack[middle]->stack_start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && address < threads->by_stack[low - 1]->stack_end
+		       ? threads->by_stack[low - 1]
+		       : NULL;
 }
 
 size_t guardmaps_threads_count(const struct guardmaps_threads *threads)
