@@ -21,8 +21,8 @@
 #define ROBUST_LIST_OFFSET 256
 
 /*
- * Without a robust list, a descriptor is looked for in this many pages at the end
- * of the memory that the stack pointer points into.
+ * Without a robust list, a descriptor is looked for in this many pages above the
+ * stack pointer, and as many at the end of the memory that it points into.
  */
 #define SEARCHED_PAGES 16
 
@@ -233,28 +233,52 @@ static uint64_t find_end(const struct guardmaps_map *map, uint64_t address)
 	return end;
 }
 
+/* The descriptor of the thread with this stack pointer in [start, end). */
+static bool search(struct evidence *evidence, uint64_t start, uint64_t end,
+		   uint64_t pointer, struct descriptor *ret)
+{
+	_cleanup_free_ void *bytes = malloc(end - start + 1);
+	if (!bytes)
+		return note(evidence, -ENOMEM);
+	struct words words = read_words(evidence, start, end, bytes);
+	return descriptor_search(evidence->surroundings.map, &words, pointer,
+				 ret);
+}
+
+/* The start of the last pages before @end, above @pointer, that may be read. */
+static uint64_t last_pages(struct evidence *evidence, uint64_t pointer,
+			   uint64_t end)
+{
+	uint64_t page_size = evidence->surroundings.map->page_size;
+	uint64_t start = end;
+
+	while (start > pointer && end - start < SEARCHED_PAGES * page_size &&
+	       may_be_read(evidence, start - page_size))
+		start -= page_size;
+	return start;
+}
+
 /*
  * A thread of musl has no robust list before it locks a robust mutex. But if it
- * is on its own stack, the descriptor is at the end of that.
+ * is on its own stack, the descriptor is at the end of that, where the mapping
+ * ends, too, unless the program provided a part of it.
  */
 static bool find_by_stack_pointer(struct evidence *evidence, uint64_t pointer,
 				  struct descriptor *ret)
 {
 	const struct guardmaps_map *map = evidence->surroundings.map;
-	uint64_t page_size = map->page_size;
 
 	if (!may_hold_descriptor(map, pointer))
 		return false;
 	uint64_t end = find_end(map, pointer);
-	uint64_t start = end;
-	while (start > pointer && end - start < SEARCHED_PAGES * page_size &&
-	       may_be_read(evidence, start - page_size))
-		start -= page_size;
-	_cleanup_free_ void *bytes = malloc(end - start + 1);
-	if (!bytes)
-		return note(evidence, -ENOMEM);
-	struct words words = read_words(evidence, start, end, bytes);
-	return descriptor_search(map, &words, pointer, ret);
+	uint64_t start = last_pages(evidence, pointer, end);
+	if (search(evidence, start, end, pointer, ret))
+		return true;
+	pointer -= pointer % sizeof(uint64_t);
+	end = pointer + SEARCHED_PAGES * map->page_size;
+	return pointer < start &&
+	       search(evidence, pointer, end < start ? end : start, pointer,
+		      ret);
 }
 
 /* ---- Threads ---------------------------------------------------------- */

@@ -147,8 +147,9 @@ bool descriptor_find_glibc(const struct guardmaps_map *map,
 
 /*
  * The descriptor lies above the stack, in the memory that musl mapped for it or
- * that the program provided. If the program provided a stack that is small for
- * its thread-local data, musl maps other memory for the descriptor.
+ * that the program provided: then map_base is 0, and map_size the size of that.
+ * If the program provided a stack that is small for its thread-local data, musl
+ * maps other memory for the descriptor.
  */
 static bool is_musl_block(const struct guardmaps_map *map, uint64_t descriptor,
 			  uint64_t map_base, uint64_t map_size,
@@ -159,7 +160,8 @@ static bool is_musl_block(const struct guardmaps_map *map, uint64_t descriptor,
 	if (!is_block(map, block))
 		return false;
 	if (!map_base)
-		return !map_size && !block->guard_size &&
+		return !block->guard_size &&
+		       descriptor - block->start < map_size &&
 		       descriptor - block->end < MUSL_PROVIDED_TLS;
 	if (block->start - map_base < map_size)
 		return in_map && block->start == map_base &&
