@@ -24,6 +24,14 @@ criu_programs := $(patsubst tests/criu/programs/%.c,$(B)/tests/criu/%, \
 criu_subject := $(wildcard tests/criu/programs/subject/*.[ch])
 test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
 	$(filter-out tests/programs/failing.c,$(wildcard tests/programs/*.c)))
+# Builds of a program for another word size and another C library, where this
+# machine has what that takes.
+foreign_programs := \
+	$(and $(wildcard $(shell $(CC) -m32 -print-libgcc-file-name 2>/dev/null)), \
+		$(filter /%,$(shell $(CC) -m32 -print-file-name=crt1.o 2>/dev/null)), \
+		$(B)/tests/threads-32bit) \
+	$(if $(shell command -v musl-gcc),$(B)/tests/threads-musl)
+foreign_flags := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Werror -pthread
 bench_support := $(wildcard bench/support/*.[ch])
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
@@ -37,7 +45,7 @@ support_objects := $(patsubst tests/%.c,$(B)/obj/tests/%.o, \
 layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
 	builder layout layout_threads pid target)
 
-tests: $(library_tests) $(test_programs) $(criu_programs) \
+tests: $(library_tests) $(test_programs) $(foreign_programs) $(criu_programs) \
 	$(B)/tests/failing.so $(B)/tests/faults.so $(B)/tests/criu/subject \
 	$(B)/tests/criu/greedy.so $(B)/tests/criu/failing.so $(B)/demo/threads
 
@@ -79,6 +87,15 @@ $(B)/tests/criu/subject: $(criu_subject) $(test_headers) tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(plain_flags) $(LDFLAGS) -o $@ \
 		$(filter %.c,$(criu_subject)) -lpthread
+
+$(B)/tests/threads-32bit: tests/programs/foreign/threads.c tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) -m32 $(foreign_flags) \
+		-idirafter /usr/include/$(shell $(CC) -print-multiarch) -o $@ $<
+
+$(B)/tests/threads-musl: tests/programs/foreign/threads.c tests/tests.mk
+	@mkdir -p $(@D)
+	musl-gcc $(foreign_flags) -o $@ $<
 
 # To be preloaded.
 $(B)/tests/failing.so: tests/programs/failing.c tests/tests.mk
