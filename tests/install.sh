@@ -70,3 +70,23 @@ test "$(nm -D --defined-only "$root/opt/guardmaps/lib/criu/guardmaps.so" |
 test "$(readelf -d "$root/opt/guardmaps/lib/criu/guardmaps.so" |
 	sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' | sort | xargs)" = \
 	"libc libprotobuf-c libz"
+
+# The programs under EXAMPLES in libguardmaps(3). scdoc needs each backslash twice.
+awk -v folder="$root" '
+	/^# EXAMPLES/ { in_examples = 1 }
+	!in_examples { next }
+	/^```/ { in_code = !in_code; number += in_code; next }
+	in_code { gsub(/\\\\/, "\\"); print >(folder "/example" number ".c") }
+' man/libguardmaps.3.scd
+for number in 1 2; do
+	# shellcheck disable=SC2046 # split into words
+	cc -Wall -Wextra -Werror -o "$root/example" "$root/example$number.c" \
+		$(pkg-config --cflags --libs guardmaps)
+	LD_LIBRARY_PATH="$root/opt/guardmaps/lib" "$root/example" >"$root/said$number"
+done
+diff - "$root/said2" <<'END'
+page 0: 0
+page 1: 0
+page 2: 1
+page 3: 0
+END
