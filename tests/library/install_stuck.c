@@ -28,8 +28,6 @@
 
 enum {
 	STORM_GUARDS = 500,
-	EXEC_THREADS = 16,
-	EXEC_TRIES = 6,
 };
 
 static void goes_on_after(struct trial *trial, const char *what)
@@ -323,84 +321,6 @@ static void survives_storms(void)
 	signal(ignored[0], SIG_DFL);
 }
 
-/* ---- execve() in another thread ----------------------------------------- */
-
-static void *exec_when_traced(void *argument)
-{
-	static char *const arguments[] = { "sleep", "infinity", NULL };
-	struct subject *subject = argument;
-	pid_t pid = getpid();
-
-	for (;; subject->go = 1) {
-		char *line = pid_status_line(pid, "TracerPid:");
-		bool is_traced = strcmp(line, "TracerPid:\t0") != 0;
-
-		free(line);
-		if (is_traced)
-			execvp(arguments[0], arguments);
-	}
-	return NULL;
-}
-
-static void *just_pause(void *argument)
-{
-	for (;;)
-		pause();
-	return argument;
-}
-
-static void exec_beside_threads(struct subject *subject)
-{
-	pthread_t thread;
-
-	for (size_t i = 0; i < EXEC_THREADS; i++)
-		check_setup(pthread_create(&thread, NULL, just_pause, NULL) ==
-			    0);
-	check_setup(pthread_create(&thread, NULL, exec_when_traced, subject) ==
-		    0);
-	for (;;)
-		pause();
-}
-
-/* In the middle of execve() the first thread is a zombie for a moment. */
-static bool lives_on(pid_t pid)
-{
-	double end = now_seconds() + PATIENCE_SECONDS;
-
-	while (pid_state(pid) == 'Z' || pid_state(pid) == 'X')
-		if (now_seconds() > end)
-			return false;
-	return true;
-}
-
-/* Each waits for the other until one gives up. */
-static bool is_deadlock(const struct guardmaps_error *error)
-{
-	return error && strstr(guardmaps_error_message(error),
-			       "it waits in execve() for other threads");
-}
-
-static void exec_does_not_hang(void)
-{
-	const char *what = "a process with a thread that makes an execve()";
-	size_t deadlocks = 0, dead = 0;
-
-	for (size_t i = 0; i < EXEC_TRIES; i++) {
-		struct trial trial;
-		size_t count;
-
-		trial_begin(&trial, build_anonymous, 3, exec_beside_threads);
-		check_setup(becomes_set(&trial.subject->go));
-		struct guardmaps_error *error = try_install(&trial, -1, &count);
-		deadlocks += is_deadlock(error);
-		dead += !lives_on(trial.child.pid);
-		check_note_error(error);
-		trial_end(&trial);
-	}
-	check_number(deadlocks, 0, "%s: neither waits for the other", what);
-	check_number(dead, 0, "%s: it lives on", what);
-}
-
 int main(void)
 {
 	check_begin();
@@ -409,6 +329,5 @@ int main(void)
 	vfork_is_named();
 	cancelled_at_once();
 	survives_storms();
-	exec_does_not_hang();
 	return check_finish();
 }
