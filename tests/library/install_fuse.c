@@ -27,6 +27,7 @@
 #include "child.h"
 #include "needs.h"
 #include "pid.h"
+#include "pid_lines.h"
 #include "trial.h"
 
 enum {
@@ -259,18 +260,58 @@ static void waiting_is_refused(void)
 	lock_end(&lock, what);
 }
 
-/* Without that, it ends as well, but later: see remote_worker.c. */
+static pid_t tracer_of(pid_t pid)
+{
+	char *line = pid_status_line(pid, "TracerPid:");
+	pid_t tracer = strtol(line + strcspn(line, "\t"), NULL, 10);
+
+	free(line);
+	return tracer;
+}
+
+/* Other waits are shorter. */
+static bool waits_for_memory_map(pid_t pid)
+{
+	for (int i = 0; i < 20; i++) {
+		if (pid == 0 || pid_state(pid) != 'D')
+			return false;
+		usleep(10000);
+	}
+	return true;
+}
+
+struct canceller {
+	pid_t pid;
+	int fd;
+};
+
+static void cancel_when_it_waits(int line, void *argument)
+{
+	const struct canceller *canceller = argument;
+	const uint64_t one = 1;
+
+	while (!waits_for_memory_map(tracer_of(canceller->pid)))
+		usleep(1000);
+	check_setup(write(canceller->fd, &one, sizeof(one)) == sizeof(one));
+	await(line);
+}
+
+/* Otherwise it ends later, because the memory does not answer. */
 static void looking_is_interrupted(void)
 {
 	const char *what = "a process whose memory map another one has locked";
-	int cancel_fd = eventfd(1, EFD_CLOEXEC);
+	int cancel_fd = eventfd(0, EFD_CLOEXEC);
 	struct trial_of_lock lock;
+	struct child child;
 
 	check_setup(cancel_fd >= 0);
 	lock_begin(&lock, hold_by_other);
+	struct canceller canceller = { lock.trial.child.pid, cancel_fd };
+	child_start(&child, cancel_when_it_waits, &canceller);
 	check_error(try_install(&lock, cancel_fd, what), GUARDMAPS_ERROR_OS,
 		    "interrupted", "%s: an installation can be interrupted",
 		    what);
+	child_stop(&child);
 	lock_end(&lock, what);
 	close(cancel_fd);
 }

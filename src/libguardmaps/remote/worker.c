@@ -204,8 +204,10 @@ static void worker_kill(struct worker *worker)
 
 enum ending {
 	ENDING_REPORT,
-	/* Killed by someone else, and by us. */
+	/* Killed by someone else. */
 	ENDING_DEATH,
+	/* Killed by us: it did not heed a cancellation, or hung without one. */
+	ENDING_CANCEL,
 	ENDING_HANG,
 };
 
@@ -223,13 +225,11 @@ static void cancel(const struct worker *worker, struct limits *limits)
 	limits->cancelled = clock_milliseconds();
 }
 
-static bool is_hanging(const struct worker *worker, const struct limits *limits)
+static bool is_cancel_overdue(const struct worker *worker,
+			      const struct limits *limits)
 {
-	const struct remote_journal *journal = worker->job->journal;
-
-	if (remote_journal_is_late(journal))
-		return true;
-	return limits->cancelled > 0 && !recovery_is_due(journal) &&
+	return limits->cancelled > 0 &&
+	       !recovery_is_due(worker->job->journal) &&
 	       clock_milliseconds() - limits->cancelled > CANCEL_MILLISECONDS;
 }
 
@@ -253,7 +253,9 @@ static enum ending worker_wait(struct worker *worker, struct limits *limits)
 		if (fds[2].revents || (limits->cancelled == 0 &&
 				       clock_milliseconds() > limits->end))
 			cancel(worker, limits);
-		if (is_hanging(worker, limits))
+		if (is_cancel_overdue(worker, limits))
+			return ENDING_CANCEL;
+		if (remote_journal_is_late(worker->job->journal))
 			return ENDING_HANG;
 	}
 }
@@ -265,10 +267,10 @@ static struct guardmaps_error *os_error(const struct job *job, int errnum,
 			  job->process->pid, job->process->name, why);
 }
 
-static struct guardmaps_error *hang_error(const struct job *job,
-					  const struct limits *limits)
+static struct guardmaps_error *killing_error(const struct job *job,
+					     enum ending ending)
 {
-	return limits->cancelled > 0
+	return ending == ENDING_CANCEL
 		       ? os_error(job, ECANCELED, "interrupted")
 		       : os_error(
 				 job, ETIMEDOUT,
@@ -310,13 +312,15 @@ supervise(struct worker *worker, struct limits *limits, size_t *ret_count)
 						       job->process->pid,
 						       job->process->name));
 		enum ending ending = worker_wait(worker, limits);
-		if (ending == ENDING_HANG)
+		bool is_killed = ending == ENDING_CANCEL ||
+				 ending == ENDING_HANG;
+		if (is_killed)
 			worker_kill(worker);
 		worker_end(worker);
 		if (ending == ENDING_REPORT)
 			return error_first(error, reported(worker, ret_count));
-		if (ending == ENDING_HANG && !error)
-			error = hang_error(job, limits);
+		if (is_killed && !error)
+			error = killing_error(job, ending);
 		if (!recovery_is_due(job->journal) &&
 		    (error || limits->cancelled > 0))
 			break;
