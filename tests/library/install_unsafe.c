@@ -10,18 +10,22 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "basics.h"
 #include "check.h"
 #include "child.h"
+#include "kernel_abi.h"
 #include "layout.h"
 #include "needs.h"
 #include "pid.h"
@@ -29,10 +33,6 @@
 #include "sequence.h"
 #include "trial.h"
 #include "userfaultfd.h"
-
-#ifndef SYS_mseal
-#define SYS_mseal 462
-#endif
 
 static void is_refused(struct trial *trial, enum guardmaps_error_code code,
 		       const char *fragment, const char *what)
@@ -349,20 +349,42 @@ static void build_two(struct subject *subject, struct layout *layout)
 	size_t page = page_size();
 	char *memory = map_memory(5 * page, PROT_READ | PROT_WRITE);
 
+	(void)subject;
 	munmap(memory + 2 * page, page);
-	subject->address = (uintptr_t)(memory + 3 * page);
 	install_guard(layout, memory, page);
 	install_guard(layout, memory + 3 * page, page);
 }
 
-/* A sealed mapping that cannot be written to does not take guards any more. */
-static void seal_second(struct subject *subject)
-{
-	void *second = (void *)(uintptr_t)subject->address;
+/* How many guards are installed until one fails; 0 for no failure. */
+static unsigned int guards_left;
 
-	if (mprotect(second, 2 * page_size(), PROT_READ) ||
-	    syscall(SYS_mseal, second, 2 * page_size(), 0))
-		subject->error = errno;
+/* Whether registers have the arguments of a call that installs one. */
+static bool installs_guard(const struct iovec *registers)
+{
+	const uint64_t *values = registers->iov_base;
+
+	for (size_t i = 0; i < registers->iov_len / sizeof(*values); i++)
+		if (values[i] == MADV_GUARD_INSTALL)
+			return true;
+	return false;
+}
+
+/* Replaces the C library's, also in the library that is tested. */
+long ptrace(enum __ptrace_request request, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, request);
+	pid_t tid = va_arg(arguments, pid_t);
+	void *address = va_arg(arguments, void *);
+	void *data = va_arg(arguments, void *);
+	va_end(arguments);
+	if (request == PTRACE_SETREGSET && guards_left > 0 &&
+	    installs_guard(data) && --guards_left == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_ptrace, request, tid, address, data);
 }
 
 static void part_is_counted(void)
@@ -371,18 +393,12 @@ static void part_is_counted(void)
 	size_t count = UNTOUCHED_COUNT;
 	struct trial trial;
 
-	trial_begin(&trial, build_two, 0, seal_second);
-	check_setup(notifies_in_time(&trial.child));
-	if (trial.subject->error) {
-		check_skip("mappings cannot be sealed", "%s: it is counted",
-			   what);
-		trial_end(&trial);
-		return;
-	}
+	trial_begin(&trial, build_two, 0, NULL);
+	guards_left = 2;
 	check_error(install_map(trial.child.pid, trial.wanted, false, &count),
-		    GUARDMAPS_ERROR_PERMISSION,
-		    "(1 of 2 guard regions were installed)",
+		    GUARDMAPS_ERROR_OS, "(1 of 2 guard regions were installed)",
 		    "%s: the message counts them", what);
+	guards_left = 0;
 	check_number(count, 1, "%s: so does the result", what);
 	guards_are(&trial, trial.subject->guards, 1, what);
 	is_released(&trial, what);

@@ -21,6 +21,8 @@ enum mapping_flag {
 	MAPPING_GROWS_DOWN = 1 << 3,
 	/** VM_UFFD_MISSING, VM_UFFD_WP, VM_UFFD_MINOR. */
 	MAPPING_USERFAULTFD = 1 << 4,
+	/** VM_SEALED. */
+	MAPPING_SEALED = 1 << 5,
 };
 
 struct name_block;

@@ -22,6 +22,8 @@ static uint8_t flag_of_word(const char *word)
 		return GUARDMAPS_LOCKED_ON_FAULT;
 	if (strcmp(word, "gd") == 0)
 		return MAPPING_GROWS_DOWN;
+	if (strcmp(word, "sl") == 0)
+		return MAPPING_SEALED;
 	for (size_t i = 0; i < sizeof(no_guards) / sizeof(*no_guards); i++)
 		if (strcmp(word, no_guards[i]) == 0)
 			return MAPPING_TAKES_NO_GUARDS;

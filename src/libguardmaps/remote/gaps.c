@@ -76,12 +76,35 @@ static bool may_have(const struct guardmaps_map *now, uint32_t i,
 static bool is_protected(const struct guardmaps_map *now, uint32_t i,
 			 uint32_t permissions, bool exactly)
 {
-	uint32_t has = now->mappings[i].permissions;
+	const struct guardmaps_mapping *mapping = &now->mappings[i];
+	uint32_t has = mapping->permissions;
 
-	if (!((has ^ permissions) & ALL_ACCESS))
+	/* Those of a sealed mapping never change. */
+	if (!((has ^ permissions) & ALL_ACCESS) ||
+	    mapping->flags & MAPPING_SEALED)
 		return false;
 	return exactly ||
 	       (!(has & ALL_ACCESS) && may_have(now, i, permissions));
+}
+
+/*
+ * Memory that mseal(2) protects from changes is also protected from losing its
+ * contents, unless it can be written to or belongs to a file (mm/madvise.c).
+ */
+static bool keeps_contents(const struct guardmaps_mapping *mapping)
+{
+	return mapping->flags & MAPPING_SEALED &&
+	       !(mapping->permissions & GUARDMAPS_WRITE) &&
+	       !mapping_has_file(mapping);
+}
+
+/* Why guards cannot be installed in a mapping, or NULL. */
+static const char *find_objection(const struct guardmaps_mapping *mapping)
+{
+	if (mapping->flags & MAPPING_TAKES_NO_GUARDS)
+		return "mappings of this kind cannot hold guard regions";
+	return keeps_contents(mapping) ? "it is sealed and cannot be written to"
+				       : NULL;
 }
 
 /* A range may span several mappings: each must be able to hold guards. */
@@ -97,10 +120,9 @@ add_missing(const struct guardmaps_map *now,
 		if (i == GUARDMAPS_NONE)
 			return refuse(now, range, "it is not mapped");
 		const struct guardmaps_mapping *mapping = &now->mappings[i];
-		if (mapping->flags & MAPPING_TAKES_NO_GUARDS)
-			return refuse(
-				now, range,
-				"mappings of this kind cannot hold guard regions");
+		const char *objection = find_objection(mapping);
+		if (objection)
+			return refuse(now, range, objection);
 		uint64_t end = mapping->end < range->end ? mapping->end
 							 : range->end;
 		/* Protected pages are added by add_protected(). */
