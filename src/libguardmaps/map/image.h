@@ -22,6 +22,18 @@ struct guardmaps_error *image_encode(const struct guardmaps_map *map,
 				     const char *path, struct byte_buffer *ret);
 
 /**
+ * Write an image to a file while it is encoded, so that it is never all in
+ * memory. The guard map must be valid: see image_check().
+ *
+ * Returns 0 or a negative errno: -ENOMEM, or that of write(2).
+ */
+int image_encode_to(const struct guardmaps_map *map, int fd);
+
+/** Whether that and image_decode() accept a guard map. Errors: INVALID. */
+struct guardmaps_error *image_check(const struct guardmaps_map *map,
+				    const char *path);
+
+/**
  * Why the header or anything in a guard map is invalid, or NULL. Images with an
  * invalid one are neither written nor read.
  */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "cleanup.h"
@@ -21,6 +23,9 @@
 #define OWNERS_PER_RECORD 1024
 #define NAMES_PER_RECORD (1024 * 1024)
 
+/* How much is written at once, at least. */
+#define WRITE_SIZE (64 * 1024)
+
 /* This does not compile if a source has no row in GUARD_SOURCES. */
 static Guardmaps__Source source_number(enum guardmaps_source source)
 {
@@ -36,13 +41,29 @@ static Guardmaps__Source source_number(enum guardmaps_source source)
 	return GUARDMAPS__SOURCE__SOURCE_UNKNOWN;
 }
 
-static uint8_t *extend(struct byte_buffer *buffer, size_t size)
+/* ---- Where it goes ------------------------------------------------------ */
+
+struct output {
+	/* -1 to leave all of it in the buffer. */
+	int fd;
+	struct byte_buffer buffer;
+	/* Of what is no longer in the buffer. */
+	uint32_t crc;
+	/* A negative errno, or 0. */
+	int failed;
+};
+
+static uint8_t *extend(struct output *output, size_t size)
 {
+	struct byte_buffer *buffer = &output->buffer;
+
 	if (buffer->capacity - buffer->size < size) {
 		size_t capacity = (buffer->size + size) * 3 / 2;
 		uint8_t *bytes = realloc(buffer->bytes, capacity);
-		if (!bytes)
+		if (!bytes) {
+			output->failed = -ENOMEM;
 			return NULL;
+		}
 		buffer->bytes = bytes;
 		buffer->capacity = capacity;
 	}
@@ -50,26 +71,60 @@ static uint8_t *extend(struct byte_buffer *buffer, size_t size)
 	return buffer->bytes + buffer->size - size;
 }
 
-static bool append_u32(struct byte_buffer *buffer, uint32_t value)
+/* Returns 0 or a negative errno. */
+static int write_all(int fd, const uint8_t *bytes, size_t size)
 {
-	uint8_t *bytes = extend(buffer, 4);
+	while (size > 0) {
+		ssize_t written = write(fd, bytes, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		bytes += written;
+		size -= written;
+	}
+	return 0;
+}
+
+static uint32_t current_crc(const struct output *output)
+{
+	return crc32_z(output->crc, output->buffer.bytes, output->buffer.size);
+}
+
+static bool flush(struct output *output)
+{
+	if (output->fd < 0)
+		return true;
+	output->crc = current_crc(output);
+	output->failed = write_all(output->fd, output->buffer.bytes,
+				   output->buffer.size);
+	output->buffer.size = 0;
+	return !output->failed;
+}
+
+/* ---- Records ------------------------------------------------------------ */
+
+static bool append_u32(struct output *output, uint32_t value)
+{
+	uint8_t *bytes = extend(output, 4);
 
 	for (int i = 0; bytes && i < 4; i++)
 		bytes[i] = value >> 8 * i;
 	return bytes != NULL;
 }
 
-static bool append_record(struct byte_buffer *buffer,
+static bool append_record(struct output *output,
 			  const Guardmaps__Record *record)
 {
 	size_t size = guardmaps__record__get_packed_size(record);
 
-	if (!append_u32(buffer, size))
+	if (!append_u32(output, size))
 		return false;
-	uint8_t *bytes = extend(buffer, size);
-	if (bytes)
-		guardmaps__record__pack(record, bytes);
-	return bytes != NULL;
+	uint8_t *bytes = extend(output, size);
+	if (!bytes)
+		return false;
+	guardmaps__record__pack(record, bytes);
+	return output->buffer.size < WRITE_SIZE || flush(output);
 }
 
 static ProtobufCBinaryData text_field(const char *text)
@@ -77,8 +132,7 @@ static ProtobufCBinaryData text_field(const char *text)
 	return (ProtobufCBinaryData){ strlen(text), (uint8_t *)text };
 }
 
-static bool encode_header(const struct guardmaps_map *map,
-			  struct byte_buffer *ret)
+static bool encode_header(const struct guardmaps_map *map, struct output *ret)
 {
 	Guardmaps__Header header = GUARDMAPS__HEADER__INIT;
 	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
@@ -114,8 +168,7 @@ static void fill_mapping(const struct guardmaps_map *map, size_t i,
 	ret->locks = mapping->flags & ALL_LOCKS;
 }
 
-static bool encode_mappings(const struct guardmaps_map *map,
-			    struct byte_buffer *ret)
+static bool encode_mappings(const struct guardmaps_map *map, struct output *ret)
 {
 	Guardmaps__Mapping messages[MAPPINGS_PER_RECORD];
 	Guardmaps__Mapping *pointers[MAPPINGS_PER_RECORD];
@@ -141,8 +194,7 @@ static bool encode_mappings(const struct guardmaps_map *map,
 	return true;
 }
 
-static bool encode_regions(const struct guardmaps_map *map,
-			   struct byte_buffer *ret)
+static bool encode_regions(const struct guardmaps_map *map, struct output *ret)
 {
 	Guardmaps__Regions regions = GUARDMAPS__REGIONS__INIT;
 	Guardmaps__Record record = GUARDMAPS__RECORD__INIT;
@@ -155,8 +207,10 @@ static bool encode_regions(const struct guardmaps_map *map,
 		calloc(2 * most + 1, sizeof(*numbers));
 	uint64_t last_end = 0;
 
-	if (!numbers)
+	if (!numbers) {
+		ret->failed = -ENOMEM;
 		return false;
+	}
 	regions.gaps_and_lengths = numbers;
 	record.content_case = GUARDMAPS__RECORD__CONTENT_REGIONS;
 	record.regions = &regions;
@@ -186,8 +240,7 @@ static void fill_owner(const struct guardmaps_owner *owner,
 	ret->name = text_field(owner->name);
 }
 
-static bool encode_owners(const struct guardmaps_map *map,
-			  struct byte_buffer *ret)
+static bool encode_owners(const struct guardmaps_map *map, struct output *ret)
 {
 	Guardmaps__Owner messages[OWNERS_PER_RECORD];
 	Guardmaps__Owner *pointers[OWNERS_PER_RECORD];
@@ -213,7 +266,7 @@ static bool encode_owners(const struct guardmaps_map *map,
 	return true;
 }
 
-static bool encode_preamble(struct byte_buffer *ret)
+static bool encode_preamble(struct output *ret)
 {
 	uint8_t *magic = extend(ret, IMAGE_MAGIC_SIZE);
 
@@ -222,22 +275,52 @@ static bool encode_preamble(struct byte_buffer *ret)
 	return magic && append_u32(ret, IMAGE_VERSION);
 }
 
+static bool encode_end(struct output *ret)
+{
+	return append_u32(ret, 0) && append_u32(ret, current_crc(ret)) &&
+	       flush(ret);
+}
+
+/* ---- Images ------------------------------------------------------------- */
+
+static bool encode(const struct guardmaps_map *map, struct output *ret)
+{
+	return encode_preamble(ret) && encode_header(map, ret) &&
+	       encode_mappings(map, ret) && encode_regions(map, ret) &&
+	       encode_owners(map, ret) && encode_end(ret);
+}
+
+struct guardmaps_error *image_check(const struct guardmaps_map *map,
+				    const char *path)
+{
+	const char *fault = image_fault(map);
+
+	return fault ? error_create(GUARDMAPS_ERROR_INVALID,
+				    "cannot write %s: %s", path, fault)
+		     : NULL;
+}
+
 struct guardmaps_error *image_encode(const struct guardmaps_map *map,
 				     const char *path, struct byte_buffer *ret)
 {
-	const char *fault = image_fault(map);
-	struct byte_buffer buffer = {};
+	struct output output = { .fd = -1 };
 
-	if (fault)
-		return error_create(GUARDMAPS_ERROR_INVALID,
-				    "cannot write %s: %s", path, fault);
-	if (encode_preamble(&buffer) && encode_header(map, &buffer) &&
-	    encode_mappings(map, &buffer) && encode_regions(map, &buffer) &&
-	    encode_owners(map, &buffer) && append_u32(&buffer, 0) &&
-	    append_u32(&buffer, crc32_z(0, buffer.bytes, buffer.size))) {
-		*ret = buffer;
+	struct guardmaps_error *error = image_check(map, path);
+	if (error)
+		return error;
+	if (encode(map, &output)) {
+		*ret = output.buffer;
 		return NULL;
 	}
-	free(buffer.bytes);
+	free(output.buffer.bytes);
 	return &error_no_memory;
+}
+
+int image_encode_to(const struct guardmaps_map *map, int fd)
+{
+	struct output output = { .fd = fd };
+
+	encode(map, &output);
+	free(output.buffer.bytes);
+	return output.failed;
 }

@@ -23,29 +23,15 @@
 struct destination {
 	int dirfd;
 	const char *path;
-	const struct byte_buffer *image;
+	const struct guardmaps_map *map;
 	/* Wait until it is on the disk. */
 	bool flush;
 };
 
 /* Returns 0 or a negative errno. */
-static int write_all(int fd, const uint8_t *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t written = write(fd, bytes, size);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		bytes += written;
-		size -= written;
-	}
-	return 0;
-}
-
 static int write_contents(int fd, const struct destination *to)
 {
-	int err = write_all(fd, to->image->bytes, to->image->size);
+	int err = image_encode_to(to->map, fd);
 	if (!err && to->flush && fsync(fd))
 		err = -errno;
 	return err;
@@ -218,39 +204,35 @@ static const char *name_of(int fd, const char *path)
 
 static struct guardmaps_error *write_open_file(const struct destination *to)
 {
-	int err = write_all(to->dirfd, to->image->bytes, to->image->size);
+	int err = image_encode_to(to->map, to->dirfd);
 
 	return err ? error_errno(-err, "cannot write to %s",
 				 name_of(to->dirfd, NULL))
 		   : NULL;
 }
 
-static struct guardmaps_error *encode_and_write(const struct guardmaps_map *map,
-						int dirfd, const char *path,
-						bool flush)
+static struct guardmaps_error *check_and_write(const struct guardmaps_map *map,
+					       int dirfd, const char *path,
+					       bool flush)
 {
-	struct byte_buffer image;
+	const struct destination to = { dirfd, path, map, flush };
 
-	struct guardmaps_error *error =
-		image_encode(map, name_of(dirfd, path), &image);
+	struct guardmaps_error *error = image_check(map, name_of(dirfd, path));
 	if (error)
 		return error;
-	const struct destination to = { dirfd, path, &image, flush };
-	error = path ? write_file(&to) : write_open_file(&to);
-	free(image.bytes);
-	return error;
+	return path ? write_file(&to) : write_open_file(&to);
 }
 
 struct guardmaps_error *guardmaps_image_write(const struct guardmaps_map *map,
 					      int dirfd, const char *path)
 {
-	return encode_and_write(map, dirfd, path, true);
+	return check_and_write(map, dirfd, path, true);
 }
 
 struct guardmaps_error *image_write_unflushed(const struct guardmaps_map *map,
 					      int dirfd, const char *path)
 {
-	return encode_and_write(map, dirfd, path, false);
+	return check_and_write(map, dirfd, path, false);
 }
 
 /* ---- Reading ------------------------------------------------------------ */
