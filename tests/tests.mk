@@ -8,6 +8,7 @@ FUZZ_SECONDS ?= 5
 SOAK_SECONDS ?= 1200
 SOAK_SEED ?=
 ZDTM ?= sid h
+FAULTS_CRIU ?= sid
 
 # Tests may include headers of every wing.
 test_flags := $(CPPFLAGS) $(call include_wings,$(wings)) -iquote tests/support \
@@ -162,10 +163,11 @@ check: install-check-packages
 	@$(MAKE) --no-print-directory all tests fuzzers sanitizers
 	@tests/run $(B) $(SUITES)
 
-# Every system call and every allocation fails once; an hour or so.
+# Every system call and every allocation fails once; an hour or so. FAULTS_CRIU
+# selects the criu for those of the plugin.
 faults: install-check-packages
 	@$(MAKE) --no-print-directory all tests
-	@FAULTS_SHARE=1 tests/run $(B) faults
+	@FAULTS_SHARE=1 FAULTS_CRIU=$(FAULTS_CRIU) tests/run $(B) faults
 
 # The kernel series, built and booted in User-Mode Linux and qemu.
 check-kernel:
