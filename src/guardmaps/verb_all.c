@@ -127,6 +127,8 @@ struct sweep {
 	const struct output *output;
 	/* After the first process, with the source that could read it. */
 	struct read_options read;
+	/* Whether the options permit to scan memory before it is read. */
+	bool may_scan;
 	struct row *rows;
 	size_t count, capacity;
 	uint64_t mapping_limit;
@@ -235,11 +237,27 @@ static void add_row(struct sweep *sweep,
 	sweep->rows[sweep->count++] = row;
 }
 
+static bool may_scan(const struct read_options *read)
+{
+	return !read->sysroot && (read->source == GUARDMAPS_SOURCE_AUTO ||
+				  read->source == GUARDMAPS_SOURCE_SCAN);
+}
+
+/* Most processes can be left out after a scan, unless another source is named. */
+static bool is_unguarded(const struct sweep *sweep, pid_t pid)
+{
+	return sweep->may_scan && !guardmaps_may_have_guards(pid);
+}
+
 static void sweep_process(struct sweep *sweep, pid_t pid)
 {
 	struct guardmaps_process *process;
 	struct guardmaps_map *map;
 
+	if (is_unguarded(sweep, pid)) {
+		sweep->failures.outcome.done++;
+		return;
+	}
 	struct guardmaps_error *error =
 		open_process(&sweep->read, pid, &process, &map);
 	if (error) {
@@ -273,6 +291,7 @@ static enum exit_status run_all(const struct command *command)
 	struct sweep sweep = {
 		.output = &command->output,
 		.read = command->read,
+		.may_scan = may_scan(&command->read),
 	};
 
 	sweep_processes(&sweep);

@@ -3,6 +3,7 @@
  * Every source gives the true guard map: the guards that the program itself
  * recorded when it installed them, page by page and region by region.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "check.h"
 #include "files.h"
 #include "guard_maps.h"
+#include "kernel_abi.h"
 #include "layout.h"
 #include "needs.h"
 #include "recorded.h"
@@ -267,9 +269,44 @@ static void layout_is_true(const char *layout)
 	for (size_t i = 1; i < SOURCES; i++)
 		map_is_true(&target, layout, all_sources[i]);
 	auto_is_true(&target, layout);
+	check(target.guard_count == 0 || guardmaps_may_have_guards(target.pid),
+	      "%s: may have guards if it has some", layout);
 	recorded_map_is_true(&target, layout, GUARDMAPS_SOURCE_GUARDS);
 	recorded_map_is_true(&target, layout, GUARDMAPS_SOURCE_AUTO);
 	target_stop(&target);
+}
+
+/* ---- Processes without guards ------------------------------------------- */
+
+/* Whether all memory of a process can be scanned without knowing its mappings. */
+static bool can_scan_all(void)
+{
+#ifdef __x86_64__
+	struct pm_scan_arg scan = {
+		.size = sizeof(scan),
+		.end = (UINT64_C(1) << 47) - 4096,
+		.category_mask = PAGE_IS_GUARD,
+	};
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	bool can = pagemap >= 0 && ioctl(pagemap, PAGEMAP_SCAN, &scan) >= 0;
+
+	close(pagemap);
+	return can;
+#else
+	return false;
+#endif
+}
+
+static void lack_of_guards_is_seen(void)
+{
+	struct target target;
+
+	target_start(&target, "none:16");
+	check_number(guardmaps_may_have_guards(target.pid), !can_scan_all(),
+		     "a process without guards is known to have none");
+	target_stop(&target);
+	check_number(guardmaps_may_have_guards(target.pid), true,
+		     "nothing is known of a process that has ended");
 }
 
 /* ---- Kinds -------------------------------------------------------------- */
@@ -401,6 +438,7 @@ int main(void)
 	needs_guards();
 	for (size_t i = 0; i < LENGTH(layouts); i++)
 		layout_is_true(layouts[i]);
+	lack_of_guards_is_seen();
 	kinds_are_reported();
 	if (source_missing(GUARDMAPS_SOURCE_AUTO))
 		return check_finish();

@@ -407,6 +407,16 @@ struct guardmaps_error *guardmaps_map_read(struct guardmaps_process *process,
 					   struct guardmaps_map **ret);
 
 /**
+ * Find out whether a live process may have guard regions. Most have none, and
+ * need not be read then: this takes much less time than guardmaps_map_read().
+ *
+ * Returns false only if the process certainly has none: its memory was scanned
+ * (GUARDMAPS_SOURCE_SCAN). Returns true if that cannot be done, for whatever
+ * reason; guardmaps_map_read() reports it.
+ */
+bool guardmaps_may_have_guards(pid_t pid);
+
+/**
  * Find out whether a source can be used for a process.
  *
  * Returns NULL if it can, otherwise the reason why it cannot. Errors are as for
