@@ -232,6 +232,33 @@ bool pagemap_is_touched(uint64_t entry)
 		pagemap_decode_swap_entry(entry) == GUARDMAPS_MARKER_NONE);
 }
 
+/*
+ * The lowest page that is not empty. @start if that is not known: because there
+ * is no PAGEMAP_SCAN (Linux 6.7), or because all are, as when the memory has been
+ * released.
+ *
+ * @ret_is_present: otherwise it may be swapped out, or hold a marker.
+ */
+static uint64_t skip_empty(int fd, uint64_t start, uint64_t end,
+			   bool *ret_is_present)
+{
+	struct page_region region = {};
+	struct pm_scan_arg scan = {
+		.size = sizeof(scan),
+		.start = start,
+		.end = end,
+		.vec = (uintptr_t)&region,
+		.vec_len = 1,
+		.max_pages = 1,
+		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+		.return_mask = PAGE_IS_PRESENT,
+	};
+
+	int count = ioctl(fd, PAGEMAP_SCAN, &scan);
+	*ret_is_present = count > 0 && (region.categories & PAGE_IS_PRESENT);
+	return count > 0 ? region.start : start;
+}
+
 /* The lowest page that is touched, or is not. */
 static int find_page(int fd, uint64_t start, uint64_t end, uint64_t page_size,
 		     bool is_touched, uint64_t *ret)
@@ -259,7 +286,11 @@ static int find_page(int fd, uint64_t start, uint64_t end, uint64_t page_size,
 int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 			 uint64_t page_size, uint64_t *ret)
 {
-	return find_page(fd, start, end, page_size, true, ret);
+	bool is_present;
+
+	*ret = skip_empty(fd, start, end, &is_present);
+	return is_present ? 0
+			  : find_page(fd, *ret, end, page_size, true, ret);
 }
 
 int pagemap_find_untouched(int fd, uint64_t start, uint64_t end,
