@@ -332,11 +332,10 @@ uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
 }
 
 uint32_t guard_map_region_at_or_below(const struct guardmaps_map *map,
-				      uint64_t address)
+				      uint64_t address,
+				      struct guardmaps_marker_run *ret)
 {
-	struct guardmaps_marker_run run;
-
-	return run_list_find(&map->regions, address, &run);
+	return run_list_find(&map->regions, address, ret);
 }
 
 uint32_t guardmaps_map_find_mapping(const struct guardmaps_map *map,

@@ -112,9 +112,14 @@ uint64_t guard_map_guards_end(const struct guardmaps_map *map);
 uint32_t guard_map_mapping_at_or_below(const struct guardmaps_map *map,
 				       uint64_t address);
 
-/** The same for guard regions. */
+/**
+ * The same for guard regions.
+ *
+ * @ret: where the region is, if there is one. Its mapping is not set.
+ */
 uint32_t guard_map_region_at_or_below(const struct guardmaps_map *map,
-				      uint64_t address);
+				      uint64_t address,
+				      struct guardmaps_marker_run *ret);
 
 /** The marker of the run that holds @address, or NONE. */
 enum guardmaps_marker guard_map_marker_at(const struct guardmaps_map *map,

@@ -140,9 +140,6 @@ static size_t count_blocks(const struct run_list *list, uint64_t address)
 uint32_t run_list_find(const struct run_list *list, uint64_t address,
 		       struct guardmaps_marker_run *ret)
 {
-	struct guardmaps_cursor cursor = {};
-	struct guardmaps_marker_run run;
-
 	if (list->count > 0 && list->last.start <= address) {
 		*ret = list->last;
 		return list->count - 1;
@@ -150,9 +147,16 @@ uint32_t run_list_find(const struct run_list *list, uint64_t address,
 	size_t blocks = count_blocks(list, address);
 	if (blocks == 0)
 		return GUARDMAPS_NONE;
-	seek_block(list, blocks - 1, &cursor);
-	while (run_list_next(list, &cursor, &run) && run.start <= address)
+	const struct run_block *block = &list->blocks[blocks - 1];
+	const uint8_t *from = list->bytes + block->offset;
+	uint64_t end = block->start;
+	size_t i = (blocks - 1) * RUNS_PER_BLOCK;
+	/* The last run is not packed, and is above the address. */
+	for (; i < blocks * RUNS_PER_BLOCK && i + 1 < list->count; i++) {
+		struct guardmaps_marker_run run = unpack_run(list, &from, &end);
+		if (run.start > address)
+			break;
 		*ret = run;
-	/* It has moved past the first run above the address. */
-	return cursor.index - 2;
+	}
+	return i - 1;
 }

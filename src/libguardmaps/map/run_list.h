@@ -12,7 +12,7 @@
 
 #include "guardmaps.h"
 
-#define RUNS_PER_BLOCK 128
+#define RUNS_PER_BLOCK 64
 
 struct run_block {
 	/* Address of the first run, and the offset at which it is packed. */
@@ -65,21 +65,24 @@ static inline uint64_t take_number(const uint8_t **from)
 	return number;
 }
 
-static inline void unpack_run(const struct run_list *list,
-			      struct guardmaps_cursor *cursor,
-			      struct guardmaps_marker_run *ret)
+/*
+ * @from: where it is packed. Moved past it.
+ * @end: the end of the run before it. Set to its own.
+ */
+static inline struct guardmaps_marker_run
+unpack_run(const struct run_list *list, const uint8_t **from, uint64_t *end)
 {
-	const uint8_t *from = list->bytes + cursor->offset;
-	uint64_t first = take_number(&from);
-	uint64_t second = first & 1 ? take_number(&from)
+	uint64_t first = take_number(from);
+	uint64_t second = first & 1 ? take_number(from)
 				    : UINT64_C(1) << list->marker_bits;
-	uint64_t length = second >> list->marker_bits;
+	uint64_t start = *end + (first >> 1 << list->page_shift);
 
-	ret->start = cursor->address + (first >> 1 << list->page_shift);
-	ret->end = ret->start + (length << list->page_shift);
-	ret->marker = second & ((1U << list->marker_bits) - 1);
-	cursor->offset = from - list->bytes;
-	cursor->address = ret->end;
+	*end = start + (second >> list->marker_bits << list->page_shift);
+	return (struct guardmaps_marker_run){
+		.start = start,
+		.end = *end,
+		.marker = second & ((1U << list->marker_bits) - 1),
+	};
 }
 
 /**
@@ -99,7 +102,9 @@ static inline bool run_list_next(const struct run_list *list,
 			cursor->address =
 				list->blocks[cursor->index / RUNS_PER_BLOCK]
 					.start;
-		unpack_run(list, cursor, ret);
+		const uint8_t *from = list->bytes + cursor->offset;
+		*ret = unpack_run(list, &from, &cursor->address);
+		cursor->offset = from - list->bytes;
 	}
 	cursor->index++;
 	return true;

@@ -220,7 +220,9 @@ static bool find_by_robust_list(struct evidence *evidence, uint64_t head,
 static uint64_t find_end(const struct guardmaps_map *map, uint64_t address)
 {
 	uint32_t i = guardmaps_map_find_mapping(map, address);
-	uint32_t region = guard_map_region_at_or_below(map, address) + 1;
+	struct guardmaps_marker_run below;
+	uint32_t region =
+		guard_map_region_at_or_below(map, address, &below) + 1;
 	uint64_t end = map->mappings[i].end;
 
 	for (; i + 1 < map->mapping_count && map->mappings[i + 1].start == end;

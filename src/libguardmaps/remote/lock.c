@@ -223,11 +223,12 @@ struct lock_run {
 static bool can_be_filled(const struct guardmaps_map *wanted,
 			  const struct guardmaps_mapping *mapping)
 {
-	uint32_t last = guard_map_region_at_or_below(wanted, mapping->end - 1);
+	struct guardmaps_marker_run last;
 
 	return mapping->permissions & ALL_ACCESS &&
-	       (last == GUARDMAPS_NONE ||
-		guardmaps_map_region(wanted, last).start < mapping->start);
+	       (guard_map_region_at_or_below(wanted, mapping->end - 1, &last) ==
+			GUARDMAPS_NONE ||
+		last.start < mapping->start);
 }
 
 static bool continues(const struct guardmaps_map *wanted,

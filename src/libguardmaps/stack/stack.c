@@ -33,11 +33,12 @@ uint64_t stack_accessible_start(const struct guardmaps_map *map, uint64_t end,
 {
 	const struct guardmaps_mapping *mappings = map->mappings;
 	uint32_t i = guardmaps_map_find_mapping(map, end - 1);
-	uint32_t region = guard_map_region_at_or_below(map, end - 1);
+	struct guardmaps_marker_run region;
 
-	if (region != GUARDMAPS_NONE &&
-	    guardmaps_map_region(map, region).end > floor)
-		floor = guardmaps_map_region(map, region).end;
+	if (guard_map_region_at_or_below(map, end - 1, &region) !=
+		    GUARDMAPS_NONE &&
+	    region.end > floor)
+		floor = region.end;
 	if (i == GUARDMAPS_NONE || floor >= end ||
 	    !is_stack_memory(&mappings[i]))
 		return end;
@@ -73,13 +74,14 @@ static bool find_guard(const struct guardmaps_map *map, uint64_t floor,
 		       struct stack *stack)
 {
 	uint64_t page = stack->start - stack->start % map->page_size;
-	uint32_t region = guardmaps_map_find_region(map, page - 1);
 	uint32_t mapping = guardmaps_map_find_mapping(map, page - 1);
+	struct guardmaps_marker_run region;
 
-	if (region != GUARDMAPS_NONE &&
-	    guardmaps_map_region(map, region).end == page) {
-		set_guard(stack, GUARDMAPS_STACK_GUARD_MARKER,
-			  guardmaps_map_region(map, region).start, page);
+	if (guard_map_region_at_or_below(map, page - 1, &region) !=
+		    GUARDMAPS_NONE &&
+	    region.end == page) {
+		set_guard(stack, GUARDMAPS_STACK_GUARD_MARKER, region.start,
+			  page);
 	} else if (mapping != GUARDMAPS_NONE &&
 		   map->mappings[mapping].end == page &&
 		   !is_accessible(&map->mappings[mapping])) {
