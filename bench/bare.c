@@ -142,7 +142,7 @@ static void read_of_thread(const char *tid, const char *name)
 	close(fd);
 }
 
-/* Returns the address of its robust list, which is at the end of its stack. */
+/* Returns the address of its robust list, in the last page of its stack. */
 static uint64_t read_descriptor(const char *tid)
 {
 	char bytes[DESCRIPTOR_SIZE];
@@ -162,14 +162,31 @@ static void find_owner(const char *tid)
 	read_of_thread(tid, "comm");
 }
 
+/* Whether all pages from the lowest on were touched, and what that one holds. */
+static void prove_use(uint64_t page, uint64_t end, uint64_t page_size)
+{
+	static char buffer[65536];
+
+	if (pread(threads_pagemap, buffer,
+		  (end - page) / page_size * sizeof(uint64_t) % sizeof(buffer),
+		  page / page_size * sizeof(uint64_t)) < 0 ||
+	    pread(threads_memory, buffer, page_size, page) < 0)
+		die("cannot read a stack");
+}
+
 static void find_use(const char *tid)
 {
-	uint64_t end = read_descriptor(tid) & -(uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page_size = sysconf(_SC_PAGESIZE);
+	uint64_t end = (read_descriptor(tid) & -page_size) + page_size;
 
-	read_of_thread(tid, "comm");
 	read_of_thread(tid, "syscall");
-	if (!find_first_page(threads_pagemap, end - threads_stack_size, end))
-		die("cannot scan a stack");
+
+	uint64_t page =
+		find_first_page(threads_pagemap, end - threads_stack_size, end);
+
+	if (page)
+		prove_use(page, end, page_size);
+	read_of_thread(tid, "comm");
 }
 
 static void visit_threads(const char *pid, void (*visit)(const char *tid))

@@ -58,7 +58,7 @@ bench_owners() {
 		"$guardmaps" "$pid" -- "$bare" owners "$pid"
 	compare 'stacks, the same' 'bare stacks' 1.15 \
 		"$guardmaps" stacks "$pid" -- \
-		"$bare" stacks "$pid" $((8192 * 1024))
+		"$bare" stacks "$pid" $((8192 * 1024 - 4096))
 	stop_target
 	start_target threads:10000:64 || return
 	compare '10,000 threads, 64 KiB stacks, a guard each' 'bare owners' \

@@ -32,7 +32,7 @@ bool scan_pagemap(int pagemap, scan_found *found)
 	return true;
 }
 
-bool find_first_page(int pagemap, uint64_t start, uint64_t end)
+uint64_t find_first_page(int pagemap, uint64_t start, uint64_t end)
 {
 	struct page_region found;
 	struct pm_scan_arg arg = {
@@ -46,5 +46,5 @@ bool find_first_page(int pagemap, uint64_t start, uint64_t end)
 		.return_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
 	};
 
-	return ioctl(pagemap, PAGEMAP_SCAN, &arg) >= 0;
+	return ioctl(pagemap, PAGEMAP_SCAN, &arg) > 0 ? found.start : 0;
 }

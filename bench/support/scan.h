@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "kernel_abi.h"
 
@@ -20,9 +21,9 @@ typedef void scan_found(const struct page_region *regions, size_t count);
 bool scan_pagemap(int pagemap, scan_found *found);
 
 /**
- * Find the first page in a range that is present or swapped out. Returns false
- * and sets errno if the kernel refused.
+ * Find the first page in a range that is present or swapped out. Returns its
+ * address, or 0.
  */
-bool find_first_page(int pagemap, uint64_t start, uint64_t end);
+uint64_t find_first_page(int pagemap, uint64_t start, uint64_t end);
 
 #endif

@@ -33,6 +33,29 @@ with_little_memory() {
 	! grep -q "\"/proc/$TARGET_PID/pagemap\"" calls
 }
 
+# calls_for LAYOUT COMMAND...: prints how many system calls the command makes. It
+# ends with the process id.
+calls_for() {
+	start_target "$1"
+	strace -f -o calls "${@:2}" "$TARGET_PID" >/dev/null
+	wc -l <calls
+}
+
+# Of each thread: the address of the descriptor, whether it may be read, the
+# descriptor, and the name. For stacks also the stack pointer, the lowest page, and
+# whether it and those above it were used.
+@test "each thread costs 6 system calls, and stacks 13" {
+	needs_strace
+	[[ $(known_sources) == *scan* ]] || skip "needs the source scan"
+	local few many
+	few=$(calls_for threads:10 guardmaps -r)
+	many=$(calls_for threads:110 guardmaps -r)
+	[ $((many - few)) -le $((6 * 100 + 30)) ]
+	few=$(calls_for threads:10 guardmaps stacks -r)
+	many=$(calls_for threads:110 guardmaps stacks -r)
+	[ $((many - few)) -le $((13 * 100 + 30)) ]
+}
+
 @test "a million guards take -a, diff and save little memory" {
 	[[ $build != */sanitizers ]] || skip "sanitizers need much memory"
 	start_target alternate:1000000

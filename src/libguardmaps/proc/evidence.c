@@ -14,8 +14,12 @@
 #include "pagemap.h"
 #include "robust_list.h"
 
-/* What glibc's descriptor says of the stack comes this far after its list. */
+/*
+ * What glibc's descriptor says of the stack comes this far after its list. Mostly
+ * it is in the nearest part, which is tried first.
+ */
 #define DESCRIPTOR_SIZE 2048
+#define NEAREST_SIZE 1280
 
 /* musl's robust list is this far from the start of its descriptor, at most. */
 #define ROBUST_LIST_OFFSET 256
@@ -79,7 +83,7 @@ static enum guardmaps_stack_pointer_state parse_stack_pointer(char *line,
 }
 
 static enum guardmaps_stack_pointer_state
-read_stack_pointer(struct evidence *evidence, pid_t tid, uint64_t *ret)
+read_syscall(struct evidence *evidence, pid_t tid, uint64_t *ret)
 {
 	char file[64], line[256];
 
@@ -207,7 +211,10 @@ static bool find_by_robust_list(struct evidence *evidence, uint64_t head,
 	if (!may_hold_descriptor(map, head) || head % 4 != 0)
 		return false;
 	struct words words =
-		read_words(evidence, head, head + DESCRIPTOR_SIZE, bytes);
+		read_words(evidence, head, head + NEAREST_SIZE, bytes);
+	if (descriptor_find_glibc_block(map, &words, ret))
+		return true;
+	words = read_words(evidence, head, head + DESCRIPTOR_SIZE, bytes);
 	if (descriptor_find_glibc(map, &words, ret))
 		return true;
 	if (!may_hold_descriptor(map, before))
@@ -301,18 +308,20 @@ static enum task_kind read_kind(struct evidence *evidence, pid_t tid)
 							    : TASK_OF_PROGRAM;
 }
 
-/* What only counts if there is no descriptor, or where use is asked for. */
+static void read_stack_pointer(struct evidence *evidence,
+			       struct stack_evidence *thread)
+{
+	thread->stack_pointer_state =
+		read_syscall(evidence, thread->tid, &thread->stack_pointer);
+	thread->stack_pointer_was_read = true;
+}
+
+/* What only counts if there is no descriptor. */
 static void read_rest(struct evidence *evidence, struct stack_evidence *thread)
 {
-	bool is_found = thread->descriptor.kind != DESCRIPTOR_NONE;
-
-	if (!is_found)
-		thread->kind = read_kind(evidence, thread->tid);
-	if (is_found && evidence->scope == EVIDENCE_OF_BOUNDS)
-		return;
-	thread->stack_pointer_state = read_stack_pointer(
-		evidence, thread->tid, &thread->stack_pointer);
-	if (!is_found && evidence->memory.fds[MEMORY_CONTENTS] >= 0 &&
+	thread->kind = read_kind(evidence, thread->tid);
+	read_stack_pointer(evidence, thread);
+	if (evidence->memory.fds[MEMORY_CONTENTS] >= 0 &&
 	    thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN)
 		find_by_stack_pointer(evidence, thread->stack_pointer,
 				      &thread->descriptor);
@@ -326,7 +335,8 @@ static void read_thread(struct evidence *evidence, uint64_t robust_list,
 			    !evidence->memory.process->recorded;
 	if (robust_list && !thread->is_denied)
 		find_by_robust_list(evidence, robust_list, &thread->descriptor);
-	read_rest(evidence, thread);
+	if (thread->descriptor.kind == DESCRIPTOR_NONE)
+		read_rest(evidence, thread);
 }
 
 /* Numbers of a recorded process, or of another namespace, are not ours. */
@@ -463,13 +473,9 @@ static void read_names(struct evidence *evidence)
 
 struct guardmaps_error *evidence_read(struct guardmaps_process *process,
 				      const struct guardmaps_map *map,
-				      enum evidence_scope scope,
 				      struct evidence *ret)
 {
-	*ret = (struct evidence){
-		.scope = scope,
-		.surroundings.map = map,
-	};
+	*ret = (struct evidence){ .surroundings.map = map };
 	memory_init(&ret->memory, process);
 	/* What can be known without them is found without them. */
 	drop(ret, memory_open(&ret->memory, MEMORY_PAGEMAP));
@@ -505,8 +511,10 @@ static void read_flags(struct evidence *evidence)
 
 void evidence_judge(struct evidence *evidence, size_t thread, struct stack *ret)
 {
-	const struct stack_evidence *facts = &evidence->threads[thread];
+	struct stack_evidence *facts = &evidence->threads[thread];
 
+	if (!facts->stack_pointer_was_read)
+		read_stack_pointer(evidence, facts);
 	stack_judge(&evidence->surroundings, facts, ret);
 	if (!ret->needs_flags || evidence->surroundings.flags)
 		return;

@@ -6,17 +6,8 @@
 #include "memory.h"
 #include "stack.h"
 
-/** What the caller wants to know. Less takes less time. */
-enum evidence_scope {
-	/** Only where the stacks are. */
-	EVIDENCE_OF_BOUNDS,
-	/** Also stack pointers, and how much of the stacks was used. */
-	EVIDENCE_OF_USE,
-};
-
 struct evidence {
 	struct process_memory memory;
-	enum evidence_scope scope;
 	struct stack_surroundings surroundings;
 	uint8_t *flags;
 	/** The first thread of the process, then the others by their ids. */
@@ -27,7 +18,8 @@ struct evidence {
 };
 
 /**
- * Gather it. The process is not stopped.
+ * Gather what shows where the stacks are: stack_judge() can tell then. The process
+ * is not stopped.
  *
  * @map: of the process, just read. It must live as long as @ret.
  *
@@ -35,7 +27,6 @@ struct evidence {
  */
 struct guardmaps_error *evidence_read(struct guardmaps_process *process,
 				      const struct guardmaps_map *map,
-				      enum evidence_scope scope,
 				      struct evidence *ret);
 
 /**
@@ -48,7 +39,10 @@ struct guardmaps_error *evidence_check(const struct evidence *evidence);
 
 void evidence_deinit(struct evidence *evidence);
 
-/** Judge the stack of one thread, after reading what else that takes. */
+/**
+ * Judge the stack of one thread, after reading its stack pointer, and what else is
+ * needed to know how much of it is used.
+ */
 void evidence_judge(struct evidence *evidence, size_t thread,
 		    struct stack *ret);
 

@@ -68,8 +68,7 @@ static struct guardmaps_error *set_owners(struct guardmaps_process *process,
 	_cleanup_free_ struct claim *claims = NULL;
 	struct evidence evidence;
 
-	struct guardmaps_error *error =
-		evidence_read(process, map, EVIDENCE_OF_BOUNDS, &evidence);
+	struct guardmaps_error *error = evidence_read(process, map, &evidence);
 	if (!error) {
 		claims =
 			reallocarray(NULL, evidence.count + 1, sizeof(*claims));

@@ -38,9 +38,10 @@ static bool find_deepest_touched(struct evidence *evidence,
 
 	if (!public->stack_end || fd < 0)
 		return true;
+	uint64_t start = public->stack_start;
 	/* There is nothing to read below the current start of `[stack]`. */
-	uint64_t start = stack_accessible_start(map, public->stack_end,
-						public->stack_start);
+	if (guardmaps_map_find_mapping(map, start) == GUARDMAPS_NONE)
+		start = stack_accessible_start(map, public->stack_end, start);
 	/* If it starts within a page, that may have been touched by others. */
 	start += (map->page_size - start % map->page_size) % map->page_size;
 	/* Nor need it end with a page: musl puts its own data above it. */
@@ -86,8 +87,7 @@ guardmaps_threads_create(struct guardmaps_process *process,
 	if (!threads)
 		return &error_no_memory;
 
-	struct guardmaps_error *error =
-		evidence_read(process, map, EVIDENCE_OF_USE, &evidence);
+	struct guardmaps_error *error = evidence_read(process, map, &evidence);
 	if (!error)
 		error = add_threads(threads, &evidence);
 	if (!error)

@@ -98,14 +98,16 @@ static bool read_glibc_block(const struct guardmaps_map *map,
 			     uint64_t inside, struct stack_block *ret)
 {
 	uint64_t start = word(words, i), size = word(words, i + 1);
-	struct stack_block block = {
+
+	/* Most words are ruled out by this. */
+	if (start > inside || inside >= start + size)
+		return false;
+	*ret = (struct stack_block){
 		.start = start,
 		.end = start + size,
 		.guard_size = word(words, i + 2),
 	};
-
-	*ret = block;
-	return start <= inside && inside < block.end && is_block(map, &block) &&
+	return is_block(map, ret) &&
 	       word(words, i + 3) % map->page_size == 0 &&
 	       word(words, i + 3) <= size;
 }
@@ -118,8 +120,9 @@ static bool is_glibc_main_stack(const struct guardmaps_map *map,
 	       !word(words, i + 2) && !word(words, i + 3);
 }
 
-static bool find_glibc_block(const struct guardmaps_map *map,
-			     const struct words *words, struct descriptor *ret)
+bool descriptor_find_glibc_block(const struct guardmaps_map *map,
+				 const struct words *words,
+				 struct descriptor *ret)
 {
 	for (size_t i = 0; i + 4 <= words->count && i < GLIBC_WORDS; i++)
 		if (read_glibc_block(map, words, i, words->address,
@@ -133,7 +136,7 @@ static bool find_glibc_block(const struct guardmaps_map *map,
 bool descriptor_find_glibc(const struct guardmaps_map *map,
 			   const struct words *after, struct descriptor *ret)
 {
-	if (find_glibc_block(map, after, ret))
+	if (descriptor_find_glibc_block(map, after, ret))
 		return true;
 	for (size_t i = 0; i + 4 <= after->count && i < GLIBC_WORDS; i++)
 		if (is_glibc_main_stack(map, after, i)) {
@@ -235,7 +238,7 @@ static bool read_glibc(const struct guardmaps_map *map,
 {
 	return words->count > 2 && word(words, 0) == words->address &&
 	       word(words, 2) == words->address &&
-	       find_glibc_block(map, words, ret);
+	       descriptor_find_glibc_block(map, words, ret);
 }
 
 bool descriptor_search(const struct guardmaps_map *map,

@@ -54,6 +54,14 @@ bool descriptor_find_musl(const struct guardmaps_map *map,
 			  const struct words *before, struct descriptor *ret);
 
 /**
+ * The same as descriptor_find_glibc(), unless it is that of the first thread. The
+ * lowest match counts, so a part of the memory may be tried first.
+ */
+bool descriptor_find_glibc_block(const struct guardmaps_map *map,
+				 const struct words *after,
+				 struct descriptor *ret);
+
+/**
  * Find the descriptor of the thread with a certain stack pointer, in memory that
  * may hold it. Returns false if there is none.
  */

@@ -32,6 +32,8 @@ struct stack_evidence {
 	struct descriptor descriptor;
 	/** The memory that glibc has named after it; empty if there is none. */
 	struct stack_block named;
+	/** A descriptor may be enough, so it may not have been read. */
+	bool stack_pointer_was_read;
 	uint64_t stack_pointer;
 	/** KNOWN, RUNNING, DENIED or UNSUPPORTED. */
 	enum guardmaps_stack_pointer_state stack_pointer_state;
