@@ -260,42 +260,48 @@ static void put_json_text(const char *text)
 	putchar_unlocked('"');
 }
 
-static void put_json_name(const char *name)
+/* Room for the longest name of a column, and what is around it. */
+#define JSON_LABEL_SIZE 48
+
+/* What comes before the value of a column. The first one begins the row. */
+static void make_json_label(const char *name, bool is_first, char *ret)
 {
-	putchar_unlocked('"');
-	for (; *name; name++)
-		putchar_unlocked(text_ascii_lower(*name));
-	putchar_unlocked('"');
+	snprintf(ret, JSON_LABEL_SIZE, "%s\n         \"%s\": ",
+		 is_first ? "{" : ",", name);
+	for (; *ret; ret++)
+		*ret = text_ascii_lower(*ret);
 }
 
-static void print_json_row(const struct output *output, const struct row *row)
+static void print_json_row(const struct output *output, const struct row *row,
+			   char (*labels)[JSON_LABEL_SIZE])
 {
 	struct cell cell;
 
-	put("{\n");
 	for (size_t i = 0; i < output->shown_count; i++) {
 		const char *text = fill_cell(output, row, i, &cell);
-		put("         ");
-		put_json_name(output->shown[i]->name);
-		put(": ");
+		put(labels[i]);
 		if (!*text)
 			put("null");
 		else if (is_number(output, i))
 			put(text);
 		else
 			put_json_text(text);
-		put(i + 1 < output->shown_count ? ",\n" : "\n");
 	}
-	put("      }");
+	put("\n      }");
 }
 
 static void print_json(const struct output *output, void *rows,
 		       size_t row_count)
 {
+	char labels[OUTPUT_MAXIMUM_COLUMNS][JSON_LABEL_SIZE];
+
+	for (size_t i = 0; i < output->shown_count; i++)
+		make_json_label(output->shown[i]->name, i == 0, labels[i]);
 	printf("{\n   \"%s\": [", output->table->name);
 	for (size_t number = 0; number < row_count; number++) {
 		put(number ? "," : "\n      ");
-		print_json_row(output, output->table->find(rows, number));
+		print_json_row(output, output->table->find(rows, number),
+			       labels);
 	}
 	puts(row_count ? "\n   ]\n}" : "]\n}");
 }
