@@ -6,7 +6,9 @@
 #include "error.h"
 #include "guard_map.h"
 
-#define NAME_BLOCK_SIZE (32 * 1024)
+/* Most processes have few names, a few have many. */
+#define SMALLEST_NAME_BLOCK 1024
+#define LARGEST_NAME_BLOCK (32 * 1024)
 
 /* For the values of enum guardmaps_marker. */
 #define MARKER_BITS 3
@@ -78,7 +80,11 @@ static bool reserve_name(struct guardmaps_map *map, size_t size)
 
 	if (block && block->size - block->used >= size)
 		return true;
-	size_t block_size = size > NAME_BLOCK_SIZE ? size : NAME_BLOCK_SIZE;
+	size_t block_size = block ? 2 * block->size : SMALLEST_NAME_BLOCK;
+	if (block_size > LARGEST_NAME_BLOCK)
+		block_size = LARGEST_NAME_BLOCK;
+	if (block_size < size)
+		block_size = size;
 	block = malloc(sizeof(*block) + block_size);
 	if (!block)
 		return false;
