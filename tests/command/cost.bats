@@ -56,6 +56,16 @@ calls_for() {
 	[ $((many - few)) -le $((13 * 100 + 30)) ]
 }
 
+# Only the address of each descriptor is asked for.
+@test "threads that no guard region can guard cost one system call each" {
+	needs_strace
+	[[ $(known_sources) == *scan* ]] || skip "needs the source scan"
+	local few many
+	few=$(calls_for prot-none-threads:10 guardmaps -r)
+	many=$(calls_for prot-none-threads:110 guardmaps -r)
+	[ $((many - few)) -le $((100 + 30)) ]
+}
+
 @test "a million guards take -a, diff and save little memory" {
 	[[ $build != */sanitizers ]] || skip "sanitizers need much memory"
 	start_target alternate:1000000

@@ -367,7 +367,51 @@ static void move_first(pid_t *tids, size_t count, pid_t first)
 	}
 }
 
-static struct guardmaps_error *read_threads(struct evidence *evidence)
+/*
+ * With the tunable glibc.mem.decorate_maps, glibc 2.39 and later name a stack
+ * and its guard after the id of its thread.
+ */
+static const char stack_name_prefix[] = "[anon: glibc: pthread stack: ";
+
+static bool is_stack_name(const char *name)
+{
+	return !strncmp(name, stack_name_prefix, sizeof(stack_name_prefix) - 1);
+}
+
+/*
+ * Whether a guard region may guard the stack of a thread: one ends where the memory
+ * starts that can be written, and holds the descriptor. (musl puts the descriptor
+ * elsewhere if the program has provided a small stack, but seldom has all threads
+ * of such a program a robust list.)
+ */
+static bool may_be_guarded(const struct guardmaps_map *map,
+			   uint64_t robust_list)
+{
+	struct guardmaps_marker_run region;
+
+	return !robust_list ||
+	       (guard_map_region_at_or_below(map, robust_list, &region) !=
+			GUARDMAPS_NONE &&
+		stack_accessible_start(map, robust_list + 1, 0) == region.end);
+}
+
+/* The same for any of the threads but the first. */
+static bool may_be_owners(const struct evidence *evidence,
+			  const uint64_t *robust_lists)
+{
+	const struct guardmaps_map *map = evidence->surroundings.map;
+
+	for (size_t i = 0; i < map->mapping_count; i++)
+		if (is_stack_name(map->mappings[i].name))
+			return true;
+	for (size_t i = 1; i < evidence->count; i++)
+		if (may_be_guarded(map, robust_lists[i]))
+			return true;
+	return false;
+}
+
+static struct guardmaps_error *read_threads(struct evidence *evidence,
+					    bool only_owners)
 {
 	const struct guardmaps_process *process = evidence->memory.process;
 	_cleanup_free_ pid_t *tids = NULL;
@@ -387,6 +431,9 @@ static struct guardmaps_error *read_threads(struct evidence *evidence)
 	if (!robust_lists || !evidence->threads)
 		return &error_no_memory;
 	get_robust_lists(evidence, tids, robust_lists);
+	if (only_owners && evidence->count > 1 &&
+	    !may_be_owners(evidence, robust_lists))
+		evidence->count = 1;
 	for (size_t i = 0; i < evidence->count; i++) {
 		evidence->threads[i].tid = tids[i];
 		evidence->threads[i].is_first = tids[i] == first;
@@ -420,20 +467,15 @@ static struct stack_evidence *find_thread(const struct evidence *evidence,
 		       compare_tid);
 }
 
-/*
- * With the tunable glibc.mem.decorate_maps, glibc 2.39 and later name a stack
- * and its guard after the id of its thread. A program can give any name to its
- * memory, so only threads of the process count.
- */
+/* A program can give any name to its memory, so only threads of it count. */
 static struct stack_evidence *find_named(const struct evidence *evidence,
 					 const char *name)
 {
-	static const char prefix[] = "[anon: glibc: pthread stack: ";
 	char *end;
 
-	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+	if (!is_stack_name(name))
 		return NULL;
-	long tid = strtol(name + sizeof(prefix) - 1, &end, 10);
+	long tid = strtol(name + strlen(stack_name_prefix), &end, 10);
 	return strcmp(end, "]") == 0 && tid == (pid_t)tid
 		       ? find_thread(evidence, tid)
 		       : NULL;
@@ -473,7 +515,7 @@ static void read_names(struct evidence *evidence)
 
 struct guardmaps_error *evidence_read(struct guardmaps_process *process,
 				      const struct guardmaps_map *map,
-				      struct evidence *ret)
+				      bool only_owners, struct evidence *ret)
 {
 	*ret = (struct evidence){ .surroundings.map = map };
 	memory_init(&ret->memory, process);
@@ -483,7 +525,7 @@ struct guardmaps_error *evidence_read(struct guardmaps_process *process,
 	ret->surroundings.limit_is_known =
 		note(ret, process_read_limit(process, "Max stack size",
 					     &ret->surroundings.limit));
-	struct guardmaps_error *error = read_threads(ret);
+	struct guardmaps_error *error = read_threads(ret, only_owners);
 	if (!error)
 		read_names(ret);
 	return error;

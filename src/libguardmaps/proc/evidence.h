@@ -22,12 +22,14 @@ struct evidence {
  * is not stopped.
  *
  * @map: of the process, just read. It must live as long as @ret.
+ * @only_owners: leave out the threads but the first if no guard region can guard
+ *	the stack of one, as far as their robust lists tell.
  *
  * Errors: ENDED, PERMISSION, OS, NO_MEMORY. @ret must be freed in any case.
  */
 struct guardmaps_error *evidence_read(struct guardmaps_process *process,
 				      const struct guardmaps_map *map,
-				      struct evidence *ret);
+				      bool only_owners, struct evidence *ret);
 
 /**
  * Whether all was read, after all else: what an accident (errno_is_accident())

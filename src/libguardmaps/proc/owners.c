@@ -68,7 +68,8 @@ static struct guardmaps_error *set_owners(struct guardmaps_process *process,
 	_cleanup_free_ struct claim *claims = NULL;
 	struct evidence evidence;
 
-	struct guardmaps_error *error = evidence_read(process, map, &evidence);
+	struct guardmaps_error *error =
+		evidence_read(process, map, true, &evidence);
 	if (!error) {
 		claims =
 			reallocarray(NULL, evidence.count + 1, sizeof(*claims));

@@ -87,7 +87,8 @@ guardmaps_threads_create(struct guardmaps_process *process,
 	if (!threads)
 		return &error_no_memory;
 
-	struct guardmaps_error *error = evidence_read(process, map, &evidence);
+	struct guardmaps_error *error =
+		evidence_read(process, map, false, &evidence);
 	if (!error)
 		error = add_threads(threads, &evidence);
 	if (!error)
