@@ -6,6 +6,7 @@
 
 #include "output.h"
 #include "process.h"
+#include "stack_filter.h"
 
 /** What a verb is asked to do. */
 struct command {
@@ -19,6 +20,8 @@ struct command {
 	/** Ready to print the table of the verb. */
 	struct output output;
 	struct read_options read;
+	/** --below and --unguarded */
+	struct stack_filter stack_filter;
 	/** --markers */
 	bool markers;
 	/** --dry-run */

@@ -81,19 +81,51 @@ static void take_dry_run(struct command_line *line)
 }
 
 /* A number of bytes, or of units: K, M or G. */
-static void take_image_limit(struct command_line *line)
+static uint64_t parse_size(const char *text)
 {
 	static const char units[] = "KMG";
 	char *end;
 
 	errno = 0;
-	unsigned long long limit = strtoull(optarg, &end, 10);
+	unsigned long long size = strtoull(text, &end, 10);
 	const char *unit = *end ? strchr(units, *end) : NULL;
 	int shift = unit ? 10 * (unit - units + 1) : 0;
-	if (errno || *optarg < '0' || *optarg > '9' || end[unit != NULL] ||
-	    limit > UINT64_MAX >> shift)
-		fail_with("invalid size: '%s'", optarg);
-	line->command.read.image_limit = (uint64_t)limit << shift;
+	if (errno || *text < '0' || *text > '9' || end[unit != NULL] ||
+	    size > UINT64_MAX >> shift)
+		fail_with("invalid size: '%s'", text);
+	return (uint64_t)size << shift;
+}
+
+static void take_image_limit(struct command_line *line)
+{
+	line->command.read.image_limit = parse_size(optarg);
+}
+
+/*
+ * A size of so few bytes that it may be meant as a percentage, and nothing that no
+ * stack can be below, because it would be taken for a check that finds nothing.
+ */
+static void take_below(struct command_line *line)
+{
+	struct stack_filter *filter = &line->command.stack_filter;
+	size_t digits = strspn(optarg, "0123456789");
+	bool is_percent = strcmp(optarg + digits, "%") == 0;
+	uint64_t value = is_percent ? strtoul(optarg, NULL, 10)
+				    : parse_size(optarg);
+
+	if (is_percent && (value < 1 || value > 100))
+		fail_with("invalid percentage: '%s' (1%% to 100%%)", optarg);
+	if (!is_percent && value <= 100)
+		fail_with(
+			"invalid size: '%s' (at least 101 bytes; add %% for a percentage)",
+			optarg);
+	filter->below_percent = is_percent ? value : 0;
+	filter->below_size = is_percent ? 0 : value;
+}
+
+static void take_unguarded(struct command_line *line)
+{
+	line->command.stack_filter.unguarded = true;
 }
 
 static void take_markers(struct command_line *line)
@@ -144,6 +176,9 @@ static const struct option_row rows[] = {
 	       VERB_PRINTS_TABLE, take_pairs),
 	OPTION('r', "raw", NULL, "separate columns with a single blank",
 	       VERB_PRINTS_TABLE, take_raw),
+	OPTION(0, "below", "LIMIT",
+	       "only stacks with less headroom: 10%, 64K; see EXIT STATUS",
+	       VERB_LISTS_STACKS, take_below),
 	OPTION(0, "dry-run", NULL,
 	       "change nothing, only report what would be done",
 	       VERB_CHANGES_PROCESS, take_dry_run),
@@ -163,6 +198,9 @@ static const struct option_row rows[] = {
 	       VERB_READS, take_source),
 	OPTION(0, "sysroot", "DIR", "read the recorded tree DIR/proc",
 	       VERB_READS, take_sysroot),
+	OPTION(0, "unguarded", NULL,
+	       "only stacks without a guard; see EXIT STATUS",
+	       VERB_LISTS_STACKS, take_unguarded),
 	OPTION('h', "help", NULL, "display this help", 0, take_help),
 	OPTION('V', "version", NULL, "display the version", 0, take_version),
 };

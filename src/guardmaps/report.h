@@ -10,10 +10,15 @@
 enum exit_status {
 	/** Everything was done. */
 	EXIT_DONE = 0,
-	/** Some of it failed. For diff: there are differences. */
+	/**
+	 * Some of it failed. For diff: there are differences. For stacks with
+	 * --below or --unguarded: there are such stacks.
+	 */
 	EXIT_PARTLY = 1,
 	/** Wrong usage, or nothing could be done. */
 	EXIT_TROUBLE = 2,
+	/** Some of it failed, and what was looked for is not in the rest. */
+	EXIT_UNSURE = 3,
 };
 
 /** How many parts of the work succeeded and failed. */

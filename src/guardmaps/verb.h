@@ -39,6 +39,8 @@ enum verb_does {
 	VERB_READS_IMAGES = 1 << 6,
 	/** It reports what works here. */
 	VERB_CHECKS = 1 << 7,
+	/** It lists stacks. */
+	VERB_LISTS_STACKS = 1 << 8,
 };
 
 struct verb {

@@ -7,6 +7,7 @@
 #include "choose.h"
 #include "failures.h"
 #include "progress.h"
+#include "stack.h"
 #include "verb.h"
 
 /* A process that was read. */
@@ -22,75 +23,6 @@ struct row {
 	const struct guardmaps_thread *thread;
 	enum guardmaps_stack_evidence evidence;
 };
-
-static bool has_stack(const struct guardmaps_thread *thread)
-{
-	return thread->stack_end > 0;
-}
-
-static uint64_t stack_size(const struct guardmaps_thread *thread)
-{
-	return thread->stack_end - thread->stack_start;
-}
-
-static bool has_overflowed(const struct guardmaps_thread *thread)
-{
-	return thread->stack_pointer_state ==
-	       GUARDMAPS_STACK_POINTER_OVERFLOWED;
-}
-
-static bool has_used(const struct guardmaps_thread *thread)
-{
-	return has_overflowed(thread) ||
-	       (has_stack(thread) &&
-		thread->stack_pointer_state == GUARDMAPS_STACK_POINTER_KNOWN);
-}
-
-static uint64_t used(const struct guardmaps_thread *thread)
-{
-	return thread->stack_end - thread->stack_pointer;
-}
-
-static bool has_peak(const struct guardmaps_thread *thread)
-{
-	return has_stack(thread) && thread->deepest_touched;
-}
-
-static uint64_t peak(const struct guardmaps_thread *thread)
-{
-	return thread->stack_end - thread->deepest_touched;
-}
-
-/*
- * The most that can be left. Returns false if neither the stack pointer nor the
- * pages are known.
- */
-static bool find_headroom(const struct guardmaps_thread *thread, uint64_t *ret)
-{
-	uint64_t most = 0;
-
-	if (!has_used(thread) && !has_peak(thread))
-		return false;
-	if (has_used(thread))
-		most = used(thread);
-	if (has_peak(thread) && peak(thread) > most)
-		most = peak(thread);
-	*ret = most < stack_size(thread) ? stack_size(thread) - most : 0;
-	return true;
-}
-
-static bool is_low(const struct guardmaps_thread *thread)
-{
-	uint64_t headroom;
-
-	return find_headroom(thread, &headroom) &&
-	       headroom < stack_size(thread) / 10;
-}
-
-static bool is_unguarded(const struct guardmaps_thread *thread)
-{
-	return thread->guard == GUARDMAPS_STACK_GUARD_NONE;
-}
 
 static const char *stack_pointer_note(const struct row *row)
 {
@@ -159,19 +91,19 @@ static void fill_name(const struct row *row, struct cell *ret)
 
 static void fill_stack(const struct row *row, struct cell *ret)
 {
-	if (has_stack(row->thread))
+	if (stack_is_known(row->thread))
 		cell_set_address(ret, row->thread->stack_start);
 }
 
 static void fill_stack_end(const struct row *row, struct cell *ret)
 {
-	if (has_stack(row->thread))
+	if (stack_is_known(row->thread))
 		cell_set_address(ret, row->thread->stack_end);
 }
 
 static void fill_size(const struct row *row, struct cell *ret)
 {
-	if (has_stack(row->thread))
+	if (stack_is_known(row->thread))
 		cell_set_size(ret, stack_size(row->thread));
 }
 
@@ -183,21 +115,22 @@ static void fill_stack_pointer(const struct row *row, struct cell *ret)
 
 static void fill_used(const struct row *row, struct cell *ret)
 {
-	if (has_used(row->thread))
-		cell_set_size(ret, used(row->thread));
+	if (stack_has_used(row->thread))
+		cell_set_size(ret, stack_used(row->thread));
 }
 
 static void fill_peak(const struct row *row, struct cell *ret)
 {
-	if (has_peak(row->thread))
-		cell_set_size(ret, peak(row->thread));
+	if (stack_has_peak(row->thread))
+		cell_set_size(ret, stack_peak(row->thread));
 }
 
 static void fill_headroom(const struct row *row, struct cell *ret)
 {
 	uint64_t headroom;
 
-	if (has_peak(row->thread) && find_headroom(row->thread, &headroom))
+	if (stack_has_peak(row->thread) &&
+	    stack_find_headroom(row->thread, &headroom))
 		cell_set_size(ret, headroom);
 }
 
@@ -222,14 +155,14 @@ static void fill_guard_size(const struct row *row, struct cell *ret)
 
 static const char *stack_note(const struct row *row)
 {
-	return has_stack(row->thread)
+	return stack_is_known(row->thread)
 		       ? ""
 		       : guardmaps_stack_evidence_name(row->evidence);
 }
 
 static void fill_evidence(const struct row *row, struct cell *ret)
 {
-	if (has_stack(row->thread))
+	if (stack_is_known(row->thread))
 		cell_set_text(ret,
 			      guardmaps_stack_evidence_name(row->evidence));
 }
@@ -242,11 +175,13 @@ static void fill_note(const struct row *row, struct cell *ret)
 	const struct guardmaps_thread *thread = row->thread;
 	const struct guardmaps_thread *host = find_host(row);
 	const char *pointer = host ? "" : stack_pointer_note(row);
-	const char *guard = is_unguarded(thread) ? "unguarded" : "";
-	const char *low =
-		is_low(thread) && !has_overflowed(thread) ? "low headroom" : "";
-	const char *peak =
-		has_stack(thread) && !has_peak(thread) ? "peak unknown" : "";
+	const char *guard = stack_is_unguarded(thread) ? "unguarded" : "";
+	const char *low = stack_is_low(thread) && !stack_has_overflowed(thread)
+				  ? "low headroom"
+				  : "";
+	const char *peak = stack_is_known(thread) && !stack_has_peak(thread)
+				   ? "peak unknown"
+				   : "";
 	const char *name = *thread->name ? "" : "no name";
 	const char *const notes[] = { stack_note(row), guard, low, peak,
 				      pointer,	       name };
@@ -304,8 +239,11 @@ struct stacks {
 	/* With --all, the source is the one that could read the first process. */
 	struct read_options read;
 	struct process_stacks *processes;
+	/* Those that match the filter. */
 	struct row *rows;
 	size_t count;
+	/* Those of which too little is known for that. */
+	size_t unknown;
 	struct failures failures;
 };
 
@@ -318,9 +256,10 @@ static const struct row *find_row(void *context, size_t number)
 
 static const char *choose_color(const struct row *row)
 {
-	if (is_unguarded(row->thread) || has_overflowed(row->thread))
+	if (stack_is_unguarded(row->thread) ||
+	    stack_has_overflowed(row->thread))
 		return COLOR_RED;
-	return is_low(row->thread) ? COLOR_YELLOW : NULL;
+	return stack_is_low(row->thread) ? COLOR_YELLOW : NULL;
 }
 
 static const struct table table = {
@@ -330,6 +269,24 @@ static const struct table table = {
 	.color = choose_color,
 };
 
+/* Whether to show a stack. */
+static bool is_wanted(struct stacks *stacks, const struct row *row)
+{
+	const struct stack_filter *filter = &stacks->command->stack_filter;
+
+	if (!stack_filter_is_set(filter))
+		return true;
+	switch (stack_filter_match(filter, row->thread, row->evidence)) {
+	case STACK_MATCHES:
+		return true;
+	case STACK_MAY_MATCH:
+		stacks->unknown++;
+		return false;
+	default:
+		return false;
+	}
+}
+
 static void add_rows(struct stacks *stacks,
 		     const struct process_stacks *process)
 {
@@ -337,19 +294,30 @@ static void add_rows(struct stacks *stacks,
 
 	stacks->rows = allocate(stacks->rows, stacks->count + count,
 				sizeof(*stacks->rows));
-	for (size_t i = 0; i < count; i++)
-		stacks->rows[stacks->count++] = (struct row){
+	for (size_t i = 0; i < count; i++) {
+		struct row row = {
 			.process = process,
 			.thread = guardmaps_threads_get(process->threads, i),
 			.evidence =
 				guardmaps_threads_evidence(process->threads, i),
 		};
+		if (is_wanted(stacks, &row))
+			stacks->rows[stacks->count++] = row;
+	}
 }
 
+static void process_destroy(struct process_stacks *process)
+{
+	guardmaps_threads_destroy(process->threads);
+	free(process);
+}
+
+/* Without a row, nothing of it is needed. */
 static void add_process(struct stacks *stacks, const struct guardmaps_map *map,
 			struct guardmaps_threads *threads)
 {
 	struct process_stacks *process = allocate(NULL, 1, sizeof(*process));
+	size_t count = stacks->count;
 
 	*process = (struct process_stacks){
 		.next = stacks->processes,
@@ -358,8 +326,11 @@ static void add_process(struct stacks *stacks, const struct guardmaps_map *map,
 	};
 	snprintf(process->command, sizeof(process->command), "%s",
 		 guardmaps_map_process_name(map));
-	stacks->processes = process;
 	add_rows(stacks, process);
+	if (stacks->count > count)
+		stacks->processes = process;
+	else
+		process_destroy(process);
 }
 
 static struct guardmaps_error *read_stacks(struct stacks *stacks, pid_t pid)
@@ -421,10 +392,42 @@ static void stacks_deinit(struct stacks *stacks)
 	while (stacks->processes) {
 		struct process_stacks *process = stacks->processes;
 		stacks->processes = process->next;
-		guardmaps_threads_destroy(process->threads);
-		free(process);
+		process_destroy(process);
 	}
 	free(stacks->rows);
+}
+
+/* A check must be able to tell that there are none from not having seen any. */
+static enum exit_status status_of_filter(const struct stacks *stacks)
+{
+	const struct outcome *outcome = &stacks->failures.outcome;
+
+	if (stacks->count > 0)
+		return EXIT_PARTLY;
+	return outcome->failed > 0 && outcome->done > 0
+		       ? EXIT_UNSURE
+		       : outcome_exit_status(outcome);
+}
+
+/* Like diff, print nothing if there is none. */
+static bool has_output(const struct stacks *stacks)
+{
+	const struct command *command = stacks->command;
+	const struct outcome *outcome = &stacks->failures.outcome;
+
+	if (outcome->done == 0 && outcome->failed > 0)
+		return false;
+	return stacks->count > 0 ||
+	       !stack_filter_is_set(&command->stack_filter) ||
+	       command->output.options.format == OUTPUT_JSON;
+}
+
+static void note_unknown(const struct stacks *stacks)
+{
+	if (stacks->unknown > 0)
+		note("%zu stack%s may match, but %s is unknown",
+		     stacks->unknown, stacks->unknown == 1 ? "" : "s",
+		     stack_filter_columns(&stacks->command->stack_filter));
 }
 
 static enum exit_status run_stacks(const struct command *command)
@@ -434,20 +437,24 @@ static enum exit_status run_stacks(const struct command *command)
 	struct choice choice = choose_processes(command, outcome);
 
 	read_processes(&stacks, &choice);
-	if (outcome->done > 0 || outcome->failed == 0)
+	if (has_output(&stacks))
 		print_stacks(&choice, &stacks);
 	failures_report(&stacks.failures);
+	note_unknown(&stacks);
+	enum exit_status status = stack_filter_is_set(&command->stack_filter)
+					  ? status_of_filter(&stacks)
+					  : outcome_exit_status(outcome);
 	stacks_deinit(&stacks);
 	choice_deinit(&choice);
-	return outcome_exit_status(outcome);
+	return status;
 }
 
 const struct verb stacks_verb = {
 	.name = "stacks",
 	.arguments = "PID...",
 	.summary = "list threads, their stacks and what guards them",
-	.does = VERB_READS | VERB_FINDS_PROCESSES | VERB_PRINTS_TABLE |
-		VERB_PRINTS_SIZES,
+	.does = VERB_READS | VERB_FINDS_PROCESSES | VERB_LISTS_STACKS |
+		VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
 	.table = &table,
 	.run = run_stacks,
 };

@@ -447,6 +447,179 @@ note_of_upper() {
 		"101 other unknown no thread descriptor, no stack pointer"
 }
 
+# ---- Only some stacks --------------------------------------------------------
+
+# Process 100 has a [stack] of 60 KiB above its guard. 48 KiB of it were used, so
+# 12 KiB, a fifth, are left.
+record_depth() {
+	record_stack 0x1800 0xc000
+}
+
+# shows STATUS NAMES OPTION...: the threads that stacks shows of the tree.
+shows() {
+	try guardmaps --sysroot tree stacks -n -r -o NAME "${@:3}"
+	same "$status $(xargs <<<"$output")" "$1 $2"
+}
+
+@test "--below shows the threads with less headroom than a share of their stacks" {
+	record_depth
+	shows 0 "" --below 20% 100
+	shows 1 recorded --below 21% 100
+	shows 1 recorded --below 100% 100
+	shows 0 "" --below 1% 100
+	same "$stderr" ""
+}
+
+@test "--below shows the threads with less headroom than a size" {
+	record_depth
+	for size in 12288 12K 101 1K; do
+		shows 0 "" --below "$size" 100
+	done
+	for size in 12289 13K 1M 8G; do
+		shows 1 recorded --below "$size" 100
+	done
+	same "$stderr" ""
+}
+
+@test "of several limits, the last one counts" {
+	record_depth
+	shows 0 "" --below 13K --below 20% 100
+	shows 0 "" --below 21% --below 12K 100
+}
+
+@test "a stack that has overflowed is below every limit" {
+	record_stack 0xf100 0xf000
+	shows 1 recorded --below 101 100
+	shows 1 recorded --below 1% 100
+}
+
+@test "--below and --unguarded together show what either shows" {
+	start_target kinds -n deep
+	local deep=$TARGET_PID
+	start_target unguarded-threads:2 -n open
+	local open=$TARGET_PID
+	start_target threads:2 -n guarded
+	for options in "--below 10%" "--unguarded" "--unguarded --below 10%"; do
+		try guardmaps stacks -n -r -o NAME $options "$deep" "$open" "$TARGET_PID"
+		same "$status" 1
+		case $options in
+		--below*) same "$(xargs <<<"$output")" "deep" ;;
+		--unguarded) same "$(xargs <<<"$output")" "worker-1 worker-2" ;;
+		*) same "$(xargs <<<"$output")" "deep worker-1 worker-2" ;;
+		esac
+	done
+	try guardmaps stacks --unguarded --below 10% "$TARGET_PID"
+	same "$status$output" 0
+}
+
+@test "if no stack is shown, nothing is printed, in JSON an empty array" {
+	record_depth
+	for format in "" -r -P; do
+		try guardmaps --sysroot tree stacks $format --unguarded 100
+		same "$status$output$stderr" 0
+	done
+	try guardmaps --sysroot tree stacks -J --unguarded 100
+	same "$status$(json -c .)" '0{"threads":[]}'
+}
+
+@test "stacks whose headroom or guard is unknown are not shown, but counted" {
+	record_depth
+	record_thread 100 101 other
+	record_thread 100 102 third
+	shows 1 recorded --below 21% 100
+	same "$stderr" "2 stacks may match, but HEADROOM is unknown"
+	shows 0 "" --unguarded 100
+	same "$stderr" "2 stacks may match, but GUARD is unknown"
+	rm -r tree/proc/100/task/102
+	shows 0 "" --unguarded --below 1K 100
+	same "$stderr" "1 stack may match, but HEADROOM or GUARD is unknown"
+}
+
+@test "if PEAK is unknown, the stack pointer can show that less is left, not that more is" {
+	record_stack 0xd000 0x4000
+	record_page 100 0x10001000 "$pagemap_present"
+	try guardmaps --sysroot tree stacks -n -r -o NOTE 100
+	same "$output" 'peak\x20unknown'
+	shows 1 recorded --below 9K 100
+	same "$stderr" ""
+	shows 0 "" --below 8K 100
+	same "$stderr" "1 stack may match, but HEADROOM is unknown"
+}
+
+@test "a thread that has ended has no stack that may match" {
+	record_depth
+	record_thread 100 101 other
+	echo '101 (other) Z 1 100 100 0 -1 4 0 0 0 0 0 0 0 0 20 0 2 0 5 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0' |
+		record 100 task/101/stat
+	same "$(guardmaps --sysroot tree stacks -n -r -o TID,NOTE 100 | tail -n 1)" \
+		"101 ended"
+	shows 0 "" --unguarded --below 1K 100
+	same "$stderr" ""
+}
+
+@test "with --below or --unguarded, the exit status is 0, 1, 2 or 3" {
+	record_depth
+	record_process 101 unguarded
+	record_process 102 damaged
+	echo 'no line of maps' | record 102 maps
+	local damaged="guardmaps: tree/proc/102/maps: malformed line 1"
+	# All were read: there are none, or some.
+	shows 0 "" --below 1K 100
+	shows 1 recorded --below 21% 100
+	# Nothing could be read.
+	shows 2 "" --below 21% 102
+	same "$stderr" "$damaged"
+	# Some could not be read: there are none in the others, or some.
+	for processes in "100 102" "102 100"; do
+		shows 3 "" --below 1K $processes
+		same "$stderr" "$damaged"
+		shows 1 recorded --below 21% $processes
+		same "$stderr" "$damaged"
+	done
+	rm -r tree/proc/101
+	shows 3 "" --below 1K -a
+	shows 1 recorded --below 21% -a
+	same "$stderr" "$damaged"
+	# Without them, nothing has changed.
+	shows 1 recorded -a
+}
+
+@test "with processes that may not be read, none found is 3, and some found is 1" {
+	needs_two_users
+	start_target_as_nobody unguarded-threads:1 -n mine
+	try as_nobody guardmaps stacks -a --unguarded -n -r -o PID,NAME
+	same "$status" 1
+	grep -qx "$TARGET_PID worker-1" <<<"$output"
+	[[ $stderr == *"could not be read: Permission denied"* ]]
+	local mine=$TARGET_PID
+	start_target unguarded-threads:1 -n secret
+	try as_nobody guardmaps stacks --below 101 "$mine" "$TARGET_PID"
+	same "$status$output" 3
+	matches "$stderr" "guardmaps: $TARGET_PID \(secret\): .*Permission denied.*"
+	try as_nobody guardmaps stacks --below 101 "$TARGET_PID"
+	same "$status$output" 2
+}
+
+@test "a limit that is ambiguous, invalid or that no stack can be below is refused" {
+	for limit in "" x 10x 10%% 10%x -1 -1% +5K 1.5M 1e3 "1 K" 99999999999999999999; do
+		refuses "invalid size: '$limit'" guardmaps stacks --below "$limit" 1
+	done
+	for limit in % 0% 101% 00% 99999999999999999999999%; do
+		refuses "invalid percentage: '$limit' (1% to 100%)" \
+			guardmaps stacks --below "$limit" 1
+	done
+	for limit in 0 10 100 0K; do
+		refuses "invalid size: '$limit' (at least 101 bytes; add % for a percentage)" \
+			guardmaps stacks --below "$limit" 1
+	done
+	for verb in list maps explain save show diff check; do
+		refuses "--below cannot be used with $verb" \
+			guardmaps "$verb" --below 10% 1
+		refuses "--unguarded cannot be used with $verb" \
+			guardmaps "$verb" --unguarded 1
+	done
+}
+
 # ---- Without memory, and what it refuses -----------------------------------
 
 @test "a kernel thread or a zombie is reported as having no memory, exit 0" {
