@@ -570,6 +570,21 @@ guardmaps_threads_create(struct guardmaps_process *process,
 			 const struct guardmaps_map *map,
 			 struct guardmaps_threads **ret);
 
+/** What else to find out about each stack, which takes time. */
+enum guardmaps_detail {
+	/** How much of it is in memory. */
+	GUARDMAPS_DETAIL_RESIDENCE = 1 << 0,
+};
+
+/**
+ * The same, with details.
+ *
+ * @details: bits of enum guardmaps_detail. Others are ignored.
+ */
+struct guardmaps_error *guardmaps_threads_create_detailed(
+	struct guardmaps_process *process, const struct guardmaps_map *map,
+	unsigned int details, struct guardmaps_threads **ret);
+
 /** Free a list of threads. NULL is allowed. */
 void guardmaps_threads_destroy(struct guardmaps_threads *threads);
 
@@ -586,6 +601,20 @@ guardmaps_threads_evidence(const struct guardmaps_threads *threads, size_t i);
 const struct guardmaps_thread *
 guardmaps_threads_find_stack(const struct guardmaps_threads *threads,
 			     uint64_t address);
+
+/**
+ * How many bytes of the stack of thread @i are in memory, and how many of these are
+ * in huge pages that are mapped as a whole. Pages that were read but never written
+ * do not count, as in proc_pid_smaps(5).
+ *
+ * Both return false if that is unknown: without GUARDMAPS_DETAIL_RESIDENCE, if the
+ * stack is unknown, or if the pagemap could not be read. A recorded tree does not
+ * show huge pages, and there pages that were only read do count.
+ */
+bool guardmaps_threads_resident(const struct guardmaps_threads *threads,
+				size_t i, uint64_t *ret);
+bool guardmaps_threads_huge(const struct guardmaps_threads *threads, size_t i,
+			    uint64_t *ret);
 
 /**
  * Find the threads whose stacks the guard regions of @map protect, and add them

@@ -18,37 +18,58 @@
 
 #define ENTRIES_PER_READ 8192
 
-int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
-		  bool (*take)(void *context, uint64_t start, uint64_t end),
-		  void *context)
+int pagemap_scan(int fd, struct pm_scan_arg *scan,
+		 bool (*take)(void *context, const struct page_region *region),
+		 void *context)
 {
 	/* Zeroed because valgrind does not know that the ioctl fills it. */
 	struct page_region regions[REGIONS_PER_CALL] = {};
-	struct pm_scan_arg scan = {
-		.size = sizeof(scan),
-		.start = start,
-		.end = end,
-		.vec = (uintptr_t)regions,
-		.vec_len = REGIONS_PER_CALL,
-		.category_mask = category,
-		.return_mask = category,
-	};
 
-	while (scan.start < end) {
-		int count = ioctl(fd, PAGEMAP_SCAN, &scan);
+	scan->size = sizeof(*scan);
+	scan->vec = (uintptr_t)regions;
+	scan->vec_len = REGIONS_PER_CALL;
+	while (scan->start < scan->end) {
+		int count = ioctl(fd, PAGEMAP_SCAN, scan);
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count < 0)
 			return -errno;
 		for (int i = 0; i < count; i++)
-			if (!take(context, regions[i].start, regions[i].end))
+			if (!take(context, &regions[i]))
 				return -ENOMEM;
 		/* Do not loop forever if the kernel makes no progress. */
-		if (scan.walk_end <= scan.start)
+		if (scan->walk_end <= scan->start)
 			return -EIO;
-		scan.start = scan.walk_end;
+		scan->start = scan->walk_end;
 	}
 	return 0;
+}
+
+struct sweep {
+	bool (*take)(void *context, uint64_t start, uint64_t end);
+	void *context;
+};
+
+static bool take_range(void *context, const struct page_region *region)
+{
+	const struct sweep *sweep = context;
+
+	return sweep->take(sweep->context, region->start, region->end);
+}
+
+int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
+		  bool (*take)(void *context, uint64_t start, uint64_t end),
+		  void *context)
+{
+	struct sweep sweep = { .take = take, .context = context };
+	struct pm_scan_arg scan = {
+		.start = start,
+		.end = end,
+		.category_mask = category,
+		.return_mask = category,
+	};
+
+	return pagemap_scan(fd, &scan, take_range, &sweep);
 }
 
 enum guardmaps_marker pagemap_decode_swap_entry(uint64_t entry)

@@ -6,15 +6,24 @@
 #include "guardmaps.h"
 #include "memory.h"
 
+struct page_region;
+struct pm_scan_arg;
+
 /**
- * Find the pages of one category (PAGE_IS_*) in a range, ascending.
+ * Find runs of pages with PAGEMAP_SCAN, ascending.
  *
+ * @scan: the range and the categories (PAGE_IS_*). The rest is set here.
  * @take: called for each run of pages. Returns false to stop.
  *
  * Returns 0 or a negative errno: -ENOTTY if there is no PAGEMAP_SCAN (before
- * Linux 6.7, or not a pagemap), -EINVAL if it does not support the category,
+ * Linux 6.7, or not a pagemap), -EINVAL if it does not support a category,
  * -ENOMEM if @take returned false.
  */
+int pagemap_scan(int fd, struct pm_scan_arg *scan,
+		 bool (*take)(void *context, const struct page_region *region),
+		 void *context);
+
+/** Find the pages of one category in a range. The same otherwise. */
 int pagemap_sweep(int fd, uint64_t start, uint64_t end, uint64_t category,
 		  bool (*take)(void *context, uint64_t start, uint64_t end),
 		  void *context);

@@ -7,6 +7,7 @@
 #include "evidence.h"
 #include "guard_map.h"
 #include "pagemap.h"
+#include "residence.h"
 #include "thread_list.h"
 
 /*
@@ -55,8 +56,25 @@ static bool find_deepest_touched(struct evidence *evidence,
 	return err != -ENOMEM;
 }
 
+/* Returns false if there is no memory. */
+static bool read_residence(const struct evidence *evidence,
+			   struct thread *thread)
+{
+	const struct guardmaps_map *map = evidence->surroundings.map;
+	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
+	uint64_t end = thread->public.stack_end;
+
+	if (!end || fd < 0)
+		return true;
+	uint64_t start =
+		stack_accessible_start(map, end, thread->public.stack_start);
+	return residence_read(fd, start, end, map->page_size,
+			      &thread->residence) != -ENOMEM;
+}
+
 static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
-					   struct evidence *evidence)
+					   struct evidence *evidence,
+					   unsigned int details)
 {
 	struct stack stack;
 
@@ -70,6 +88,9 @@ static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 		thread_set_stack(thread, &evidence->threads[i], &stack);
 		if (!find_deepest_touched(evidence, thread))
 			return &error_no_memory;
+		if (details & GUARDMAPS_DETAIL_RESIDENCE &&
+		    !read_residence(evidence, thread))
+			return &error_no_memory;
 		if (evidence_read_thread_name(evidence, thread->public.tid,
 					      thread->public.name))
 			threads->count++;
@@ -77,10 +98,9 @@ static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 	return threads_sort_stacks(threads) ? NULL : &error_no_memory;
 }
 
-struct guardmaps_error *
-guardmaps_threads_create(struct guardmaps_process *process,
-			 const struct guardmaps_map *map,
-			 struct guardmaps_threads **ret)
+struct guardmaps_error *guardmaps_threads_create_detailed(
+	struct guardmaps_process *process, const struct guardmaps_map *map,
+	unsigned int details, struct guardmaps_threads **ret)
 {
 	struct evidence evidence;
 	struct guardmaps_threads *threads = calloc(1, sizeof(*threads));
@@ -90,7 +110,7 @@ guardmaps_threads_create(struct guardmaps_process *process,
 	struct guardmaps_error *error =
 		evidence_read(process, map, false, &evidence);
 	if (!error)
-		error = add_threads(threads, &evidence);
+		error = add_threads(threads, &evidence, details);
 	if (!error)
 		error = evidence_check(&evidence);
 	evidence_deinit(&evidence);
@@ -99,4 +119,12 @@ guardmaps_threads_create(struct guardmaps_process *process,
 	else
 		*ret = threads;
 	return error;
+}
+
+struct guardmaps_error *
+guardmaps_threads_create(struct guardmaps_process *process,
+			 const struct guardmaps_map *map,
+			 struct guardmaps_threads **ret)
+{
+	return guardmaps_threads_create_detailed(process, map, 0, ret);
 }

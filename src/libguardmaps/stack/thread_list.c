@@ -7,16 +7,18 @@ void thread_set_stack(struct thread *thread,
 		      const struct stack_evidence *evidence,
 		      const struct stack *stack)
 {
-	thread->evidence = stack->evidence;
-	thread->public = (struct guardmaps_thread){
-		.tid = evidence->tid,
-		.stack_start = stack->start,
-		.stack_end = stack->end,
-		.stack_pointer = evidence->stack_pointer,
-		.stack_pointer_state = stack->stack_pointer_state,
-		.guard = stack->guard,
-		.guard_start = stack->guard_start,
-		.guard_end = stack->guard_end,
+	*thread = (struct thread){
+		.evidence = stack->evidence,
+		.public = {
+			.tid = evidence->tid,
+			.stack_start = stack->start,
+			.stack_end = stack->end,
+			.stack_pointer = evidence->stack_pointer,
+			.stack_pointer_state = stack->stack_pointer_state,
+			.guard = stack->guard,
+			.guard_start = stack->guard_start,
+			.guard_end = stack->guard_end,
+		},
 	};
 }
 
@@ -89,6 +91,26 @@ enum guardmaps_stack_evidence
 guardmaps_threads_evidence(const struct guardmaps_threads *threads, size_t i)
 {
 	return threads->threads[i].evidence;
+}
+
+bool guardmaps_threads_resident(const struct guardmaps_threads *threads,
+				size_t i, uint64_t *ret)
+{
+	const struct residence *residence = &threads->threads[i].residence;
+
+	if (residence->is_known)
+		*ret = residence->resident;
+	return residence->is_known;
+}
+
+bool guardmaps_threads_huge(const struct guardmaps_threads *threads, size_t i,
+			    uint64_t *ret)
+{
+	const struct residence *residence = &threads->threads[i].residence;
+
+	if (residence->huge_is_known)
+		*ret = residence->huge;
+	return residence->huge_is_known;
 }
 
 const char *guardmaps_stack_guard_name(enum guardmaps_stack_guard guard)

@@ -6,9 +6,18 @@
 #include "guardmaps.h"
 #include "stack.h"
 
+/** How much of a stack is in memory, in bytes. */
+struct residence {
+	bool is_known;
+	uint64_t resident;
+	bool huge_is_known;
+	uint64_t huge;
+};
+
 struct thread {
 	struct guardmaps_thread public;
 	enum guardmaps_stack_evidence evidence;
+	struct residence residence;
 };
 
 struct guardmaps_threads {
