@@ -20,6 +20,8 @@ struct process_stacks {
 
 struct row {
 	const struct process_stacks *process;
+	/* Of the thread in the list of the process. */
+	size_t index;
 	const struct guardmaps_thread *thread;
 	enum guardmaps_stack_evidence evidence;
 };
@@ -153,6 +155,23 @@ static void fill_guard_size(const struct row *row, struct cell *ret)
 		cell_set_size(ret, thread->guard_end - thread->guard_start);
 }
 
+static void fill_resident(const struct row *row, struct cell *ret)
+{
+	uint64_t bytes;
+
+	if (guardmaps_threads_resident(row->process->threads, row->index,
+				       &bytes))
+		cell_set_size(ret, bytes);
+}
+
+static void fill_huge(const struct row *row, struct cell *ret)
+{
+	uint64_t bytes;
+
+	if (guardmaps_threads_huge(row->process->threads, row->index, &bytes))
+		cell_set_size(ret, bytes);
+}
+
 static const char *stack_note(const struct row *row)
 {
 	return stack_is_known(row->thread)
@@ -217,6 +236,10 @@ static const struct column columns[] = {
 	       fill_peak),
 	COLUMN("HEADROOM", NUMBER, DEFAULT,
 	       "never used so far: SIZE minus PEAK", fill_headroom),
+	COLUMN("RSS", NUMBER, OPTIONAL, "how much of the stack is in memory",
+	       fill_resident),
+	COLUMN("HUGE", NUMBER, OPTIONAL, "how much of RSS is in huge pages",
+	       fill_huge),
 	COLUMN("GUARD", TEXT, DEFAULT,
 	       "what stops an overflow: marker, PROT_NONE, gap, none, unknown",
 	       fill_guard),
@@ -297,6 +320,7 @@ static void add_rows(struct stacks *stacks,
 	for (size_t i = 0; i < count; i++) {
 		struct row row = {
 			.process = process,
+			.index = i,
 			.thread = guardmaps_threads_get(process->threads, i),
 			.evidence =
 				guardmaps_threads_evidence(process->threads, i),
@@ -333,6 +357,13 @@ static void add_process(struct stacks *stacks, const struct guardmaps_map *map,
 		process_destroy(process);
 }
 
+static unsigned int choose_details(const struct output *output)
+{
+	return output_uses(output, "RSS") || output_uses(output, "HUGE")
+		       ? GUARDMAPS_DETAIL_RESIDENCE
+		       : 0;
+}
+
 static struct guardmaps_error *read_stacks(struct stacks *stacks, pid_t pid)
 {
 	struct guardmaps_process *process;
@@ -343,7 +374,9 @@ static struct guardmaps_error *read_stacks(struct stacks *stacks, pid_t pid)
 		open_process(&stacks->read, pid, &process, &map);
 	if (error)
 		return error;
-	error = guardmaps_threads_create(process, map, &threads);
+	error = guardmaps_threads_create_detailed(
+		process, map, choose_details(&stacks->command->output),
+		&threads);
 	if (!error) {
 		add_process(stacks, map, threads);
 		if (stacks->command->all)

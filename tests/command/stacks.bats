@@ -447,6 +447,44 @@ note_of_upper() {
 		"101 other unknown no thread descriptor, no stack pointer"
 }
 
+# ---- What is in memory -------------------------------------------------------
+
+@test "RSS is how much of a stack is in memory, HUGE how much of that is in huge pages" {
+	start_target threads:3
+	try guardmaps stacks -J -o NAME,RSS,HUGE,PEAK "$TARGET_PID"
+	for number in 1 2 3; do
+		same "$(thread "worker-$number" '.rss > 0 and .rss <= .peak')" true
+		same "$(thread "worker-$number" .huge)" 0
+	done
+	same "$(json '.threads[0].rss')" \
+		"$(($(sed -n '/\[stack\]$/,/^Rss/s/^Rss: *\([0-9]*\) kB/\1/p' \
+			"/proc/$TARGET_PID/smaps") * kib))"
+}
+
+@test "of a recorded stack, RSS is what its pagemap shows, and HUGE is unknown" {
+	record_stack 0x1800 0x4000
+	record_page 100 0x10003000 "$pagemap_present"
+	try guardmaps --sysroot tree stacks -J -o RSS,HUGE 100
+	same "$(json -c '.threads[]')" '{"rss":20480,"huge":null}'
+	rm tree/proc/100/pagemap
+	try guardmaps --sysroot tree stacks -J -o RSS,HUGE 100
+	same "$status$(json -c '.threads[]')" '0{"rss":null,"huge":null}'
+}
+
+@test "RSS and HUGE are read only if they are used" {
+	command -v strace >/dev/null || skip "no strace"
+	[[ $build != */sanitizers ]] || skip "sanitizers trace themselves"
+	start_target threads:50
+	local calls=() options
+	for options in "-o TID" "-o HUGE" "--output-all" "--sort RSS"; do
+		calls+=("$(strace -f -e trace=ioctl guardmaps stacks --source pagemap \
+			$options "$TARGET_PID" 2>&1 >/dev/null | grep -c ioctl)")
+	done
+	((calls[1] >= calls[0] + 51))
+	((calls[2] >= calls[0] + 51))
+	((calls[3] >= calls[0] + 51))
+}
+
 # ---- Only some stacks --------------------------------------------------------
 
 # Process 100 has a [stack] of 60 KiB above its guard. 48 KiB of it were used, so
@@ -645,7 +683,7 @@ shows() {
 }
 
 @test "an unknown column is refused, and the known ones are listed" {
-	refuses "unknown column: NOPE (known: PID COMMAND TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM GUARD GUARDSTART GUARDSIZE EVIDENCE NOTE)" \
+	refuses "unknown column: NOPE (known: PID COMMAND TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM RSS HUGE GUARD GUARDSTART GUARDSIZE EVIDENCE NOTE)" \
 		guardmaps stacks -o NOPE 1
 }
 
