@@ -41,7 +41,9 @@ thread() {
 	try guardmaps stacks -n -r -o TID,NAME "$TARGET_PID"
 	same "${lines[0]}" "$TARGET_PID target"
 	local tid expected=""
-	for tid in $(ls "/proc/$TARGET_PID/task" | sort -n); do
+	# Process ids may have started again from the lowest meanwhile.
+	for tid in "$TARGET_PID" $(ls "/proc/$TARGET_PID/task" |
+		grep -vx "$TARGET_PID" | sort -n); do
 		expected+="$tid $(<"/proc/$TARGET_PID/task/$tid/comm")"$'\n'
 	done
 	same "$output" "${expected%$'\n'}"
