@@ -174,7 +174,19 @@ void output_init(struct output *output, const struct table *table)
 	choose_order(output);
 }
 
-void output_add_column(struct output *output, const char *name, bool first)
+/* @name: may be NULL. Returns the number of columns if it is not shown. */
+static size_t find_shown(const struct output *output, const char *name)
+{
+	size_t i = 0;
+
+	while (i < output->shown_count &&
+	       (!name || strcmp(output->shown[i]->name, name) != 0))
+		i++;
+	return i;
+}
+
+void output_add_column(struct output *output, const char *name,
+		       const char *before)
 {
 	const struct column *column =
 		find_column(output->table, name, strlen(name));
@@ -182,12 +194,10 @@ void output_add_column(struct output *output, const char *name, bool first)
 
 	if (list && *list != '+')
 		return;
-	for (size_t i = 0; i < output->shown_count; i++)
-		if (output->shown[i] == column)
-			return;
-	if (output->shown_count == OUTPUT_MAXIMUM_COLUMNS)
+	if (find_shown(output, name) < output->shown_count ||
+	    output->shown_count == OUTPUT_MAXIMUM_COLUMNS)
 		return;
-	size_t at = first ? 0 : output->shown_count;
+	size_t at = find_shown(output, before);
 	memmove(output->shown + at + 1, output->shown + at,
 		(output->shown_count - at) * sizeof(*output->shown));
 	output->shown[at] = column;
@@ -196,8 +206,7 @@ void output_add_column(struct output *output, const char *name, bool first)
 
 bool output_uses(const struct output *output, const char *name)
 {
-	for (size_t i = 0; i < output->shown_count; i++)
-		if (strcmp(output->shown[i]->name, name) == 0)
-			return true;
+	if (find_shown(output, name) < output->shown_count)
+		return true;
 	return output->sort_by && strcmp(output->sort_by->name, name) == 0;
 }

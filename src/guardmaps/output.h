@@ -151,11 +151,18 @@ struct output {
  */
 void output_init(struct output *output, const struct table *table);
 
-/** Add a column, first or last, unless it is shown or -o names others. */
-void output_add_column(struct output *output, const char *name, bool first);
+/**
+ * Add a column, unless it is shown or -o names others: before the one of that name,
+ * or last if there is none.
+ */
+void output_add_column(struct output *output, const char *name,
+		       const char *before);
 
 /** Whether this column is printed or sorted by. */
 bool output_uses(const struct output *output, const char *name);
+
+/** The width of a table, and of its headings. */
+size_t output_width(const struct output *output, void *rows, size_t count);
 
 /**
  * Print a table to standard output.

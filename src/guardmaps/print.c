@@ -152,6 +152,17 @@ static const struct row *find_total(const struct output *output, void *rows)
 		       : NULL;
 }
 
+size_t output_width(const struct output *output, void *rows, size_t count)
+{
+	size_t widths[OUTPUT_MAXIMUM_COLUMNS];
+	size_t sum = output->shown_count - 1;
+
+	find_widths(output, rows, count, find_total(output, rows), widths);
+	for (size_t i = 0; i < output->shown_count; i++)
+		sum += widths[i];
+	return sum;
+}
+
 static void print_table(const struct output *output, void *rows,
 			size_t row_count)
 {

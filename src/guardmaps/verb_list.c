@@ -13,9 +13,9 @@ static void print_maps(const struct command *command,
 	struct output output = command->output;
 
 	if (choice->needs_pid_column)
-		output_add_column(&output, "PID", true);
+		output_add_column(&output, "PID", output.shown[0]->name);
 	if (command->markers)
-		output_add_column(&output, "MARKER", false);
+		output_add_column(&output, "MARKER", NULL);
 	list_print(&output, maps, count, command->markers);
 }
 

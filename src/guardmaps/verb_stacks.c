@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "choose.h"
 #include "failures.h"
 #include "progress.h"
 #include "stack.h"
+#include "stack_bar.h"
 #include "verb.h"
 
 /* A process that was read. */
@@ -16,6 +18,8 @@ struct process_stacks {
 	pid_t pid;
 	char command[64];
 	struct guardmaps_threads *threads;
+	/* How its stacks are drawn. */
+	const struct stack_bar *bar;
 };
 
 struct row {
@@ -155,6 +159,11 @@ static void fill_guard_size(const struct row *row, struct cell *ret)
 		cell_set_size(ret, thread->guard_end - thread->guard_start);
 }
 
+static void fill_bar(const struct row *row, struct cell *ret)
+{
+	stack_bar_draw(row->process->bar, row->thread, ret);
+}
+
 static void fill_resident(const struct row *row, struct cell *ret)
 {
 	uint64_t bytes;
@@ -236,6 +245,8 @@ static const struct column columns[] = {
 	       fill_peak),
 	COLUMN("HEADROOM", NUMBER, DEFAULT,
 	       "never used so far: SIZE minus PEAK", fill_headroom),
+	COLUMN("BAR", TEXT, OPTIONAL, "SIZE as a bar: USED, PEAK and the rest",
+	       fill_bar),
 	COLUMN("RSS", NUMBER, OPTIONAL, "how much of the stack is in memory",
 	       fill_resident),
 	COLUMN("HUGE", NUMBER, OPTIONAL, "how much of RSS is in huge pages",
@@ -259,6 +270,7 @@ static const struct column columns[] = {
 
 struct stacks {
 	const struct command *command;
+	struct stack_bar bar;
 	/* With --all, the source is the one that could read the first process. */
 	struct read_options read;
 	struct process_stacks *processes;
@@ -347,6 +359,7 @@ static void add_process(struct stacks *stacks, const struct guardmaps_map *map,
 		.next = stacks->processes,
 		.pid = guardmaps_map_pid(map),
 		.threads = threads,
+		.bar = &stacks->bar,
 	};
 	snprintf(process->command, sizeof(process->command), "%s",
 		 guardmaps_map_process_name(map));
@@ -409,14 +422,26 @@ static void read_processes(struct stacks *stacks, const struct choice *choice)
 	progress_end(&progress);
 }
 
+/* Whether a bar may be added to the table. */
+static bool is_for_terminal(const struct output *output)
+{
+	return isatty(STDOUT_FILENO) &&
+	       output->options.format == OUTPUT_TABLE &&
+	       !output_uses(output, "BAR");
+}
+
 static void print_stacks(const struct choice *choice, struct stacks *stacks)
 {
 	struct output output = stacks->command->output;
 
 	if (choice->needs_pid_column) {
-		output_add_column(&output, "COMMAND", true);
-		output_add_column(&output, "PID", true);
+		output_add_column(&output, "COMMAND", output.shown[0]->name);
+		output_add_column(&output, "PID", output.shown[0]->name);
 	}
+	if (is_for_terminal(&output) &&
+	    stack_bar_fit(&stacks->bar,
+			  output_width(&output, stacks, stacks->count)))
+		output_add_column(&output, "BAR", "GUARD");
 	output_print(&output, stacks, stacks->count);
 }
 
@@ -465,7 +490,11 @@ static void note_unknown(const struct stacks *stacks)
 
 static enum exit_status run_stacks(const struct command *command)
 {
-	struct stacks stacks = { .command = command, .read = command->read };
+	struct stacks stacks = {
+		.command = command,
+		.bar = stack_bar_choose(&command->output.options),
+		.read = command->read,
+	};
 	struct outcome *outcome = &stacks.failures.outcome;
 	struct choice choice = choose_processes(command, outcome);
 

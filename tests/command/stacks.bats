@@ -487,6 +487,100 @@ note_of_upper() {
 	((calls[3] >= calls[0] + 51))
 }
 
+# ---- The bar -----------------------------------------------------------------
+
+needs_utf8() {
+	locale -a | grep -qix 'c.utf-\?8' || skip "no UTF-8 locale"
+}
+
+# on_terminal COLUMNS OPTION...: what stacks prints on a terminal of this width.
+on_terminal() {
+	SHELL=/bin/sh script --quiet --return --command "stty cols $1
+		guardmaps --sysroot tree stacks ${*:2} 100" /dev/null </dev/null |
+		tr -d '\r'
+}
+
+@test "BAR shows how much of a stack is in use, ever was, and never was" {
+	record_stack 0x1800 0x4000
+	same "$(LC_ALL=C guardmaps --sysroot tree stacks -n -o BAR 100)" \
+		"##++++.............."
+	needs_utf8
+	same "$(LC_ALL=C.UTF-8 guardmaps --sysroot tree stacks -n -o BAR 100)" \
+		"██▒▒▒▒░░░░░░░░░░░░░░"
+}
+
+@test "BAR is ASCII in formats that programs read" {
+	needs_utf8
+	record_stack 0x1800 0x4000
+	export LC_ALL=C.UTF-8
+	local bar="##++++.............."
+	same "$(guardmaps --sysroot tree stacks -n -r -o BAR 100)" "$bar"
+	same "$(guardmaps --sysroot tree stacks -P -o BAR 100)" "BAR=\"$bar\""
+	same "$(guardmaps --sysroot tree stacks -J -o BAR 100 | jq -r '.threads[].bar')" "$bar"
+}
+
+@test "BAR is full only if all of the stack was used, and empty only if none was" {
+	export LC_ALL=C
+	record_stack 0x10 0x1000
+	same "$(guardmaps --sysroot tree stacks -n -o BAR 100)" "#+.................."
+	rm -r tree
+	record_stack 0x1800 0xe000
+	same "$(guardmaps --sysroot tree stacks -n -o BAR 100)" "##+++++++++++++++++."
+	rm -r tree
+	record_stack 0xe100 0xf000
+	same "$(guardmaps --sysroot tree stacks -n -o BAR 100)" "###################+"
+	rm -r tree
+	record_stack 0xf100 0xf000
+	same "$(guardmaps --sysroot tree stacks -n -o BAR 100)" "####################"
+}
+
+@test "BAR shows what is unknown" {
+	export LC_ALL=C
+	record_stack 0x1800 0x4000
+	rm tree/proc/100/task/100/syscall
+	same "$(guardmaps --sysroot tree stacks -n -o BAR 100)" "++++++.............."
+	rm -r tree
+	record_stack 0x1800 0x4000
+	record_page 100 0x10001000 "$pagemap_present"
+	same "$(guardmaps --sysroot tree stacks -n -o BAR 100)" "##??????????????????"
+	rm tree/proc/100/guards
+	record 100 guards </dev/null
+	same "$(guardmaps --sysroot tree stacks -J -o BAR 100 | jq -c '.threads[]')" \
+		'{"bar":null}'
+}
+
+@test "on a terminal that is wide enough, BAR is printed by default" {
+	record_stack 0x1800 0x4000
+	local wide narrow columns
+	wide=$(LC_ALL=C on_terminal 200)
+	matches "$(head -n 1 <<<"$wide")" "TID .* HEADROOM BAR +GUARD .*"
+	[[ $wide == *" ##++++.............. marker"* ]]
+	narrow=$(LC_ALL=C on_terminal 50)
+	same "$(grep -c BAR <<<"$narrow")" 0
+	same "$(sed 's/ *$//' <<<"$narrow")" \
+		"$(guardmaps --sysroot tree stacks 100 | sed 's/ *$//')"
+	# The table without it is 65 wide or so.
+	local bars=0
+	for columns in {65..100..5}; do
+		narrow=$(LC_ALL=C on_terminal "$columns")
+		same "$(awk -v width="$columns" 'length > width' <<<"$narrow")" ""
+		((bars += $(grep -c BAR <<<"$narrow"))) || true
+	done
+	((bars > 0 && bars < 8))
+}
+
+@test "BAR is not added in other formats, to columns that -o names, or in a pipe" {
+	record_stack 0x1800 0x4000
+	for options in -r -J -P "-o TID,NAME"; do
+		same "$(on_terminal 200 $options)" \
+			"$(guardmaps --sysroot tree stacks $options 100)"
+	done
+	same "$(guardmaps --sysroot tree stacks 100 | grep -c BAR)" 0
+	[[ $(on_terminal 200 -o +SP) == *BAR*SP* ]]
+	same "$(on_terminal 200 -o TID,BAR,NAME | head -n 1 | xargs)" "TID BAR NAME"
+	same "$(on_terminal 200 -o +BAR | grep -o BAR)" BAR
+}
+
 # ---- Only some stacks --------------------------------------------------------
 
 # Process 100 has a [stack] of 60 KiB above its guard. 48 KiB of it were used, so
@@ -685,7 +779,7 @@ shows() {
 }
 
 @test "an unknown column is refused, and the known ones are listed" {
-	refuses "unknown column: NOPE (known: PID COMMAND TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM RSS HUGE GUARD GUARDSTART GUARDSIZE EVIDENCE NOTE)" \
+	refuses "unknown column: NOPE (known: PID COMMAND TID NAME STACK STACKEND SIZE SP USED PEAK HEADROOM BAR RSS HUGE GUARD GUARDSTART GUARDSIZE EVIDENCE NOTE)" \
 		guardmaps stacks -o NOPE 1
 }
 
