@@ -12,6 +12,7 @@
 #include "kernel_abi.h"
 #include "mapping_flags.h"
 #include "pagemap.h"
+#include "residence.h"
 #include "robust_list.h"
 
 /*
@@ -635,6 +636,19 @@ bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end,
 	return next > end ||
 	       (is_touched_throughout(evidence, next, end, unused) &&
 		is_used(evidence, next - page_size));
+}
+
+void evidence_read_residence(struct evidence *evidence, uint64_t start,
+			     uint64_t end, struct residence *ret)
+{
+	const struct guardmaps_map *map = evidence->surroundings.map;
+	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
+
+	if (!end || fd < 0)
+		return;
+	/* There is nothing to read below the current start of `[stack]`. */
+	start = stack_accessible_start(map, end, start);
+	note(evidence, residence_read(fd, start, end, map->page_size, ret));
 }
 
 bool evidence_read_thread_name(struct evidence *evidence, pid_t tid, char *ret)

@@ -5,6 +5,7 @@
 
 #include "memory.h"
 #include "stack.h"
+#include "thread_list.h"
 
 struct evidence {
 	struct process_memory memory;
@@ -57,6 +58,10 @@ void evidence_judge(struct evidence *evidence, size_t thread,
  */
 bool evidence_is_depth(struct evidence *evidence, uint64_t page, uint64_t end,
 		       unsigned int unused);
+
+/** Read how much of a stack is in memory, if its bounds are not 0. */
+void evidence_read_residence(struct evidence *evidence, uint64_t start,
+			     uint64_t end, struct residence *ret);
 
 /**
  * Read the name of a thread, after everything else about it: through the

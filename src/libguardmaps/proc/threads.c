@@ -7,7 +7,6 @@
 #include "evidence.h"
 #include "guard_map.h"
 #include "pagemap.h"
-#include "residence.h"
 #include "thread_list.h"
 
 /*
@@ -56,22 +55,6 @@ static bool find_deepest_touched(struct evidence *evidence,
 	return err != -ENOMEM;
 }
 
-/* Returns false if there is no memory. */
-static bool read_residence(const struct evidence *evidence,
-			   struct thread *thread)
-{
-	const struct guardmaps_map *map = evidence->surroundings.map;
-	int fd = evidence->memory.fds[MEMORY_PAGEMAP];
-	uint64_t end = thread->public.stack_end;
-
-	if (!end || fd < 0)
-		return true;
-	uint64_t start =
-		stack_accessible_start(map, end, thread->public.stack_start);
-	return residence_read(fd, start, end, map->page_size,
-			      &thread->residence) != -ENOMEM;
-}
-
 static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 					   struct evidence *evidence,
 					   unsigned int details)
@@ -88,9 +71,11 @@ static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 		thread_set_stack(thread, &evidence->threads[i], &stack);
 		if (!find_deepest_touched(evidence, thread))
 			return &error_no_memory;
-		if (details & GUARDMAPS_DETAIL_RESIDENCE &&
-		    !read_residence(evidence, thread))
-			return &error_no_memory;
+		if (details & GUARDMAPS_DETAIL_RESIDENCE)
+			evidence_read_residence(evidence,
+						thread->public.stack_start,
+						thread->public.stack_end,
+						&thread->residence);
 		if (evidence_read_thread_name(evidence, thread->public.tid,
 					      thread->public.name))
 			threads->count++;
