@@ -38,7 +38,9 @@ static void note_fault(int signal_number, siginfo_t *info, void *context)
 	_exit(0);
 }
 
-static void touch(uint64_t address, bool write)
+/* Sanitizers would report the access before it is made. */
+static void __attribute__((no_sanitize("address", "undefined")))
+touch(uint64_t address, bool write)
 {
 	volatile char *byte = (char *)(uintptr_t)address;
 	struct sigaction action = {
