@@ -8,6 +8,7 @@
 #include <linux/io_uring.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -758,9 +759,10 @@ static void sleep_in_handler(int signal_number)
 	announce(visitor);
 }
 
-static void *sleep_as_host(void *unused)
+/* Its robust list is known once it runs. */
+static void *sleep_as_host(void *runs)
 {
-	(void)unused;
+	sem_post(runs);
 	sleep_for_good();
 	return NULL;
 }
@@ -772,14 +774,18 @@ static void start_host(struct facts *facts)
 	stack_t signal_stack = { .ss_sp = memory, .ss_size = STACK_SIZE / 2 };
 	pthread_attr_t attributes;
 	pthread_t thread;
+	sem_t runs;
 
 	facts->host = (struct range){ (uintptr_t)memory,
 				      (uintptr_t)memory + STACK_SIZE };
 	pthread_attr_init(&attributes);
 	check_setup(pthread_attr_setstack(&attributes, memory, STACK_SIZE) ==
 		    0);
-	check_setup(pthread_create(&thread, &attributes, sleep_as_host, NULL) ==
-		    0);
+	sem_init(&runs, 0, 0);
+	check_setup(pthread_create(&thread, &attributes, sleep_as_host,
+				   &runs) == 0);
+	while (sem_wait(&runs) != 0)
+		continue;
 	check_setup(sigaltstack(&signal_stack, NULL) == 0);
 }
 
