@@ -824,6 +824,9 @@ static void host_is_found(const struct scene *scene, const char *what)
 			      host,
 		      "%s: the stack does not hold its end", what);
 	}
+	check_number(!scene->thread->deepest_touched,
+		     scene->facts->host.start < scene->facts->stack.start,
+		     "%s: its depth is unknown if that one is below", what);
 	check(guardmaps_threads_find_stack(
 		      threads, scene->facts->stack.start) == scene->thread,
 	      "%s: its own stack is found by its start", what);

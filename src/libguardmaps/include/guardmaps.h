@@ -540,7 +540,8 @@ struct guardmaps_thread {
 	 * (is present or swapped out), or 0 if it could not be read. A huge
 	 * page counts as a whole. Also 0 if that does not prove that the stack
 	 * was used so far: pages above it were not touched, or it holds only
-	 * zeros or one value that fills it, or it cannot be read and is locked.
+	 * zeros or one value that fills it, or it cannot be read and is locked,
+	 * or the stack pointer has jumped over the guard.
 	 */
 	uint64_t deepest_touched;
 	/** What guards the stack, and where: 0 unless MARKER or PROT_NONE. */

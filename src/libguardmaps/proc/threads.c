@@ -55,6 +55,21 @@ static bool find_deepest_touched(struct evidence *evidence,
 	return err != -ENOMEM;
 }
 
+/* A frame that jumped over the guard may have left out any part of the stack. */
+static void forget_jumped_peaks(struct guardmaps_threads *threads)
+{
+	for (size_t i = 0; i < threads->count; i++) {
+		struct guardmaps_thread *thread = &threads->threads[i].public;
+		if (thread->stack_pointer_state ==
+			    GUARDMAPS_STACK_POINTER_ELSEWHERE &&
+		    thread->stack_pointer < thread->stack_start &&
+		    thread->guard != GUARDMAPS_STACK_GUARD_GAP &&
+		    guardmaps_threads_find_stack(threads,
+						 thread->stack_pointer))
+			thread->deepest_touched = 0;
+	}
+}
+
 static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 					   struct evidence *evidence,
 					   unsigned int details)
@@ -80,7 +95,10 @@ static struct guardmaps_error *add_threads(struct guardmaps_threads *threads,
 					      thread->public.name))
 			threads->count++;
 	}
-	return threads_sort_stacks(threads) ? NULL : &error_no_memory;
+	if (!threads_sort_stacks(threads))
+		return &error_no_memory;
+	forget_jumped_peaks(threads);
+	return NULL;
 }
 
 struct guardmaps_error *guardmaps_threads_create_detailed(
