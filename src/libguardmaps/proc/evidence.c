@@ -576,16 +576,16 @@ static bool is_locked(struct evidence *evidence, uint64_t page)
 	       surroundings->flags[i] & GUARDMAPS_LOCKED;
 }
 
-/* Returns how much was read. */
+/* A page that is touched. Returns how much was read. */
 static size_t read_page(struct evidence *evidence, uint64_t page, void *ret)
 {
-	return evidence->memory.fds[MEMORY_CONTENTS] >= 0 &&
-			       may_be_read(evidence, page)
-		       ? read_contents(
-				 evidence, page,
-				 page + evidence->surroundings.map->page_size,
-				 ret)
-		       : 0;
+	const struct guardmaps_map *map = evidence->surroundings.map;
+
+	return evidence->memory.fds[MEMORY_CONTENTS] < 0 ||
+			       is_in_file(map, page)
+		       ? 0
+		       : read_contents(evidence, page, page + map->page_size,
+				       ret);
 }
 
 /*
