@@ -297,7 +297,7 @@ static const char *sentence(const struct row *row)
 		return "is poisoned (UFFDIO_POISON, or a memory error): every access raises SIGBUS";
 	case GUARDMAPS_VERDICT_NON_CANONICAL:
 		return "is not canonical: every access raises SIGSEGV, through the stack pointer SIGBUS, with SI_KERNEL and address 0";
-	case GUARDMAPS_VERDICT_PAST_END:
+	case GUARDMAPS_VERDICT_FILE_END:
 		return "is past the end of the mapped file: every permitted access raises SIGBUS (BUS_ADRERR)";
 	default:
 		return "";

@@ -206,7 +206,7 @@ $address is in a PROT_NONE mapping: every access raises SIGSEGV \(SEGV_ACCERR\)\
 	truncate -s 1 "$file"
 	start=$(printf '%x' "$((16#$start + $(getconf PAGESIZE)))")
 	try guardmaps explain -r -n -o VERDICT "$TARGET_PID" "$start"
-	same "$output" past-end
+	same "$output" file-end
 	try guardmaps explain "$TARGET_PID" "$start"
 	same "${lines[0]}" "0x$start is past the end of the mapped file: every permitted access raises SIGBUS (BUS_ADRERR)."
 }

@@ -802,12 +802,12 @@ enum guardmaps_verdict {
 	 */
 	GUARDMAPS_VERDICT_NON_CANONICAL,
 	/** Past the last page of the mapped file: SIGBUS with BUS_ADRERR. */
-	GUARDMAPS_VERDICT_PAST_END,
+	GUARDMAPS_VERDICT_FILE_END,
 };
 
 /**
  * "guard", "PROT_NONE", "no-permission", "accessible", "unmapped",
- * "null-page", "uffd-wp", "poison", "non-canonical", "past-end". Static.
+ * "null-page", "uffd-wp", "poison", "non-canonical", "file-end". Static.
  */
 const char *guardmaps_verdict_name(enum guardmaps_verdict verdict);
 
@@ -840,7 +840,7 @@ void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
 
 /**
  * Look at the size of the file that is mapped at the address of an explanation.
- * If the address is past its last page, the verdict becomes PAST_END.
+ * If the address is past its last page, the verdict becomes FILE_END.
  *
  * @process: the one that the guard map was read from.
  * @ret_is_known: false if there is a file, but its size is not known: it is found

@@ -135,8 +135,8 @@ const char *guardmaps_verdict_name(enum guardmaps_verdict verdict)
 		return "poison";
 	case GUARDMAPS_VERDICT_NON_CANONICAL:
 		return "non-canonical";
-	case GUARDMAPS_VERDICT_PAST_END:
-		return "past-end";
+	case GUARDMAPS_VERDICT_FILE_END:
+		return "file-end";
 	default:
 		return "unknown";
 	}

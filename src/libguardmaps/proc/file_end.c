@@ -138,6 +138,6 @@ guardmaps_explain_file(const struct guardmaps_process *process,
 	    is_past_end(map,
 			guardmaps_mapping_offset(mapping, explanation->address),
 			&file))
-		explanation->verdict = GUARDMAPS_VERDICT_PAST_END;
+		explanation->verdict = GUARDMAPS_VERDICT_FILE_END;
 	return NULL;
 }
