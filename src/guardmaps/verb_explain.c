@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "describe.h"
 #include "verb.h"
 
 /* An address and what the guard map has there, or NULL. */
@@ -143,57 +144,12 @@ static const struct column columns[] = {
 
 /* ---- In words --------------------------------------------------------- */
 
-static void print_mapping(const char *label,
-			  const struct guardmaps_mapping *mapping)
-{
-	char permissions[5];
-
-	text_permissions(permissions, mapping->permissions);
-	printf("  %-8s 0x%" PRIx64 "-0x%" PRIx64 " %s%s", label, mapping->start,
-	       mapping->end, permissions, *mapping->name ? " " : "");
-	text_print(stdout, mapping->name);
-	putchar('\n');
-}
-
-static void print_distance(uint64_t distance, const char *where)
-{
-	char size[TEXT_NUMBER_SIZE];
-
-	text_size(size, distance);
-	if (distance > 0)
-		printf("           %s %s\n", size, where);
-}
-
-static void print_neighbours(const struct row *row)
-{
-	uint64_t address = row->explanation.address;
-
-	if (row->above) {
-		print_mapping("above", row->above);
-		print_distance(row->above->start - address,
-			       "above the address");
-	}
-	if (row->below) {
-		print_mapping("below", row->below);
-		print_distance(address - row->below->end, "below the address");
-	}
-}
-
 static void print_owner(const char *name, pid_t tid)
 {
 	printf("  owner    thread ");
 	text_print(stdout, name);
 	printf(" (%d): an access from above means that its stack overflowed\n",
 	       tid);
-}
-
-static void print_range(const char *label, uint64_t start, uint64_t end)
-{
-	char size[TEXT_NUMBER_SIZE];
-
-	text_size(size, end - start);
-	printf("  %-8s 0x%" PRIx64 "-0x%" PRIx64 ", %s", label, start, end,
-	       size);
 }
 
 static void print_guard(const struct row *row)
@@ -204,7 +160,7 @@ static void print_guard(const struct row *row)
 		puts("  It was installed while the process was being read.");
 		return;
 	}
-	print_range("region", region->start, region->end);
+	describe_range("region", region->start, region->end);
 	printf(", found by %s\n",
 	       guardmaps_source_name(guardmaps_map_source(row->map)));
 	printf("  kind     %s\n",
@@ -219,7 +175,7 @@ static void print_protected_guard(const struct row *row)
 
 	if (!thread)
 		return;
-	print_range("guard", thread->guard_start, thread->guard_end);
+	describe_range("guard", thread->guard_start, thread->guard_end);
 	putchar('\n');
 	print_owner(thread->name, thread->tid);
 }
@@ -328,10 +284,10 @@ static void print_in_words(const struct row *row)
 		print_guard(row);
 	print_protected_guard(row);
 	if (row->mapping)
-		print_mapping("mapping", row->mapping);
+		describe_mapping("mapping", row->mapping);
 	if (get_verdict(row) != GUARDMAPS_VERDICT_UNMAPPED)
 		return;
-	print_neighbours(row);
+	describe_neighbours(row->map, &row->explanation);
 	print_growth(row);
 }
 
