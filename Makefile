@@ -42,17 +42,20 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 override CFLAGS += -std=gnu11 $(warnings) -fvisibility=hidden
 override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-Isrc/libguardmaps/include -DGUARDMAPS_VERSION='"$(version)"'
-library_libs := -lprotobuf-c -lz
+plugin_libs := -lprotobuf-c -lz
+library_libs := $(plugin_libs) -ldw -lelf
 command_libs := -lcap -lelf
 
 # The library's wings, and which of them each may include. An include of a wing
 # that is not listed does not compile.
-wings := base map stack proc remote
+wings := base map stack proc remote core unwind
 base_uses := base
 map_uses := base map
 stack_uses := base map stack
 proc_uses := base map stack proc
 remote_uses := base map proc remote
+core_uses := base map stack core
+unwind_uses := base map stack core unwind
 plugin_uses := base remote
 # The wings linked into the plugin. criu loads every library that they need.
 plugin_wings := base map stack proc remote
@@ -133,7 +136,7 @@ $(plugin): $(plugin_objects)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-Bsymbolic \
 		-Wl,--exclude-libs,ALL -Wl,--version-script,criu-plugin/plugin.map \
-		-o $@ $^ $(library_libs)
+		-o $@ $^ $(plugin_libs)
 
 man: $(man_pages)
 

@@ -139,7 +139,7 @@ $(fuzzers): $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) \
 cross:
 	$(MAKE) --no-print-directory B=$(B)/aarch64 CC=aarch64-linux-gnu-gcc \
 		CPPFLAGS="-idirafter /usr/include" CFLAGS="-O2 -Werror" \
-		library_libs= $(B)/aarch64/criu-plugin/guardmaps.so
+		plugin_libs= $(B)/aarch64/criu-plugin/guardmaps.so
 
 # The command and the tests with AddressSanitizer and UBSan, in a directory of
 # their own.

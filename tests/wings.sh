@@ -45,7 +45,7 @@ refuses() {
 	echo "$word - $1 cannot include headers of $2/"
 }
 
-for wing in map stack proc remote; do
+for wing in map stack proc remote core unwind; do
 	refuses "$library/base" "$wing"
 	refuses src/guardmaps "$wing"
 done
@@ -56,9 +56,17 @@ refuses "$library/map" remote
 refuses "$library/stack" proc
 refuses "$library/stack" remote
 refuses "$library/proc" remote
+refuses "$library/proc" core
+refuses "$library/core" proc
+refuses "$library/core" remote
+refuses "$library/core" unwind
+refuses "$library/unwind" proc
+refuses "$library/unwind" remote
 refuses criu-plugin map
 refuses criu-plugin stack
 refuses criu-plugin proc
+refuses criu-plugin core
+refuses criu-plugin unwind
 
 # The compiler would let the plugin include all headers of remote/.
 if grep -hoE '#include "[a-z_]+\.h"' criu-plugin/*.[ch] | sort -u |

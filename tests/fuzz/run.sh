@@ -78,10 +78,11 @@ arguments() {
 
 status=0
 mkdir -p "$failures"
-echo 1..5
+echo 1..6
 fuzz 1 image 4096
 fuzz 2 maps 16384
 fuzz 3 guards 4096
 fuzz 4 process 4096
-arguments 5
+fuzz 5 core 8192
+arguments 6
 exit $status

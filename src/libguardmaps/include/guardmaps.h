@@ -803,11 +803,27 @@ enum guardmaps_verdict {
 	GUARDMAPS_VERDICT_NON_CANONICAL,
 	/** Past the last page of the mapped file: SIGBUS with BUS_ADRERR. */
 	GUARDMAPS_VERDICT_FILE_END,
+
+	/* Only of a fault: see guardmaps_core_fault(). */
+
+	/** The stack pointer is past a guard, in the stack of another thread. */
+	GUARDMAPS_VERDICT_JUMPED_GUARD,
+	/** The stack of the first thread could not grow (RLIMIT_STACK). */
+	GUARDMAPS_VERDICT_MAIN_STACK_LIMIT,
+	/** The kernel did not report the address. It is not 0. */
+	GUARDMAPS_VERDICT_UNKNOWN_ADDRESS,
+	/** Sent by a process, as by kill(2), abort(3) or raise(3). */
+	GUARDMAPS_VERDICT_SENT,
+	/** Sent by the process to itself, as if the kernel had sent it. */
+	GUARDMAPS_VERDICT_FORGED,
+	/** Not because of a guard or the mappings. */
+	GUARDMAPS_VERDICT_OTHER,
 };
 
 /**
  * "guard", "PROT_NONE", "no-permission", "accessible", "unmapped",
- * "null-page", "uffd-wp", "poison", "non-canonical", "file-end". Static.
+ * "null-page", "uffd-wp", "poison", "non-canonical", "file-end", "jumped-guard",
+ * "main-stack-limit", "unknown-address", "sent", "forged", "other". Static.
  */
 const char *guardmaps_verdict_name(enum guardmaps_verdict verdict);
 
@@ -854,6 +870,178 @@ guardmaps_explain_file(const struct guardmaps_process *process,
 		       const struct guardmaps_map *map,
 		       struct guardmaps_explanation *explanation,
 		       bool *ret_is_known);
+
+/* ---- Core files ------------------------------------------------------- */
+
+/** A core file (core(5)) of an x86-64 or aarch64 process. */
+struct guardmaps_core;
+
+/**
+ * Read a core file, written by the kernel or by gdb's gcore. It may be cut off:
+ * registers and mappings come first. It may be of another architecture than that
+ * of this machine.
+ *
+ * The memory needed is bounded by the size of the file. Only regular files are
+ * read, so this never waits for another process.
+ *
+ * @image: a guard map of the same process, whose guard regions are used, or NULL.
+ *
+ * Errors: FORMAT (not a core file, or cut off before the registers), UNSUPPORTED
+ * (another architecture), INVALID (the image is of another process), PERMISSION,
+ * OS, NO_MEMORY.
+ */
+struct guardmaps_error *guardmaps_core_open(const char *path,
+					    const struct guardmaps_map *image,
+					    struct guardmaps_core **ret);
+
+/** Close a core file. NULL is allowed. */
+void guardmaps_core_close(struct guardmaps_core *core);
+
+/**
+ * The mappings, and the guard regions that are known: those in the image, and
+ * guards of thread stacks according to the C library's thread descriptors (glibc,
+ * musl) in the core file. A core file by itself does not say where other guard
+ * regions are. Belongs to @core.
+ */
+const struct guardmaps_map *
+guardmaps_core_map(const struct guardmaps_core *core);
+
+/** Whether the file ends before what its headers promise. */
+bool guardmaps_core_is_cut(const struct guardmaps_core *core);
+
+/**
+ * The threads and their stacks: the one that got the signal, then the others. The
+ * stack of the first thread is unknown, because the core file does not have its
+ * limit. Names are those of owners in the image. The deepest page touched is the
+ * lowest that holds anything but zeros. The caller frees the list.
+ *
+ * Errors: OS, NO_MEMORY.
+ */
+struct guardmaps_error *
+guardmaps_core_threads(const struct guardmaps_core *core,
+		       struct guardmaps_threads **ret);
+
+/** How sure a verdict is. */
+enum guardmaps_certainty {
+	/** There is no address to judge, or the mappings contradict the signal. */
+	GUARDMAPS_CERTAINTY_NONE,
+	/**
+	 * By the signal and the mappings at the time of the dump. Another thread
+	 * may have changed them after the fault.
+	 */
+	GUARDMAPS_CERTAINTY_MAPPINGS,
+	/** By the image, or by the thread descriptor of the owner. */
+	GUARDMAPS_CERTAINTY_CERTAIN,
+};
+
+/** "none", "mappings" or "certain". Static. */
+const char *guardmaps_certainty_name(enum guardmaps_certainty certainty);
+
+/** A crash. */
+struct guardmaps_fault {
+	/** The thread that got the signal. */
+	pid_t tid;
+	/** Its name, or "" if it is unknown. Belongs to the core. */
+	const char *name;
+	int signal;
+	/** si_code (sigaction(2)). */
+	int code;
+	/**
+	 * 0, or the signal that ended the process in a handler of its own, which
+	 * was called for @signal. @code is then SEGV_MAPERR or SEGV_ACCERR by the
+	 * mappings if the handler did not ask for it (SA_SIGINFO). Found in core
+	 * files of x86-64 only.
+	 */
+	int ended_by;
+	uint64_t instruction_pointer;
+	uint64_t stack_pointer;
+	enum guardmaps_verdict verdict;
+	enum guardmaps_certainty certainty;
+	/**
+	 * The address and what is there. All indexes are GUARDMAPS_NONE unless
+	 * the kernel reported an address.
+	 */
+	struct guardmaps_explanation explanation;
+	/** The instruction at the address was to be executed. */
+	bool is_jump;
+	/** The thread whose stack guard holds the address, or 0, and the guard. */
+	pid_t owner;
+	const char *owner_name;
+	uint64_t guard_start;
+	uint64_t guard_end;
+	/** The thread whose stack was entered past the guard, or 0. */
+	pid_t entered;
+	const char *entered_name;
+};
+
+/**
+ * Find out why the process got its signal.
+ *
+ * A guard raises SIGSEGV with SEGV_MAPERR inside a mapping; so do few other
+ * things. In a mapping that does not permit the access, it raises SEGV_ACCERR as
+ * if there were no guard.
+ */
+void guardmaps_core_fault(const struct guardmaps_core *core,
+			  struct guardmaps_fault *ret);
+
+/** The backtrace of the thread that crashed. */
+struct guardmaps_backtrace;
+
+/**
+ * Unwind the stack of the thread that crashed, from the fault, with libdw. The
+ * programs and libraries are opened where they were, if they are regular files and
+ * have the build ID that is in the core file.
+ *
+ * @exe: the file of the program, or NULL for where it was.
+ * @asks_servers: let libdw ask the servers in DEBUGINFOD_URLS for debugging
+ *	information. They may never answer.
+ *
+ * What cannot be unwound ends the backtrace: that is no error. A backtrace must be
+ * destroyed before its core. Errors: NO_MEMORY.
+ */
+struct guardmaps_error *
+guardmaps_core_backtrace(const struct guardmaps_core *core, const char *exe,
+			 bool asks_servers, struct guardmaps_backtrace **ret);
+
+/** Free a backtrace. NULL is allowed. */
+void guardmaps_backtrace_destroy(struct guardmaps_backtrace *backtrace);
+
+/** Number of frames. The innermost is frame 0. */
+size_t guardmaps_backtrace_count(const struct guardmaps_backtrace *backtrace);
+
+/**
+ * The name of a program or library that was not used, because the file that has
+ * this name now has another build ID; or NULL. Belongs to the core.
+ */
+const char *
+guardmaps_backtrace_changed(const struct guardmaps_backtrace *backtrace);
+
+/** Frames [first, first + period), which come @times times in a row: recursion. */
+struct guardmaps_frame_run {
+	size_t first;
+	size_t period;
+	size_t times;
+};
+
+/** All frames, in order, as runs. Most come once. */
+size_t
+guardmaps_backtrace_run_count(const struct guardmaps_backtrace *backtrace);
+struct guardmaps_frame_run
+guardmaps_backtrace_run(const struct guardmaps_backtrace *backtrace, size_t i);
+
+struct guardmaps_frame {
+	/** In the calling instruction, except in the innermost frame. */
+	uint64_t address;
+	/** Name of the function, or "", and the offset of the address in it. */
+	const char *function;
+	uint64_t offset;
+	/** The program or library, or "". Strings belong to the backtrace. */
+	const char *file;
+};
+
+/** The frame with index @i. */
+void guardmaps_backtrace_frame(const struct guardmaps_backtrace *backtrace,
+			       size_t i, struct guardmaps_frame *ret);
 
 #pragma GCC visibility pop
 

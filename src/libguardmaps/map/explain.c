@@ -137,6 +137,18 @@ const char *guardmaps_verdict_name(enum guardmaps_verdict verdict)
 		return "non-canonical";
 	case GUARDMAPS_VERDICT_FILE_END:
 		return "file-end";
+	case GUARDMAPS_VERDICT_JUMPED_GUARD:
+		return "jumped-guard";
+	case GUARDMAPS_VERDICT_MAIN_STACK_LIMIT:
+		return "main-stack-limit";
+	case GUARDMAPS_VERDICT_UNKNOWN_ADDRESS:
+		return "unknown-address";
+	case GUARDMAPS_VERDICT_SENT:
+		return "sent";
+	case GUARDMAPS_VERDICT_FORGED:
+		return "forged";
+	case GUARDMAPS_VERDICT_OTHER:
+		return "other";
 	default:
 		return "unknown";
 	}

@@ -122,7 +122,9 @@ static const char *share_name(struct guardmaps_map *map, const char *name)
 
 bool mapping_has_file(const struct guardmaps_mapping *mapping)
 {
-	return mapping->inode || mapping->dev_major || mapping->dev_minor;
+	/* The rest is not in a core file. */
+	return mapping->inode || mapping->dev_major || mapping->dev_minor ||
+	       mapping->name[0] == '/';
 }
 
 uint64_t guardmaps_mapping_offset(const struct guardmaps_mapping *mapping,
@@ -145,7 +147,8 @@ static bool same_file(const struct guardmaps_mapping *a,
 		      const struct guardmaps_mapping *b)
 {
 	return a->inode == b->inode && a->dev_major == b->dev_major &&
-	       a->dev_minor == b->dev_minor && mapping_has_file(a);
+	       a->dev_minor == b->dev_minor && mapping_has_file(a) &&
+	       (a->inode || strcmp(a->name, b->name) == 0);
 }
 
 /* A program or library is a row of mappings, one of them executable. */

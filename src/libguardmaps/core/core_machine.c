@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <elf.h>
+
+#include "core_machine.h"
+
+/* rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp, r8 to r15, rip (System V ABI). */
+static const uint8_t x86_64_dwarf[] = { 10, 12, 11, 5, 13, 14, 4, 19, 9,
+					8,  7,	6,  3, 2,  1,  0, 16 };
+
+/* x0 to x30, sp. */
+static const uint8_t aarch64_dwarf[] = { 0,  1,	 2,  3,	 4,  5,	 6,  7,
+					 8,  9,	 10, 11, 12, 13, 14, 15,
+					 16, 17, 18, 19, 20, 21, 22, 23,
+					 24, 25, 26, 27, 28, 29, 30, 31 };
+
+/*
+ * The registers are those of struct user_regs_struct (arch/x86/include/asm/
+ * user_64.h) and struct user_pt_regs (arch/arm64/include/uapi/asm/ptrace.h).
+ */
+static const struct core_machine machines[] = {
+	{
+		.number = EM_X86_64,
+		.instruction_pointer = 16,
+		.stack_pointer = 19,
+		.thread_pointer = 21,
+		.system_call = 15,
+		.registers = 27,
+		.dwarf = x86_64_dwarf,
+		.dwarf_count = sizeof(x86_64_dwarf),
+		.link_register = CORE_NO_REGISTER,
+		.descriptor_is_at_pointer = true,
+	},
+	{
+		.number = EM_AARCH64,
+		.instruction_pointer = 32,
+		.stack_pointer = 31,
+		.thread_pointer = CORE_NO_REGISTER,
+		.system_call = CORE_NO_REGISTER,
+		.registers = 34,
+		.dwarf = aarch64_dwarf,
+		.dwarf_count = sizeof(aarch64_dwarf),
+		.link_register = 30,
+	},
+};
+
+const struct core_machine *core_machine_find(uint16_t number)
+{
+	for (size_t i = 0; i < sizeof(machines) / sizeof(*machines); i++)
+		if (machines[i].number == number)
+			return &machines[i];
+	return NULL;
+}
