@@ -17,6 +17,13 @@ struct command {
 	bool may_be_verb;
 	/** --all */
 	bool all;
+	/** --core and --image, or NULL. */
+	const char *core;
+	const char *image;
+	/** --exe, or NULL. */
+	const char *exe;
+	/** --debuginfod */
+	bool debuginfod;
 	/** Ready to print the table of the verb. */
 	struct output output;
 	struct read_options read;

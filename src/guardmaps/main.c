@@ -33,6 +33,17 @@ static const struct verb *find_named_verb(struct command_line *line)
 	return NULL;
 }
 
+/* Some verbs read either processes or a core file, which have other options. */
+static const struct verb *choose_verb(const struct verb *named,
+				      const struct command *command)
+{
+	const struct verb *verb = named ? named : &list_verb;
+
+	if (command->image && !command->core)
+		fail_with("--image requires --core");
+	return command->core && verb->of_core ? verb->of_core : verb;
+}
+
 /*
  * Fail if output could not be written, for example to a full disk. If nothing
  * was printed, a closed standard output does not matter.
@@ -92,5 +103,5 @@ int main(int argc, char **argv)
 		print_help(verb);
 		return close_output(EXIT_DONE);
 	}
-	return close_output(run(verb ? verb : &list_verb, &line));
+	return close_output(run(choose_verb(verb, &line.command), &line));
 }

@@ -35,6 +35,26 @@ static void take_all(struct command_line *line)
 	line->command.all = true;
 }
 
+static void take_core(struct command_line *line)
+{
+	line->command.core = optarg;
+}
+
+static void take_exe(struct command_line *line)
+{
+	line->command.exe = optarg;
+}
+
+static void take_debuginfod(struct command_line *line)
+{
+	line->command.debuginfod = true;
+}
+
+static void take_image(struct command_line *line)
+{
+	line->command.image = optarg;
+}
+
 static void take_bytes(struct command_line *line)
 {
 	line->command.output.options.sizes_in_bytes = true;
@@ -179,9 +199,19 @@ static const struct option_row rows[] = {
 	OPTION(0, "below", "LIMIT",
 	       "only stacks with less headroom: 10%, 64K; see EXIT STATUS",
 	       VERB_LISTS_STACKS, take_below),
+	OPTION(0, "core", "FILE", "read a core file instead of processes",
+	       VERB_READS_CORES, take_core),
+	OPTION(0, "debuginfod", NULL,
+	       "ask the servers in DEBUGINFOD_URLS for names of functions",
+	       VERB_UNWINDS, take_debuginfod),
 	OPTION(0, "dry-run", NULL,
 	       "change nothing, only report what would be done",
 	       VERB_CHANGES_PROCESS, take_dry_run),
+	OPTION(0, "exe", "FILE", "the program, if it is not where it was",
+	       VERB_UNWINDS, take_exe),
+	OPTION(0, "image", "FILE",
+	       "use the guard regions of this image for the core file",
+	       VERB_READS_CORES, take_image),
 	OPTION(0, "image-limit", "SIZE",
 	       "refuse images that need more memory (default 1G)",
 	       VERB_READS_IMAGES, take_image_limit),

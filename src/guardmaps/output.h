@@ -63,6 +63,8 @@ struct column {
 struct table {
 	/** Name of the array in JSON. */
 	const char *name;
+	/** There is one row, which is an object in JSON instead of an array. */
+	bool is_object;
 	const struct column *columns;
 	size_t column_count;
 	/** Size of a row. A copy of a row is as good as the row. */

@@ -277,8 +277,8 @@ static void put_json_text(const char *text)
 /* What comes before the value of a column. The first one begins the row. */
 static void make_json_label(const char *name, bool is_first, char *ret)
 {
-	snprintf(ret, JSON_LABEL_SIZE, "%s\n         \"%s\": ",
-		 is_first ? "{" : ",", name);
+	snprintf(ret, JSON_LABEL_SIZE,
+		 "%s\n         \"%s\": ", is_first ? "{" : ",", name);
 	for (; *ret; ret++)
 		*ret = text_ascii_lower(*ret);
 }
@@ -308,7 +308,13 @@ static void print_json(const struct output *output, void *rows,
 
 	for (size_t i = 0; i < output->shown_count; i++)
 		make_json_label(output->shown[i]->name, i == 0, labels[i]);
-	printf("{\n   \"%s\": [", output->table->name);
+	printf("{\n   \"%s\": ", output->table->name);
+	if (output->table->is_object) {
+		print_json_row(output, output->table->find(rows, 0), labels);
+		puts("\n}");
+		return;
+	}
+	putchar_unlocked('[');
 	for (size_t number = 0; number < row_count; number++) {
 		put(number ? "," : "\n      ");
 		print_json_row(output, output->table->find(rows, number),

@@ -41,6 +41,10 @@ enum verb_does {
 	VERB_CHECKS = 1 << 7,
 	/** It lists stacks. */
 	VERB_LISTS_STACKS = 1 << 8,
+	/** It can read a core file: with --core, instead of its arguments. */
+	VERB_READS_CORES = 1 << 9,
+	/** It prints a backtrace. */
+	VERB_UNWINDS = 1 << 10,
 };
 
 struct verb {
@@ -53,10 +57,14 @@ struct verb {
 	/** NULL if it does not print one. */
 	const struct table *table;
 	enum exit_status (*run)(const struct command *command);
+	/** What it becomes with --core, or NULL. */
+	const struct verb *of_core;
 };
 
 #define VERB_DECLARATION(name) extern const struct verb name##_verb;
 VERBS(VERB_DECLARATION)
+/* Not in --help: another verb becomes it. */
+VERB_DECLARATION(fault)
 
 /** All verbs in the order of --help, with NULL after the last. */
 extern const struct verb *const verbs[];

@@ -517,4 +517,5 @@ const struct verb explain_verb = {
 	.does = VERB_READS | VERB_PRINTS_TABLE,
 	.table = &table,
 	.run = run_explain,
+	.of_core = &fault_verb,
 };

@@ -1,0 +1,306 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# guardmaps explain --core FILE: why a process crashed.
+
+load helpers
+
+# crash KIND [PROGRAM]: crash in that way, which leaves a file core. Sets PROCESS,
+# THREAD, ADDRESS and ENTERED to what the program has said before.
+crash() {
+	local name value
+
+	[ "$(</proc/sys/kernel/core_pattern)" = core ] ||
+		skip "core_pattern is not core: $(</proc/sys/kernel/core_pattern)"
+	rm -f core core.*
+	(
+		ulimit -c unlimited || exit
+		exec "${2-$build/tests/crash}" "$1"
+	) >facts 2>errors || true
+	ADDRESS="" ENTERED=""
+	while IFS== read -r name value; do
+		case $name in
+		pid) PROCESS=$value ;;
+		thread) THREAD=$value ;;
+		address) ADDRESS=$value ;;
+		entered) ENTERED=$value ;;
+		esac
+	done <facts
+	# core_uses_pid
+	[ -e core ] || mv "core.$PROCESS" core
+}
+
+# What guards the stacks of this C library's threads: a guard or PROT_NONE.
+stack_guard() {
+	start_target glibc-threads:1
+	if [ -s "$TARGET_GUARDS" ]; then
+		echo guard
+	else
+		echo PROT_NONE
+	fi
+}
+
+# is_explained VERDICT CERTAINTY [SIGNAL]: of the file core.
+is_explained() {
+	try guardmaps explain --core core -J
+	same "$status $stderr" "0 "
+	same "$(json '.fault | .verdict, .certainty, .signal, .tid' | xargs)" \
+		"$1 $2 ${3-SIGSEGV} $THREAD"
+}
+
+# ---- Overflows -------------------------------------------------------------
+
+@test "the overflow of a thread's stack is certain, and whose it is" {
+	local guard
+	guard=$(stack_guard)
+	crash worker
+	is_explained "$guard" certain
+	same "$(json '.fault.owner')" "$THREAD"
+	same "$(json '.fault.kind')" stack
+	try guardmaps explain --core core
+	same "$status $stderr" "0 "
+	matches "${lines[0]}" "Thread $THREAD overflowed its stack: it accessed the guard of its stack at 0x[0-9a-f]+ after .*"
+	matches "${lines[1]}" "  known    by the thread descriptor of the C library"
+}
+
+@test "a frame that is larger than the guard is found in the stack of another thread" {
+	crash jump
+	is_explained jumped-guard certain
+	try guardmaps explain --core core
+	same "${lines[0]}" "Thread $THREAD overflowed its stack, past the guard, into the stack of thread $ENTERED: it had a frame that is larger than the guard."
+	try guardmaps explain --core core -n -r -o ENTERED
+	same "$output" "$ENTERED"
+}
+
+@test "the limit of the first thread's stack is distinguished from a wild pointer" {
+	crash main-stack
+	is_explained main-stack-limit mappings
+	try guardmaps explain --core core
+	matches "${lines[0]}" "Thread crash \($THREAD\) overflowed its stack: it has reached its limit \(RLIMIT_STACK\), and cannot grow to 0x[0-9a-f]+ after .*"
+}
+
+# ---- Backtraces ------------------------------------------------------------
+
+@test "recursion is folded, and counted" {
+	crash worker
+	try guardmaps explain --core core -J
+	[ "$(json .fault.frames)" -gt 100 ]
+	[ "$(json .fault.cycles)" -gt 50 ]
+	matches "$(json .fault.cycle)" "parse_(term/parse_expression|expression/parse_term)"
+	[ "$(($(json .fault.cycles) * 2))" -le "$(json .fault.frames)" ]
+	try guardmaps explain --core core
+	matches "${lines[0]}" "Thread $THREAD overflowed its stack: .* after [0-9]+ levels of parse_.*/parse_.*\."
+	[[ $output =~ [0-9]+" times: parse_" ]]
+	[[ $output == *" overflow+0x"* ]]
+	# The whole of it fits a screen.
+	[ "${#lines[@]}" -lt 24 ]
+}
+
+@test "a backtrace goes on past a jump to nowhere" {
+	crash bad-jump
+	try guardmaps explain --core core
+	matches "$(grep '#0' <<<"$output")" "  #0 +$ADDRESS"
+	[[ $output =~ "#1"\ +(crash_bad_jump|main)\+0x ]]
+}
+
+@test "a program that has been replaced is not asked, and that is said" {
+	cp "$build/tests/crash" program
+	cp "$build/tests/crash" kept
+	crash worker ./program
+	try guardmaps explain --core core
+	[[ $output == *parse_term* ]]
+	# Another program, another file, nothing at all.
+	cp --remove-destination "$build/guardmaps" program
+	try guardmaps explain --core core
+	same "$status $stderr" "0 "
+	[[ $output == *"  changed  $PWD/program: another file has this name now (--exe)"* ]]
+	[[ $output != *parse_term* ]]
+	rm program
+	mkfifo program
+	try guardmaps explain --core core
+	same "$status $stderr" "0 "
+	[[ $output != *parse_term* ]]
+	rm program
+	try guardmaps explain --core core --exe kept
+	same "$status $stderr" "0 "
+	[[ $output == *parse_term* ]]
+}
+
+@test "the stack of a stripped program is unwound all the same" {
+	cp "$build/tests/crash" program
+	strip program
+	crash worker ./program
+	try guardmaps explain --core core -J
+	[ "$(json .fault.cycles)" -gt 50 ]
+}
+
+# ---- Guards elsewhere ------------------------------------------------------
+
+needs_guards() {
+	start_target run:1
+}
+
+@test "a guard in memory that can be written is known by the mappings" {
+	needs_guards
+	crash guard
+	is_explained guard mappings
+	same "$(json .fault.address)" "$ADDRESS"
+	try guardmaps explain --core core
+	same "${lines[0]}" "Thread crash ($THREAD) accessed $ADDRESS, in a guard region."
+	same "${lines[1]}" "  known    by the signal and the mappings at the time of the dump"
+}
+
+@test "a guard in read-only memory looks like any write to it, and that is said" {
+	needs_guards
+	crash guard-read-only
+	is_explained no-permission mappings
+	try guardmaps explain --core core
+	[[ $output == *"There may be a guard region, too: without an image (--image), a core file does not say."* ]]
+}
+
+@test "an image makes a guard in read-only memory certain" {
+	needs_guards
+	mkfifo go
+	exec {hold}<>go
+	(
+		ulimit -c unlimited
+		exec "$build/tests/crash" guard-read-only wait
+	) >facts 2>errors <go 3>&- &
+	started+=("$!")
+	until grep -q ^ready facts; do
+		is_alive "${started[-1]}"
+	done
+	THREAD=$(sed -n 's/^pid=//p' facts)
+	guardmaps save "$THREAD" image
+	echo >&"$hold"
+	wait "${started[-1]}" || true
+	exec {hold}>&-
+	[ -e core ] || mv "core.$THREAD" core
+	is_explained no-permission mappings
+	try guardmaps explain --core core --image image -J
+	same "$status $stderr" "0 "
+	same "$(json '.fault | .verdict, .certainty' | xargs)" "guard certain"
+	try guardmaps explain --core core --image image
+	same "${lines[1]}" "  known    by the image"
+}
+
+@test "the image of another process is refused" {
+	start_target run:1
+	guardmaps save "$TARGET_PID" image
+	crash unmapped
+	refuses "core: a core file of process $PROCESS (crash), but the image is of process $TARGET_PID (target)" \
+		guardmaps explain --core core --image image
+}
+
+# ---- Handlers of the program -------------------------------------------------
+
+@test "a crash that the program reports itself is explained by what its handler was called for" {
+	[ "$(uname -m)" = x86_64 ] || skip "signal frames of x86-64 only"
+	needs_guards
+	local guard
+	guard=$(stack_guard)
+	crash handled-worker
+	is_explained "$guard" certain
+	same "$(json .fault.owner)" "$THREAD"
+	for kind in handled handled-briefly; do
+		crash "$kind"
+		is_explained guard mappings
+		same "$(json .fault.address)" "$ADDRESS"
+		try guardmaps explain --core core -n -r -o SIGNAL,ENDEDBY
+		same "$output" "SIGSEGV SIGABRT"
+	done
+	try guardmaps explain --core core
+	[[ $output == *"  handler  of the program, which ended with SIGABRT in it"* ]]
+}
+
+# ---- Other crashes ---------------------------------------------------------
+
+@test "memory without permission, unmapped memory and null pointers are distinguished" {
+	crash read-only
+	is_explained no-permission mappings
+	crash prot-none
+	is_explained PROT_NONE mappings
+	crash unmapped
+	is_explained unmapped mappings
+	same "$(json .fault.address)" "$ADDRESS"
+	crash null
+	is_explained null-page mappings
+	crash near-null
+	is_explained null-page mappings
+	same "$(json .fault.address)" 0x18
+}
+
+@test "a jump to data is called a jump" {
+	crash bad-jump
+	is_explained no-permission mappings
+	try guardmaps explain --core core
+	same "${lines[0]}" "Thread crash ($THREAD) jumped to $ADDRESS, in a mapping that does not permit it."
+}
+
+@test "the end of a mapped file is not a guard" {
+	crash file-end
+	is_explained file-end mappings SIGBUS
+}
+
+@test "an address that the kernel does not report is not taken for null" {
+	[ "$(uname -m)" = x86_64 ] || skip "x86-64 has such addresses"
+	crash non-canonical
+	is_explained unknown-address none
+	same "$(json .fault.address)" null
+	try guardmaps explain --core core
+	same "${lines[0]}" "Thread crash ($THREAD) got SIGSEGV for an address that is not known, which need not be 0."
+}
+
+@test "a signal that was sent is no fault, whatever it claims" {
+	crash abort
+	is_explained sent none SIGABRT
+	crash raise
+	is_explained sent none
+	crash kill
+	is_explained sent none
+	crash forge
+	is_explained forged none
+	crash trap
+	is_explained other none SIGILL
+}
+
+# ---- Core files that are not as they should be ------------------------------
+
+@test "a core file that is cut off after 4 KiB still gives the verdict" {
+	crash unmapped
+	head -c 4096 core >cut
+	try guardmaps explain --core cut -n -r -o VERDICT,SIGNAL,TID
+	same "$status $stderr" "0 "
+	same "$output" "unmapped SIGSEGV $THREAD"
+	[ "$(stat -c %s core)" -gt 4096 ]
+	head -c 200 core >cut
+	refuses "cut: cut off before the registers of a thread" \
+		guardmaps explain --core cut
+}
+
+@test "a core file of gcore is read" {
+	command -v gdb >/dev/null || skip "gdb is not installed"
+	start_target threads:2
+	gdb -batch -nx -p "$TARGET_PID" -ex "generate-core-file gcore" \
+		>gdb.log 2>&1
+	try guardmaps explain --core gcore -n -r -o PID,COMMAND
+	same "$status $stderr" "0 "
+	same "$output" "$TARGET_PID target"
+}
+
+@test "what is not a core file is refused" {
+	echo text >text
+	refuses "text: not a core file" guardmaps explain --core text
+	refuses "$build/guardmaps: an ELF file, but not a core file" \
+		guardmaps explain --core "$build/guardmaps"
+	mkfifo fifo
+	refuses "fifo: not a regular file" guardmaps explain --core fifo
+	refuses "nowhere: No such file or directory" \
+		guardmaps explain --core nowhere
+	refuses "too many arguments for explain --core" \
+		guardmaps explain --core text 1 2
+	refuses "--core cannot be used with save" guardmaps save --core text 1 2
+	refuses "--exe cannot be used with stacks" guardmaps stacks --exe text 1
+	refuses "--image requires --core" guardmaps explain --image text 1 2
+	refuses "--source cannot be used with explain --core" \
+		guardmaps explain --core text --source scan
+}
