@@ -41,7 +41,7 @@ static const char *const layouts[] = {
 	"mlocked",
 	"fork",
 	"threads:3",
-	"threads:3:64",
+	"threads:3:512",
 	"prot-none-threads:3",
 	"glibc-threads:3",
 	"unguarded-threads:3",
