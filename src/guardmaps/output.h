@@ -108,8 +108,8 @@ struct output_options {
 /** A cell being filled. It is empty until a cell_*() function sets its text. */
 struct cell {
 	const char *text;
-	/* For generated text, of which a thread name and id is the longest. */
-	char buffer[96];
+	/* For generated text, of which the notes on a stack are the longest. */
+	char buffer[192];
 	bool sizes_in_bytes;
 };
 
