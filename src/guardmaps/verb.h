@@ -65,6 +65,7 @@ struct verb {
 VERBS(VERB_DECLARATION)
 /* Not in --help: another verb becomes it. */
 VERB_DECLARATION(fault)
+VERB_DECLARATION(stacks_of_core)
 
 /** All verbs in the order of --help, with NULL after the last. */
 extern const struct verb *const verbs[];

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* guardmaps stacks PID..., or -a: a row for each thread. */
+/* guardmaps stacks PID..., -a or --core FILE: a row for each thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "choose.h"
+#include "core.h"
 #include "failures.h"
 #include "progress.h"
 #include "stack.h"
@@ -488,28 +489,75 @@ static void note_unknown(const struct stacks *stacks)
 		     stack_filter_columns(&stacks->command->stack_filter));
 }
 
-static enum exit_status run_stacks(const struct command *command)
+static void stacks_init(struct stacks *stacks, const struct command *command)
 {
-	struct stacks stacks = {
+	*stacks = (struct stacks){
 		.command = command,
 		.bar = stack_bar_choose(&command->output.options),
 		.read = command->read,
 	};
-	struct outcome *outcome = &stacks.failures.outcome;
-	struct choice choice = choose_processes(command, outcome);
+}
 
+/* Print what was read, and free it. */
+static enum exit_status finish(struct stacks *stacks,
+			       const struct choice *choice)
+{
+	const struct command *command = stacks->command;
+
+	if (has_output(stacks))
+		print_stacks(choice, stacks);
+	failures_report(&stacks->failures);
+	note_unknown(stacks);
+	enum exit_status status =
+		stack_filter_is_set(&command->stack_filter)
+			? status_of_filter(stacks)
+			: outcome_exit_status(&stacks->failures.outcome);
+	stacks_deinit(stacks);
+	return status;
+}
+
+static enum exit_status run_stacks(const struct command *command)
+{
+	struct stacks stacks;
+
+	stacks_init(&stacks, command);
+	struct choice choice =
+		choose_processes(command, &stacks.failures.outcome);
 	read_processes(&stacks, &choice);
-	if (has_output(&stacks))
-		print_stacks(&choice, &stacks);
-	failures_report(&stacks.failures);
-	note_unknown(&stacks);
-	enum exit_status status = stack_filter_is_set(&command->stack_filter)
-					  ? status_of_filter(&stacks)
-					  : outcome_exit_status(outcome);
-	stacks_deinit(&stacks);
+	enum exit_status status = finish(&stacks, &choice);
 	choice_deinit(&choice);
 	return status;
 }
+
+static enum exit_status run_stacks_of_core(const struct command *command)
+{
+	struct guardmaps_threads *threads;
+	const struct choice choice = {};
+	struct guardmaps_core *core;
+	struct stacks stacks;
+
+	struct guardmaps_error *error = open_core(command, &core);
+	if (!error)
+		error = guardmaps_core_threads(core, &threads);
+	if (error)
+		fail(error);
+	stacks_init(&stacks, command);
+	add_process(&stacks, guardmaps_core_map(core), threads);
+	stacks.failures.outcome.done++;
+	enum exit_status status = finish(&stacks, &choice);
+	guardmaps_core_close(core);
+	return status;
+}
+
+const struct verb stacks_of_core_verb = {
+	.name = "stacks --core",
+	.arguments = "",
+	.summary = "list the threads in a core file",
+	.does = VERB_READS_CORES | VERB_READS_IMAGES | VERB_LISTS_STACKS |
+		VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
+	.table = &table,
+	.run = run_stacks_of_core,
+};
 
 const struct verb stacks_verb = {
 	.name = "stacks",
@@ -519,4 +567,5 @@ const struct verb stacks_verb = {
 		VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
 	.table = &table,
 	.run = run_stacks,
+	.of_core = &stacks_of_core_verb,
 };

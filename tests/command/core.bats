@@ -78,6 +78,29 @@ is_explained() {
 	matches "${lines[0]}" "Thread crash \($THREAD\) overflowed its stack: it has reached its limit \(RLIMIT_STACK\), and cannot grow to 0x[0-9a-f]+ after .*"
 }
 
+# ---- Stacks ----------------------------------------------------------------
+
+@test "the stacks of all threads are listed, with their guards and how deep they were" {
+	local guard
+	guard=$(stack_guard)
+	crash jump
+	try guardmaps stacks --core core -n -r -b -o TID,SIZE,GUARD,EVIDENCE
+	same "$status $stderr" "0 "
+	same "${lines[0]}" "$THREAD 262144 ${guard/guard/marker} descriptor"
+	matches "$(sort -n <<<"$output" | tail -n 1)" \
+		"$ENTERED 262144 ${guard/guard/marker} descriptor"
+	same "${#lines[@]}" 3
+	crash worker
+	# The whole of it was used.
+	try guardmaps stacks --core core -n -r -b -o TID,SIZE,PEAK
+	same "${lines[0]}" "$THREAD 262144 262144"
+	try guardmaps stacks --core core -n -r -o TID --below 10%
+	same "$status" 1
+	same "$output" "$THREAD"
+	try guardmaps stacks --core core -n -r -o NAME,NOTE
+	matches "${lines[1]}" "crash .*no.*stack.*limit.*"
+}
+
 # ---- Backtraces ------------------------------------------------------------
 
 @test "recursion is folded, and counted" {
@@ -299,6 +322,7 @@ needs_guards() {
 	refuses "too many arguments for explain --core" \
 		guardmaps explain --core text 1 2
 	refuses "--core cannot be used with save" guardmaps save --core text 1 2
+	refuses "text: not a core file" guardmaps stacks --core text
 	refuses "--exe cannot be used with stacks" guardmaps stacks --exe text 1
 	refuses "--image requires --core" guardmaps explain --image text 1 2
 	refuses "--source cannot be used with explain --core" \

@@ -316,6 +316,8 @@ guardmaps_core_threads(const struct guardmaps_core *core,
 		error = read_thread(core, i, &threads->threads[i]);
 		threads->count++;
 	}
+	if (!error && !threads_sort_stacks(threads))
+		error = &error_no_memory;
 	if (error)
 		guardmaps_threads_destroy(threads);
 	else
