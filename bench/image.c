@@ -33,16 +33,16 @@ static struct guardmaps_map *scan(pid_t pid)
 	return map;
 }
 
-/* Milliseconds that one write and one read take. */
+/* Milliseconds of processor time that one write and one read take. */
 static double write_and_read(const struct guardmaps_map *map, int directory)
 {
 	struct guardmaps_map *copy;
-	double start = now_milliseconds();
+	double start = spent_milliseconds();
 
 	check(guardmaps_image_write(map, directory, image_name));
 	check(guardmaps_image_read(directory, image_name, &copy));
 
-	double spent = now_milliseconds() - start;
+	double spent = spent_milliseconds() - start;
 
 	if (guardmaps_map_region_count(copy) != guardmaps_map_region_count(map))
 		die("the image lacks regions");
@@ -64,7 +64,8 @@ int main(int argc, char **argv)
 	if (argc != 3) {
 		fprintf(stderr,
 			"Usage: %s PID DIRECTORY\n"
-			"Print best milliseconds to write and read an image, "
+			"Print least milliseconds of processor time to write and "
+			"read an image, "
 			"and its size in bytes.\n",
 			program_invocation_short_name);
 		return 2;

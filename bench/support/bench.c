@@ -6,12 +6,22 @@
 #include <stdlib.h>
 #include <time.h>
 
-double now_milliseconds(void)
+static double read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+}
+
+double now_milliseconds(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+double spent_milliseconds(void)
+{
+	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void check(struct guardmaps_error *error)

@@ -8,6 +8,9 @@
 /** Milliseconds of a clock that only goes forward. */
 double now_milliseconds(void);
 
+/** Milliseconds of processor time that this process has taken. */
+double spent_milliseconds(void);
+
 /** Exits with the message of @error, if there is one. */
 void check(struct guardmaps_error *error);
 
