@@ -105,6 +105,8 @@ static bool state(bool holds, const char *sentence, va_list arguments)
 {
 	char text[1024];
 
+	/* A program with many statements may take longer than one that hangs. */
+	alarm(HANG_SECONDS);
 	vsnprintf(text, sizeof(text), sentence, arguments);
 	if (!is_chosen(text))
 		return false;
