@@ -332,12 +332,15 @@ static bool is_held(pid_t pid)
 	double end = now_seconds() + 10;
 	bool held = true;
 
+	/* It has no tracer any more a moment before it goes on. */
 	while (held && now_seconds() < end) {
 		char *line = pid_status_line(pid, "TracerPid:");
-		held = line && strtol(line + strcspn(line, "\t"), NULL, 10);
+		held = (line &&
+			strtol(line + strcspn(line, "\t"), NULL, 10)) ||
+		       pid_state(pid) == 't';
 		free(line);
 	}
-	return held || pid_state(pid) == 't';
+	return held;
 }
 
 static bool stays_held_after_both(double delay, bool *ret_lost)
