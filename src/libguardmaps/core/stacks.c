@@ -300,24 +300,33 @@ static struct guardmaps_error *read_thread(const struct guardmaps_core *core,
 				  &ret->public.deepest_touched);
 }
 
-struct guardmaps_error *
-guardmaps_core_threads(const struct guardmaps_core *core,
-		       struct guardmaps_threads **ret)
+static struct guardmaps_error *fill_threads(const struct guardmaps_core *core,
+					    struct guardmaps_threads *threads)
 {
-	struct guardmaps_threads *threads = calloc(1, sizeof(*threads));
 	struct guardmaps_error *error = NULL;
 
-	if (threads)
-		threads->threads =
-			calloc(core->thread_count, sizeof(*threads->threads));
-	if (!threads || !threads->threads)
-		error = &error_no_memory;
+	threads->threads =
+		calloc(core->thread_count, sizeof(*threads->threads));
+	if (!threads->threads)
+		return &error_no_memory;
 	for (size_t i = 0; !error && i < core->thread_count; i++) {
 		error = read_thread(core, i, &threads->threads[i]);
 		threads->count++;
 	}
 	if (!error && !threads_sort_stacks(threads))
 		error = &error_no_memory;
+	return error;
+}
+
+struct guardmaps_error *
+guardmaps_core_threads(const struct guardmaps_core *core,
+		       struct guardmaps_threads **ret)
+{
+	struct guardmaps_threads *threads = calloc(1, sizeof(*threads));
+	if (!threads)
+		return &error_no_memory;
+
+	struct guardmaps_error *error = fill_threads(core, threads);
 	if (error)
 		guardmaps_threads_destroy(threads);
 	else
