@@ -79,7 +79,8 @@ threads_are_known() {
 
 # Where /proc shows numbers of another namespace than the command's.
 in_pid_namespace() {
-	unshare --pid --fork --kill-child "$@"
+	# timeout 9.10 does not run as the first process of a namespace.
+	unshare --pid --fork --kill-child sh -c '"$@"; exit' sh "$@"
 }
 
 @test "in another pid namespace than that of /proc, what is read is right or unknown" {
