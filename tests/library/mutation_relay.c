@@ -4,6 +4,7 @@
  * mistaken for a process that has ended.
  */
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -56,6 +57,18 @@ static char *relay_fault(const struct guardmaps_map *map, void *argument)
 	return NULL;
 }
 
+/* Under valgrind, each attempt to read it takes longer than a thread lives. */
+static char *scan_relay(pid_t pid, enum guardmaps_source source,
+			struct range *guards)
+{
+	char *fault = scan_fault(pid, source, relay_fault, guards);
+
+	if (!fault || !under_valgrind() || !strstr(fault, "kept changing"))
+		return fault;
+	free(fault);
+	return NULL;
+}
+
 static void relay(void)
 {
 	struct range *guards = shared_memory(RELAY_GUARDS * sizeof(*guards));
@@ -68,9 +81,9 @@ static void relay(void)
 	await(child.line);
 	for (; !fault && now_seconds() < end; scans++)
 		if (!source_missing(all_sources[scans % SOURCES]))
-			fault = scan_fault(child.pid,
+			fault = scan_relay(child.pid,
 					   all_sources[scans % SOURCES],
-					   relay_fault, guards);
+					   guards);
 	check_note("relay: %zu guard maps", scans);
 	check_no_fault(fault,
 		       "a process whose threads come and go never seems ended");
