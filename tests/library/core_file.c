@@ -91,10 +91,10 @@ static void set_scene(struct scene *scene, uint16_t machine, int signal,
 	*scene = (struct scene){
 		.tasks = {
 			{ WORKER, PROGRAM, guard(0) + 0x8000,
-			  thread_pointer(machine, 0), -1 },
-			{ PID, PROGRAM, MAIN_STACK + PAGE, 0, -1 },
+			  thread_pointer(machine, 0), -1, 0 },
+			{ PID, PROGRAM, MAIN_STACK + PAGE, 0, -1, 0 },
 			{ OTHER, PROGRAM, guard(1) + 0x8000,
-			  thread_pointer(machine, 1), -1 },
+			  thread_pointer(machine, 1), -1, 0 },
 		},
 		.plan = {
 			.machine = machine,
@@ -219,8 +219,14 @@ static void system_calls_do_not_fault(uint16_t machine)
 
 	set_scene(&scene, machine, SIGSEGV, SEGV_MAPERR, guard(0));
 	scene.tasks[0].system_call = 297;
+	scene.tasks[0].return_address = scene.tasks[0].instruction_pointer;
 	fault_is(&scene.plan, NULL, "forged", "none",
 		 "a signal that the process made itself");
+	if (machine != EM_X86_64)
+		return;
+	scene.tasks[0].return_address = PROGRAM + 64;
+	fault_is(&scene.plan, NULL, "guard", "certain",
+		 "a fault after a system call, on User-Mode Linux");
 }
 
 static void main_stack_has_a_limit(uint16_t machine)
@@ -247,8 +253,10 @@ static void jumped_guards_are_seen(uint16_t machine)
 
 	set_scene(&scene, machine, SIGSEGV, SEGV_MAPERR, 0);
 	scene.tasks[0] = scene.tasks[2];
-	scene.tasks[2] = (struct core_task){ WORKER, PROGRAM, guard(0) + 0x8000,
-					     thread_pointer(machine, 0), -1 };
+	scene.tasks[2] = (struct core_task){
+		WORKER, PROGRAM, guard(0) + 0x8000, thread_pointer(machine, 0),
+		-1,	0
+	};
 	scene.tasks[0].stack_pointer = guard(0) + 0xe000;
 	fault_is(&scene.plan, NULL, "jumped-guard", "certain",
 		 "a frame that is larger than the guard");

@@ -87,6 +87,8 @@ static void add_status(struct buffer *notes, const struct core_plan *plan,
 	if (is_x86) {
 		put_word(&status, at + 8 * 21, task->thread_pointer);
 		put_word(&status, at + 8 * 15, task->system_call);
+		if (task->system_call >= 0)
+			put_word(&status, at + 8 * 11, task->return_address);
 	}
 	add_note(notes, "CORE", NT_PRSTATUS, &status);
 	free(status.bytes);

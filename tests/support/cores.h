@@ -29,6 +29,8 @@ struct core_task {
 	uint64_t thread_pointer;
 	/** -1: in no system call. */
 	int64_t system_call;
+	/** Where that returns to, as rcx on x86-64. */
+	uint64_t return_address;
 };
 
 struct core_file_line {

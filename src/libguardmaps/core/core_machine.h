@@ -22,6 +22,8 @@ struct core_machine {
 	int thread_pointer;
 	/* Number of the system call that the thread is in; -1 in none. */
 	int system_call;
+	/* A register that a system call sets to the address after it. */
+	int system_call_return;
 	/* How many registers are there. */
 	int registers;
 	/* The indexes of the registers that DWARF numbers 0 to dwarf_count - 1. */

@@ -29,10 +29,18 @@ static bool is_memory_signal(int number)
 	return number == SIGSEGV || number == SIGBUS;
 }
 
-/* A process can send itself a signal with any code that it likes. */
+/*
+ * A process can send itself a signal with any code that it likes. User-Mode Linux
+ * has the number of the last system call after a fault, too.
+ */
 static bool is_forged(const struct guardmaps_core *core)
 {
-	return faulting(core)->system_call >= 0;
+	const struct core_thread *thread = faulting(core);
+	int i = core->machine->system_call_return;
+
+	return thread->system_call >= 0 &&
+	       (i == CORE_NO_REGISTER ||
+		core->registers[i] == thread->instruction_pointer);
 }
 
 /* ---- Stacks ----------------------------------------------------------- */
