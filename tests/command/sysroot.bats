@@ -376,3 +376,16 @@ leads_out() {
 	same "$(guardmaps --sysroot "$PWD/tree" 100)" "$expected"
 	same "$(cd elsewhere && guardmaps --sysroot=../tree 100)" "$expected"
 }
+
+@test "ids that no process has are not taken for errors" {
+	record_process 100 recorded
+	echo '10000000-10004000 rw-p 00000000 00:00 0' | record 100 maps
+	echo '10001000-10002000 ---p 00000000 00:00 0' | record 100 guards
+	for id in -5 -12 0 99999999999; do
+		printf 'Tgid:\t%s\nNSpid:\t%s\n' "$id" "$id" | record 100 status
+		try guardmaps --sysroot tree stacks -n -r -o TID 100
+		same "$status $stderr $output" "0  100"
+		try guardmaps --sysroot tree save 100 image
+		same "$status $stderr" "0 "
+	done
+}

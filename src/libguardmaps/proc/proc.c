@@ -140,6 +140,14 @@ bool process_has_ended(struct guardmaps_process *process)
 	return !error && state == MEMORY_ENDED;
 }
 
+/* A number that a recorded tree has, but no process, must not look like an errno. */
+static pid_t parse_id(const char *text, pid_t otherwise)
+{
+	long id = strtol(text, NULL, 10);
+
+	return id > 0 && id <= INT32_MAX ? id : otherwise;
+}
+
 pid_t process_innermost_pid(const struct guardmaps_process *process)
 {
 	char text[512];
@@ -149,7 +157,7 @@ pid_t process_innermost_pid(const struct guardmaps_process *process)
 		return err;
 	/* One number for each namespace. At most 32 can be nested. */
 	char *last = strrchr(text, '\t');
-	return last ? strtol(last, NULL, 10) : -ENODATA;
+	return last ? parse_id(last, -ENODATA) : -ENODATA;
 }
 
 int process_numbers_are_ours(void)
@@ -188,7 +196,7 @@ pid_t process_first_thread(const struct guardmaps_process *process)
 	int err = process_read_status(process, "Tgid", text, sizeof(text));
 	if (err)
 		return errno_is_accident(-err) ? err : process->pid;
-	return strtol(text, NULL, 10);
+	return parse_id(text, process->pid);
 }
 
 static struct guardmaps_error *open_stat(struct guardmaps_process *process)
