@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is at an address, in words: lines under a sentence that says why. */
+/* The indented lines that describe what is at an address. */
 #ifndef DESCRIBE_H
 #define DESCRIBE_H
 

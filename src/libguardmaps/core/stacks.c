@@ -285,7 +285,7 @@ struct guardmaps_error *core_find_guards(struct guardmaps_core *core,
 
 /* ---- Threads ---------------------------------------------------------- */
 
-/* A page that was touched and holds only zeros cannot be told from others. */
+/* A touched page that holds only zeros looks like one that was never touched. */
 static struct guardmaps_error *read_thread(const struct guardmaps_core *core,
 					   size_t i, struct thread *ret)
 {
