@@ -126,6 +126,8 @@ is_explained() {
 	try guardmaps explain --core core
 	matches "$(grep '#0' <<<"$output")" "  #0 +$ADDRESS"
 	[[ $output =~ "#1"\ +(crash_bad_jump|main)\+0x ]]
+	# To its very end.
+	[[ ${lines[-1]} == *" _start+0x"* ]]
 }
 
 @test "a program that has been replaced is not asked, and that is said" {
