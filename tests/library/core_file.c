@@ -229,6 +229,140 @@ static void system_calls_do_not_fault(uint16_t machine)
 		 "a fault after a system call, on User-Mode Linux");
 }
 
+/* By the rules of the machine that crashed, whichever reads the file. */
+static void addresses_are_those_of_the_machine(uint16_t machine)
+{
+	bool has_tags = machine == EM_AARCH64;
+	struct scene scene;
+
+	set_scene(&scene, machine, SIGSEGV, SEGV_MAPERR,
+		  (guard(0) + 8) | UINT64_C(0x5a) << 56);
+	fault_is(&scene.plan, NULL, has_tags ? "guard" : "non-canonical",
+		 has_tags ? "certain" : "mappings",
+		 "an address whose top byte is not 0");
+	scene.plan.address = UINT64_C(1) << 52;
+	fault_is(&scene.plan, NULL, has_tags ? "unmapped" : "non-canonical",
+		 "mappings", "an address above those of four levels");
+}
+
+/* ---- Handlers of the program ------------------------------------------ */
+
+/* A page fault, as the kernel leaves it on a stack, before it calls a handler. */
+struct frame {
+	uint64_t address;
+	bool is_write;
+	/* SA_SIGINFO. */
+	int code;
+};
+
+static void put_x86_64_frame(uint64_t *words, const struct frame *frame)
+{
+	words[0] = PROGRAM;
+	words[1] = 7;
+	words[21] = guard(0) + 0xa000;
+	words[22] = PROGRAM + 0x10;
+	words[23] = 0x10246;
+	words[24] = 0x33 | UINT64_C(0x2b) << 48;
+	words[25] = frame->is_write ? 6 : 4;
+	words[26] = 14;
+	words[28] = frame->address;
+	words[39] = frame->code ? SIGSEGV : 0;
+	words[40] = frame->code;
+	words[41] = frame->code ? frame->address : 0;
+}
+
+static void put_aarch64_frame(uint64_t *words, const struct frame *frame)
+{
+	words[0] = frame->code ? SIGSEGV : 0;
+	words[1] = frame->code;
+	words[2] = frame->code ? frame->address : 0;
+	words[38] = frame->address;
+	words[70] = guard(0) + 0xa000;
+	words[71] = PROGRAM + 0x10;
+	words[72] = UINT64_C(0x60001000);
+	words[74] = 0x46508001 | UINT64_C(0x210) << 32;
+	words[140] = 0x45535201 | UINT64_C(16) << 32;
+	words[141] = UINT64_C(0x92000007) | frame->is_write << 6;
+}
+
+/* In the worker's stack, above its stack pointer. */
+static void put_frame(uint16_t machine, const struct frame *frame)
+{
+	uint64_t *words = blocks + 0x9000 / 8;
+
+	if (machine == EM_X86_64)
+		put_x86_64_frame(words, frame);
+	else
+		put_aarch64_frame(words, frame);
+}
+
+static void handled_is(uint16_t machine, const struct frame *frame,
+		       const char *verdict, const char *certainty,
+		       const char *what)
+{
+	const char *name = machine_name(machine);
+	struct guardmaps_core *core = NULL;
+	struct guardmaps_fault fault;
+	struct scene scene;
+
+	set_scene(&scene, machine, SIGABRT, SI_TKILL, 0);
+	put_frame(machine, frame);
+	fault_is(&scene.plan, NULL, verdict, certainty, what);
+	if (check_success(open_plan(&scene.plan, NULL, &core),
+			  "%s: %s is read again", name, what)) {
+		guardmaps_core_fault(core, &fault);
+		check_number(fault.ended_by, SIGABRT, "%s: %s: how it ended",
+			     name, what);
+		check_number(fault.signal, SIGSEGV, "%s: %s: the signal", name,
+			     what);
+		check_number(fault.explanation.address, frame->address,
+			     "%s: %s: the address", name, what);
+		check_number(fault.instruction_pointer, PROGRAM + 0x10,
+			     "%s: %s: the instruction", name, what);
+		guardmaps_core_close(core);
+	}
+	fill_blocks();
+}
+
+static void handled_faults_are_found(uint16_t machine)
+{
+	handled_is(machine, &(struct frame){ guard(0) + 8, true, SEGV_MAPERR },
+		   "guard", "certain", "a handled overflow");
+	handled_is(machine, &(struct frame){ HEAP + 8, true, 0 }, "guard",
+		   "mappings", "a guard, with a plain handler");
+	handled_is(machine, &(struct frame){ PROGRAM + 8, true, 0 },
+		   "no-permission", "mappings",
+		   "a write to the program, with a plain handler");
+	handled_is(machine, &(struct frame){ PROGRAM + 8, false, 0 }, "guard",
+		   "mappings", "a guard in the program, with a plain handler");
+	handled_is(machine, &(struct frame){ 8, false, SEGV_MAPERR },
+		   "null-page", "mappings", "a handled null pointer");
+}
+
+/* A frame of another trap, and what is none at all. */
+static void other_frames_are_left_out(uint16_t machine)
+{
+	uint64_t *words = blocks + 0x9000 / 8;
+	struct scene scene;
+
+	set_scene(&scene, machine, SIGABRT, SI_TKILL, 0);
+	put_frame(machine, &(struct frame){ guard(0) + 8, true, 0 });
+	if (machine == EM_X86_64)
+		words[26] = 13;
+	else
+		words[141] = UINT64_C(0x56000000);
+	fault_is(&scene.plan, NULL, "sent", "none", "a frame of another trap");
+	put_frame(machine, &(struct frame){ guard(0) + 8, true, 0 });
+	if (machine == EM_X86_64)
+		words[0] = HEAP;
+	else
+		words[74] = 0x46508001;
+	fault_is(&scene.plan, NULL, "sent", "none", "what looks like a frame");
+	fill_blocks();
+}
+
+/* ---- Stacks ------------------------------------------------------------ */
+
 static void main_stack_has_a_limit(uint16_t machine)
 {
 	struct scene scene;
@@ -648,6 +782,9 @@ int main(void)
 	for (size_t i = 0; i < LENGTH(machines); i++) {
 		crashes_are_told_apart(machines[i]);
 		system_calls_do_not_fault(machines[i]);
+		addresses_are_those_of_the_machine(machines[i]);
+		handled_faults_are_found(machines[i]);
+		other_frames_are_left_out(machines[i]);
 		main_stack_has_a_limit(machines[i]);
 		jumped_guards_are_seen(machines[i]);
 		stacks_are_known(machines[i]);

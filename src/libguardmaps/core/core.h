@@ -62,6 +62,8 @@ struct signal_frame {
 	int signal;
 	/* si_code, or 0 if the handler did not ask for it (SA_SIGINFO). */
 	int code;
+	/* The permission that the access needed. */
+	uint32_t access;
 	/* As in NT_PRSTATUS. */
 	uint64_t registers[CORE_REGISTERS];
 };

@@ -2,6 +2,7 @@
 #include <elf.h>
 
 #include "core_machine.h"
+#include "signal_frame.h"
 
 /* rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp, r8 to r15, rip (System V ABI). */
 static const uint8_t x86_64_dwarf[] = { 10, 12, 11, 5, 13, 14, 4, 19, 9,
@@ -30,6 +31,8 @@ static const struct core_machine machines[] = {
 		.dwarf_count = sizeof(x86_64_dwarf),
 		.link_register = CORE_NO_REGISTER,
 		.descriptor_is_at_pointer = true,
+		.address_rule = ADDRESS_IS_CANONICAL,
+		.read_signal_frame = signal_frame_read_x86_64,
 	},
 	{
 		.number = EM_AARCH64,
@@ -42,6 +45,8 @@ static const struct core_machine machines[] = {
 		.dwarf = aarch64_dwarf,
 		.dwarf_count = sizeof(aarch64_dwarf),
 		.link_register = 30,
+		.address_rule = ADDRESS_HAS_TAG,
+		.read_signal_frame = signal_frame_read_aarch64,
 	},
 };
 

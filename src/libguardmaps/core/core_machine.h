@@ -7,11 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guard_map.h"
+
 /* A register that NT_PRSTATUS does not have. */
 #define CORE_NO_REGISTER -1
 
 /* At least the number of registers of each machine. */
 #define CORE_REGISTERS 34
+
+struct guardmaps_core;
+struct signal_frame;
 
 struct core_machine {
 	/* e_machine of the ELF header. */
@@ -33,6 +38,14 @@ struct core_machine {
 	int link_register;
 	/* glibc's thread descriptor is at the thread pointer, not before it. */
 	bool descriptor_is_at_pointer;
+	enum address_rule address_rule;
+	/*
+	 * Read the frame of a page fault, if one is at the first of these words.
+	 * The rest of the words is what is above it on the stack.
+	 */
+	bool (*read_signal_frame)(const struct guardmaps_core *core,
+				  const uint64_t *words, size_t count,
+				  struct signal_frame *ret);
 };
 
 /** NULL if cores of that machine cannot be read. Static. */

@@ -215,15 +215,15 @@ static void judge_fault(const struct guardmaps_core *core, uint64_t address,
 
 /*
  * The code that the kernel gives: SEGV_ACCERR if there is a mapping, and it does
- * not permit the access. What kind of access it was, only the processor knew.
+ * not permit the access.
  */
-static int guess_code(const struct guardmaps_core *core, uint64_t address)
+static int find_code(const struct guardmaps_core *core,
+		     const struct signal_frame *frame)
 {
-	uint32_t i = guardmaps_map_find_mapping(core->map, address);
-	const uint32_t data = GUARDMAPS_READ | GUARDMAPS_WRITE;
+	uint32_t i = guardmaps_map_find_mapping(core->map, frame->address);
 
-	return i != GUARDMAPS_NONE && (core->map->mappings[i].permissions &
-				       data) != data
+	return i != GUARDMAPS_NONE && !(core->map->mappings[i].permissions &
+					frame->access)
 		       ? SEGV_ACCERR
 		       : SEGV_MAPERR;
 }
@@ -236,8 +236,7 @@ static void judge_handled(const struct guardmaps_core *core,
 
 	fault->ended_by = fault->signal;
 	fault->signal = frame->signal;
-	fault->code = frame->code ? frame->code
-				  : guess_code(core, frame->address);
+	fault->code = frame->code ? frame->code : find_code(core, frame);
 	fault->instruction_pointer = frame->instruction_pointer;
 	fault->stack_pointer = frame->stack_pointer;
 	judge_fault(core, frame->address, fault);

@@ -124,6 +124,8 @@ struct guardmaps_error *core_read_mappings(struct guardmaps_core *core)
 	struct guardmaps_error *error = guard_map_create(
 		core->pid, core->name, "", page_size(core), &core->map);
 
+	if (!error)
+		core->map->address_rule = core->machine->address_rule;
 	if (!error && !add_mappings(core))
 		error = &error_no_memory;
 	return error;

@@ -949,8 +949,7 @@ struct guardmaps_fault {
 	/**
 	 * 0, or the signal that ended the process in a handler of its own, which
 	 * was called for @signal. @code is then SEGV_MAPERR or SEGV_ACCERR by the
-	 * mappings if the handler did not ask for it (SA_SIGINFO). Found in core
-	 * files of x86-64 only.
+	 * mappings if the handler did not ask for it (SA_SIGINFO).
 	 */
 	int ended_by;
 	uint64_t instruction_pointer;

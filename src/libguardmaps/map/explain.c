@@ -47,18 +47,13 @@ verdict_on_mapped(const struct guardmaps_map *map,
  */
 static bool is_canonical(const struct guardmaps_map *map, uint64_t address)
 {
-#ifdef __x86_64__
 	const uint64_t four_levels = UINT64_C(1) << 47;
 	const uint64_t five_levels = UINT64_C(1) << 56;
 	uint64_t half = guard_map_user_end(map) > four_levels ? five_levels
 							      : four_levels;
 
-	return address < half || address >= -half;
-#else
-	(void)map;
-	(void)address;
-	return true;
-#endif
+	return map->address_rule != ADDRESS_IS_CANONICAL || address < half ||
+	       address >= -half;
 }
 
 static enum guardmaps_verdict
@@ -71,13 +66,12 @@ verdict_on_unmapped(const struct guardmaps_map *map, uint64_t address)
 }
 
 /* The processor ignores the tag (Documentation/arch/arm64/tagged-pointers.rst). */
-static uint64_t without_tag(uint64_t address)
+static uint64_t without_tag(const struct guardmaps_map *map, uint64_t address)
 {
-#ifdef __aarch64__
-	if (!(address & UINT64_C(1) << 55))
-		return address & ((UINT64_C(1) << 56) - 1);
-#endif
-	return address;
+	bool has_tag = map->address_rule == ADDRESS_HAS_TAG &&
+		       !(address & UINT64_C(1) << 55);
+
+	return has_tag ? address & ((UINT64_C(1) << 56) - 1) : address;
 }
 
 static void find_neighbours(const struct guardmaps_map *map,
@@ -100,7 +94,7 @@ void guardmaps_explain(const struct guardmaps_map *map, uint64_t address,
 		       enum guardmaps_marker marker,
 		       struct guardmaps_explanation *ret)
 {
-	address = without_tag(address);
+	address = without_tag(map, address);
 	*ret = (struct guardmaps_explanation){
 		.address = address,
 		.mapping = guardmaps_map_find_mapping(map, address),

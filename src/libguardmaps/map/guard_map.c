@@ -26,6 +26,14 @@ static unsigned int page_shift(uint64_t page_size)
 	return page_size ? __builtin_ctzll(page_size) : 0;
 }
 
+#if defined(__x86_64__)
+#define RULE_OF_THIS_MACHINE ADDRESS_IS_CANONICAL
+#elif defined(__aarch64__)
+#define RULE_OF_THIS_MACHINE ADDRESS_HAS_TAG
+#else
+#define RULE_OF_THIS_MACHINE ADDRESS_IS_WHOLE
+#endif
+
 struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 					 const char *executable,
 					 uint64_t page_size,
@@ -39,6 +47,7 @@ struct guardmaps_error *guard_map_create(pid_t pid, const char *process_name,
 		.process_name = strdup(process_name),
 		.executable = strdup(executable),
 		.page_size = page_size,
+		.address_rule = RULE_OF_THIS_MACHINE,
 	};
 	map->regions.page_shift = page_shift(page_size);
 	map->marker_runs.page_shift = page_shift(page_size);

@@ -25,6 +25,16 @@ enum mapping_flag {
 	MAPPING_SEALED = 1 << 5,
 };
 
+/** How a processor takes an address at which nothing can be mapped. */
+enum address_rule {
+	/** All bits count. */
+	ADDRESS_IS_WHOLE,
+	/** x86-64: addresses in the middle are not canonical. */
+	ADDRESS_IS_CANONICAL,
+	/** aarch64: the top byte is a tag, which is ignored. */
+	ADDRESS_HAS_TAG,
+};
+
 struct name_block;
 
 struct guardmaps_map {
@@ -34,6 +44,8 @@ struct guardmaps_map {
 	char *process_name;
 	char *executable;
 	enum guardmaps_source source;
+	/* That of this machine, unless it is set. */
+	enum address_rule address_rule;
 	uint64_t page_size;
 
 	struct guardmaps_mapping *mappings;
