@@ -65,9 +65,9 @@ $(test_support) $(layout_support):
 	rm -f $@
 	$(AR) rcs $@ $^
 
-# Linked with the objects because some tests use private headers. The test for
-# aarch64 is not one of this machine's tests.
-$(library_tests) $(B)/tests/aarch64/calls: $(B)/tests/%: tests/%.c $(test_headers) \
+# Linked with the objects because some tests use private headers. The tests for
+# aarch64 are not among this machine's tests.
+$(library_tests) $(B)/tests/aarch64/calls $(B)/tests/aarch64/cores: $(B)/tests/%: tests/%.c $(test_headers) \
 		$(test_support) $(library_objects) Makefile tests/tests.mk
 	@mkdir -p $(@D)
 	$(CC) $(test_flags) $(CFLAGS) $(LDFLAGS) -o $@ $< $(test_support) \

@@ -135,11 +135,12 @@ static pthread_barrier_t barrier;
 
 /*
  * A frame that is larger than the guard, and than the stack, ends in the stack
- * that lies right below. Nothing in between is touched.
+ * that lies right below. Nothing in between is touched. On aarch64, guards have 64
+ * KiB.
  */
 static __attribute__((noinline)) void use_large_frame(void)
 {
-	volatile char *frame = __builtin_alloca(STACK_SIZE);
+	volatile char *frame = __builtin_alloca(STACK_SIZE + STACK_SIZE / 2);
 
 	frame[0] = 1;
 	*(volatile int *)(intptr_t)frame[0] = 0;

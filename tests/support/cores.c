@@ -84,6 +84,11 @@ static void add_status(struct buffer *notes, const struct core_plan *plan,
 	put_word(&status, at + 8 * (is_x86 ? 16 : 32),
 		 task->instruction_pointer);
 	put_word(&status, at + 8 * (is_x86 ? 19 : 31), task->stack_pointer);
+	if (!is_x86 && task->system_call >= 0) {
+		put_word(&status, at + 8 * 1, plan->signal);
+		put_word(&status, at + 8 * 2, plan->signal);
+		put_word(&status, at + 8 * 8, task->system_call);
+	}
 	if (is_x86) {
 		put_word(&status, at + 8 * 21, task->thread_pointer);
 		put_word(&status, at + 8 * 15, task->system_call);
@@ -152,14 +157,10 @@ static void add_files(struct buffer *notes, const struct core_plan *plan)
 
 static void add_arm_notes(struct buffer *notes, const struct core_task *task)
 {
-	int32_t number = task->system_call;
 	struct buffer contents = { 0 };
 
 	append_word(&contents, task->thread_pointer);
 	add_note(notes, "LINUX", NT_ARM_TLS, &contents);
-	contents.size = 0;
-	append(&contents, &number, sizeof(number));
-	add_note(notes, "LINUX", NT_ARM_SYSTEM_CALL, &contents);
 	free(contents.bytes);
 }
 

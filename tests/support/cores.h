@@ -29,7 +29,7 @@ struct core_task {
 	uint64_t thread_pointer;
 	/** -1: in no system call. */
 	int64_t system_call;
-	/** Where that returns to, as rcx on x86-64. */
+	/** x86-64: where that returns to, as rcx. */
 	uint64_t return_address;
 };
 

@@ -32,8 +32,6 @@ struct core_thread {
 	uint64_t stack_pointer;
 	/* 0 if it is unknown. */
 	uint64_t thread_pointer;
-	/* Number of the system call that it is in; -1 in none or if unknown. */
-	int64_t system_call;
 };
 
 /* The signal that ended the process, or stopped it. */

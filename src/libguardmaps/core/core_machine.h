@@ -25,10 +25,6 @@ struct core_machine {
 	int instruction_pointer;
 	int stack_pointer;
 	int thread_pointer;
-	/* Number of the system call that the thread is in; -1 in none. */
-	int system_call;
-	/* A register that a system call sets to the address after it. */
-	int system_call_return;
 	/* How many registers are there. */
 	int registers;
 	/* The indexes of the registers that DWARF numbers 0 to dwarf_count - 1. */
@@ -39,6 +35,11 @@ struct core_machine {
 	/* glibc's thread descriptor is at the thread pointer, not before it. */
 	bool descriptor_is_at_pointer;
 	enum address_rule address_rule;
+	/*
+	 * Whether the registers are those after a system call, which may have
+	 * sent the signal, and not after a fault.
+	 */
+	bool (*has_made_call)(const uint64_t *registers, int signal);
 	/*
 	 * Read the frame of a page fault, if one is at the first of these words.
 	 * The rest of the words is what is above it on the stack.

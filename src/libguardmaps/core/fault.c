@@ -29,18 +29,11 @@ static bool is_memory_signal(int number)
 	return number == SIGSEGV || number == SIGBUS;
 }
 
-/*
- * A process can send itself a signal with any code that it likes. User-Mode Linux
- * has the number of the last system call after a fault, too.
- */
+/* A process can send itself a signal with any code that it likes. */
 static bool is_forged(const struct guardmaps_core *core)
 {
-	const struct core_thread *thread = faulting(core);
-	int i = core->machine->system_call_return;
-
-	return thread->system_call >= 0 &&
-	       (i == CORE_NO_REGISTER ||
-		core->registers[i] == thread->instruction_pointer);
+	return core->machine->has_made_call(core->registers,
+					    core->signal.number);
 }
 
 /* ---- Stacks ----------------------------------------------------------- */

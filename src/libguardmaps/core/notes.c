@@ -78,12 +78,8 @@ static bool add_thread(struct guardmaps_core *core, const uint8_t *status)
 			get_register(registers, machine->stack_pointer),
 		.thread_pointer =
 			get_register(registers, machine->thread_pointer),
-		.system_call = -1,
 	};
 
-	if (machine->system_call != CORE_NO_REGISTER)
-		thread.system_call =
-			get_register(registers, machine->system_call);
 	return array_append(core->threads, core->thread_count,
 			    core->thread_capacity, thread);
 }
@@ -129,20 +125,6 @@ static struct guardmaps_error *read_arm_tls(struct guardmaps_core *core,
 		read_note(core, note, &pointer, sizeof(pointer), &length);
 	if (!error && thread && length == sizeof(pointer))
 		thread->thread_pointer = pointer;
-	return error;
-}
-
-static struct guardmaps_error *read_arm_system_call(struct guardmaps_core *core,
-						    const struct note *note)
-{
-	struct core_thread *thread = last_thread(core);
-	int32_t number;
-	size_t length;
-
-	struct guardmaps_error *error =
-		read_note(core, note, &number, sizeof(number), &length);
-	if (!error && thread && length == sizeof(number))
-		thread->system_call = number;
 	return error;
 }
 
@@ -286,7 +268,6 @@ static const struct {
 	{ "CORE", NT_AUXV, read_auxv },
 	{ "CORE", NT_FILE, read_files },
 	{ "LINUX", NT_ARM_TLS, read_arm_tls },
-	{ "LINUX", NT_ARM_SYSTEM_CALL, read_arm_system_call },
 };
 
 static struct guardmaps_error *
