@@ -148,15 +148,18 @@ uint32_t run_list_find(const struct run_list *list, uint64_t address,
 	if (blocks == 0)
 		return GUARDMAPS_NONE;
 	const struct run_block *block = &list->blocks[blocks - 1];
-	const uint8_t *from = list->bytes + block->offset;
-	uint64_t end = block->start;
+	const uint8_t *from = list->bytes + block->offset, *next = from;
+	uint64_t end = block->start, next_end = end;
 	size_t i = (blocks - 1) * RUNS_PER_BLOCK;
 	/* The last run is not packed, and is above the address. */
 	for (; i < blocks * RUNS_PER_BLOCK && i + 1 < list->count; i++) {
-		struct guardmaps_marker_run run = unpack_run(list, &from, &end);
-		if (run.start > address)
+		const uint8_t *this = next;
+		uint64_t this_end = next_end;
+		if (unpack_run(list, &next, &next_end).start > address)
 			break;
-		*ret = run;
+		from = this;
+		end = this_end;
 	}
+	*ret = unpack_run(list, &from, &end);
 	return i - 1;
 }
