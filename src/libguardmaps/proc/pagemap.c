@@ -285,7 +285,7 @@ static int find_page(int fd, uint64_t start, uint64_t end, uint64_t page_size,
 		     bool is_touched, uint64_t *ret)
 {
 	_cleanup_free_ uint64_t *entries =
-		calloc(ENTRIES_PER_READ, sizeof(*entries));
+		malloc(ENTRIES_PER_READ * sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
 
