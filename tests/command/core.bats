@@ -4,44 +4,6 @@
 
 load helpers
 
-# crash KIND [PROGRAM]: crash in that way, which leaves a file core. Sets PROCESS,
-# THREAD, ADDRESS and ENTERED to what the program has said before.
-crash() {
-	local name value
-
-	[ "$(</proc/sys/kernel/core_pattern)" = core ] ||
-		skip "core_pattern is not core: $(</proc/sys/kernel/core_pattern)"
-	# arch/um/kernel/trap.c
-	! grep -q "User Mode Linux" /proc/cpuinfo ||
-		skip "User-Mode Linux reports other codes for the same accesses"
-	rm -f core core.*
-	(
-		ulimit -c unlimited || exit
-		exec "${2-$build/tests/crash}" "$1"
-	) >facts 2>errors || true
-	ADDRESS="" ENTERED=""
-	while IFS== read -r name value; do
-		case $name in
-		pid) PROCESS=$value ;;
-		thread) THREAD=$value ;;
-		address) ADDRESS=$value ;;
-		entered) ENTERED=$value ;;
-		esac
-	done <facts
-	# core_uses_pid
-	[ -e core ] || mv "core.$PROCESS" core
-}
-
-# What guards the stacks of this C library's threads: a guard or PROT_NONE.
-stack_guard() {
-	start_target glibc-threads:1
-	if [ -s "$TARGET_GUARDS" ]; then
-		echo guard
-	else
-		echo PROT_NONE
-	fi
-}
-
 # is_explained VERDICT CERTAINTY [SIGNAL]: of the file core.
 is_explained() {
 	try guardmaps explain --core core -J
@@ -187,22 +149,7 @@ needs_guards() {
 
 @test "an image makes a guard in read-only memory certain" {
 	needs_guards
-	mkfifo go
-	exec {hold}<>go
-	(
-		ulimit -c unlimited
-		exec "$build/tests/crash" guard-read-only wait
-	) >facts 2>errors <go 3>&- &
-	started+=("$!")
-	until grep -q ^ready facts; do
-		is_alive "${started[-1]}"
-	done
-	THREAD=$(sed -n 's/^pid=//p' facts)
-	guardmaps save "$THREAD" image
-	echo >&"$hold"
-	wait "${started[-1]}" || true
-	exec {hold}>&-
-	[ -e core ] || mv "core.$THREAD" core
+	crash_saved guard-read-only
 	is_explained no-permission mappings
 	try guardmaps explain --core core --image image -J
 	same "$status $stderr" "0 "

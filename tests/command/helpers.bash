@@ -290,6 +290,93 @@ has_guards_of_target() {
 			${1:+--source "$1"} "$TARGET_PID") >&2
 }
 
+# ---- Crashes ---------------------------------------------------------------
+
+# Its holder alone may change where core files go.
+core_pattern_lock=/run/lock/guardmaps-core-pattern
+
+# with_core_pattern COMMAND...: run it in this process while core_pattern is "core".
+# The lock is released when it has been dumped.
+with_core_pattern() {
+	local lock
+
+	# Root can always lock it then.
+	[ "$(id -u)" -ne 0 ] || : 2>/dev/null >>"$core_pattern_lock" || true
+	if [ -r "$core_pattern_lock" ]; then
+		exec {lock}<"$core_pattern_lock"
+		flock -s "$lock" || exit
+	fi
+	[ "$(</proc/sys/kernel/core_pattern)" = core ] || exit 77
+	ulimit -c unlimited || exit
+	exec "$@"
+}
+
+# crash KIND [PROGRAM]: crash in that way, which leaves a file core. Sets PROCESS,
+# THREAD, ADDRESS and ENTERED to what the program has said before.
+crash() {
+	needs_codes
+	rm -f core core.*
+	(with_core_pattern "${2-$build/tests/crash}" "$1") >facts 2>errors ||
+		[ $? -ne 77 ] || skip_core_pattern
+	find_core
+}
+
+# crash_saved KIND: the same, with an image that was saved before.
+crash_saved() {
+	local hold
+
+	needs_codes
+	rm -f core core.*
+	mkfifo go
+	exec {hold}<>go
+	(with_core_pattern "$build/tests/crash" "$1" wait) >facts 2>errors <go 3>&- &
+	started+=("$!")
+	until grep -q ^ready facts; do
+		is_alive "$!" || skip_core_pattern
+	done
+	guardmaps save "$(sed -n 's/^pid=//p' facts)" image
+	echo >&"$hold"
+	wait "$!" || true
+	exec {hold}>&-
+	find_core
+}
+
+# arch/um/kernel/trap.c
+needs_codes() {
+	! grep -q "User Mode Linux" /proc/cpuinfo ||
+		skip "User-Mode Linux reports other codes for the same accesses"
+}
+
+skip_core_pattern() {
+	skip "core_pattern is not core: $(</proc/sys/kernel/core_pattern)"
+}
+
+find_core() {
+	local name value
+
+	ADDRESS="" ENTERED=""
+	while IFS== read -r name value; do
+		case $name in
+		pid) PROCESS=$value ;;
+		thread) THREAD=$value ;;
+		address) ADDRESS=$value ;;
+		entered) ENTERED=$value ;;
+		esac
+	done <facts
+	# core_uses_pid
+	[ -e core ] || mv "core.$PROCESS" core
+}
+
+# What guards the stacks of this C library's threads: a guard or PROT_NONE.
+stack_guard() {
+	start_target glibc-threads:1
+	if [ -s "$TARGET_GUARDS" ]; then
+		echo guard
+	else
+		echo PROT_NONE
+	fi
+}
+
 # ---- Recorded trees --------------------------------------------------------
 
 # record PID FILE: copy standard input to a file of a process in the tree "tree".
