@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # make            the library, the command and the CRIU plugin, in build/
-# make install    install them under DESTDIR and prefix, the plugin in plugindir
+# make install    install them under DESTDIR and prefix, the plugin in plugindir,
+#                 the commands for gdb in gdbinitdir
 # make demo       install missing packages, build, show the guards of a process
 # make test       build, run the tests that need no privileges; for packagers
 # make check      install missing packages, build, run all tests
@@ -26,6 +27,9 @@ includedir ?= $(prefix)/include
 mandir ?= $(prefix)/share/man
 # By default, criu looks only in /usr/lib/criu: see guardmaps-criu(7).
 plugindir ?= $(libdir)/criu
+# Debian's gdb loads what is in /etc/gdb/gdbinit.d: see guardmaps-gdb(7).
+sysconfdir ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
+gdbinitdir ?= $(sysconfdir)/gdb/gdbinit.d
 
 B ?= build
 # The same whether it is given as a relative or an absolute path, because the files
@@ -157,6 +161,7 @@ $(B)/guardmaps.1.scd: man/guardmaps.1.scd scripts/manual.awk \
 install: all
 	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(libdir)/pkgconfig" \
 		"$(DESTDIR)$(plugindir)" "$(DESTDIR)$(includedir)" \
+		"$(DESTDIR)$(gdbinitdir)" \
 		"$(DESTDIR)$(mandir)"/man1 "$(DESTDIR)$(mandir)"/man3 \
 		"$(DESTDIR)$(mandir)"/man5 "$(DESTDIR)$(mandir)"/man7
 	install -m 755 $(B)/guardmaps "$(DESTDIR)$(bindir)"
@@ -169,6 +174,9 @@ install: all
 		src/libguardmaps/guardmaps.pc.in \
 		> "$(DESTDIR)$(libdir)/pkgconfig/guardmaps.pc"
 	chmod 644 "$(DESTDIR)$(libdir)/pkgconfig/guardmaps.pc"
+	sed 's|^GUARDMAPS_COMMAND = .*|GUARDMAPS_COMMAND = "$(bindir)/guardmaps"|' \
+		gdb/guardmaps.py > "$(DESTDIR)$(gdbinitdir)/guardmaps.py"
+	chmod 644 "$(DESTDIR)$(gdbinitdir)/guardmaps.py"
 	install -m 644 src/libguardmaps/include/guardmaps.h \
 		"$(DESTDIR)$(includedir)"
 	for page in $(man_pages); do \

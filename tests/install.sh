@@ -17,9 +17,17 @@ for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
 	lib/pkgconfig/guardmaps.pc include/guardmaps.h \
 	share/man/man1/guardmaps.1 share/man/man3/libguardmaps.3 \
 	share/man/man5/guardmaps-image.5 share/man/man5/guardmaps_proc.5 \
-	share/man/man7/guardmaps-criu.7 lib/criu/guardmaps.so; do
+	share/man/man7/guardmaps-criu.7 share/man/man7/guardmaps-gdb.7 \
+	lib/criu/guardmaps.so etc/gdb/gdbinit.d/guardmaps.py; do
 	test -s "$root/opt/guardmaps/$file"
 done
+# gdb runs the command that was installed.
+grep -qxF 'GUARDMAPS_COMMAND = "/opt/guardmaps/bin/guardmaps"' \
+	"$root/opt/guardmaps/etc/gdb/gdbinit.d/guardmaps.py"
+
+# Where Debian's gdb looks.
+make --no-print-directory -n install B="$build" DESTDIR="$root" prefix=/usr |
+	grep -qF " > \"$root/etc/gdb/gdbinit.d/guardmaps.py\""
 
 # The same in a directory with a space in its name.
 make --no-print-directory install B="$build" DESTDIR="$root/with a space" \
