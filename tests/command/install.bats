@@ -276,12 +276,27 @@ start_program() {
 						return errno = EIO, -1;
 			return syscall(SYS_ptrace, request, pid, address, data);
 		}
+		/* Of calls that are made together it becomes another one. */
+		ssize_t pwrite64(int fd, const void *bytes, size_t size, off_t offset)
+		{
+			static int installed;
+			uint64_t *words = (uint64_t *)bytes;
+			for (size_t i = 0; i < size / 8; i++)
+				if (words[i] == ((uint64_t)SYS_madvise << 32 | 102) &&
+				    ++installed == 2)
+					words[i] |= 0xffff;
+			return syscall(SYS_pwrite64, fd, bytes, size, offset);
+		}
+		ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+		{
+			return pwrite64(fd, bytes, size, offset);
+		}
 	END
 	gcc -w -D_GNU_SOURCE -fPIC -shared -o second.so second.c || skip "needs gcc"
 	start_unguarded alternate:3
 	LD_PRELOAD=$PWD/second.so try guardmaps install image "$TARGET_PID"
 	same "$status" 1
-	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): .*Input/output error \(1 of 3 guard regions were installed\)"
+	matches "$stderr" "guardmaps: $TARGET_PID \(remover\): .*(Input/output error|Invalid argument) \(1 of 3 guard regions were installed\)"
 	same "$(guardmaps -n -r -o START "$TARGET_PID" | wc -l)" 1
 }
 

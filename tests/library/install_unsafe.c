@@ -387,6 +387,23 @@ long ptrace(enum __ptrace_request request, ...)
 	return syscall(SYS_ptrace, request, tid, address, data);
 }
 
+/* The same for calls that are made together: the last becomes another one. */
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+{
+	const uint64_t install = (uint64_t)SYS_madvise << 32 |
+				 MADV_GUARD_INSTALL;
+	uint64_t words[512];
+
+	if (size > sizeof(words))
+		return syscall(SYS_pwrite64, fd, bytes, size, offset);
+	memcpy(words, bytes, size);
+	for (size_t i = 0; i < size / sizeof(*words); i++)
+		if (words[i] == install && guards_left > 0 &&
+		    --guards_left == 0)
+			words[i] = (uint64_t)SYS_madvise << 32 | 0xffff;
+	return syscall(SYS_pwrite64, fd, words, size, offset);
+}
+
 static void part_is_counted(void)
 {
 	const char *what = "a process that takes only one of two guards";

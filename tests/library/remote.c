@@ -45,7 +45,8 @@ static char *call_fault(struct remote_task *task, pid_t pid)
 		if (result != calls[i].result)
 			return format_string("call %zu is %" PRId64, i, result);
 	}
-	return NULL;
+	struct guardmaps_error *error = call_together(task);
+	return error ? error_fault(error, "cannot make calls together") : NULL;
 }
 
 /* The space after a vDSO, which journals need, exists and is zero. */

@@ -76,19 +76,28 @@ static const struct activity spoiled = {
 	NULL,
 };
 
+static struct guardmaps_error *call_one(struct remote_task *task)
+{
+	int64_t result;
+
+	return call(task, SYS_getppid, 0, 0, &result);
+}
+
 /* The calls that come before it has become one succeed. */
-static struct guardmaps_error *call_until_stuck(struct remote_task *task)
+static struct guardmaps_error *
+call_until_stuck(struct remote_task *task,
+		 struct guardmaps_error *(*make)(struct remote_task *task))
 {
 	double end = now_seconds() + PATIENCE_SECONDS;
 	struct guardmaps_error *error = NULL;
-	int64_t result;
 
 	while (!error && now_seconds() < end)
-		error = call(task, SYS_getppid, 0, 0, &result);
+		error = make(task);
 	return error;
 }
 
-static void loops_end(void)
+static void loops_end(struct guardmaps_error *(*make)(struct remote_task *task),
+		      const char *what)
 {
 	struct remote_task *task;
 	struct actor actor;
@@ -99,9 +108,8 @@ static void loops_end(void)
 	check_setup(!take_over(&hold, actor.journal, &task));
 	task->patience_milliseconds = CALL_MILLISECONDS;
 	actor.subject->counts[0] = 1;
-	check_error(call_until_stuck(task), GUARDMAPS_ERROR_OS,
-		    "cannot run a system call", "%s: a call ends",
-		    spoiled.name);
+	check_error(call_until_stuck(task, make), GUARDMAPS_ERROR_OS,
+		    "cannot run", "%s: %s", spoiled.name, what);
 	guardmaps_error_destroy(remote_end(task));
 	hold_end(&hold);
 	check(pid_reaches(actor.child.pid, 'R') &&
@@ -114,7 +122,8 @@ int main(void)
 {
 	check_begin();
 	needs_vdso();
-	loops_end();
+	loops_end(call_one, "a call ends");
+	loops_end(call_together, "calls made together end");
 	return check_finish();
 }
 

@@ -18,6 +18,22 @@
 #include "subject.h"
 #include "tracer.h"
 
+/* A signal comes when several calls are made together. */
+static void call_together_and_signal(struct tracing *tracing,
+				     const struct hold *hold)
+{
+	struct remote_task *task;
+
+	if (fails(tracing, take_over(hold, tracing->actor->journal, &task)))
+		return;
+	tracing->has_sent = true;
+	kill(hold->pid, tracing->signal);
+	for (int i = 0; i < 2; i++)
+		if (fails(tracing, call_together(task)))
+			return;
+	fails(tracing, remote_end(task));
+}
+
 /* A signal comes when the first call is made. */
 static void make_calls_and_signal(struct tracing *tracing,
 				  const struct hold *hold)
@@ -82,6 +98,8 @@ static char *signal_fault(struct tracing *tracing)
 }
 
 static void signal_outlives_tracer(int number, const char *what,
+				   void (*body)(struct tracing *,
+						const struct hold *),
 				   char *(*see)(struct tracing *tracing))
 {
 	struct tracing *tracing;
@@ -90,7 +108,7 @@ static void signal_outlives_tracer(int number, const char *what,
 	actor_begin(&actor, &activities[0]);
 	tracing = tracing_create(&actor);
 	tracing->signal = number;
-	if (survives_each_moment(tracing, make_calls_and_signal, see, what))
+	if (survives_each_moment(tracing, body, see, what))
 		goes_on(&actor, what);
 	tracing_destroy(tracing);
 	actor_end(&actor);
@@ -135,7 +153,13 @@ int main(void)
 	needs_vdso();
 	stop_that_comes_meanwhile(false);
 	stop_that_comes_meanwhile(true);
-	signal_outlives_tracer(SIGSTOP, "a SIGSTOP", stop_fault);
-	signal_outlives_tracer(SIGUSR1, "a signal", signal_fault);
+	signal_outlives_tracer(SIGSTOP, "a SIGSTOP", make_calls_and_signal,
+			       stop_fault);
+	signal_outlives_tracer(SIGUSR1, "a signal", make_calls_and_signal,
+			       signal_fault);
+	signal_outlives_tracer(SIGSTOP, "a SIGSTOP during calls made together",
+			       call_together_and_signal, stop_fault);
+	signal_outlives_tracer(SIGUSR1, "a signal during calls made together",
+			       call_together_and_signal, signal_fault);
 	return check_finish();
 }

@@ -32,7 +32,7 @@ long ptrace(enum __ptrace_request request, ...)
 	/* It dies after the other has stopped again, but before it knows. */
 	if (moments_left == 1 &&
 	    (request == PTRACE_SYSCALL || request == PTRACE_CONT))
-		pid_reaches(pid, 't');
+		pid_rests(pid);
 	pass_moment();
 	errno = error;
 	return ret;

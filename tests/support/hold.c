@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <sys/syscall.h>
+
 #include "actor.h"
+#include "basics.h"
 #include "check.h"
 #include "hold.h"
 #include "remote.h"
@@ -44,4 +47,17 @@ struct guardmaps_error *call(struct remote_task *task, long number,
 	const uint64_t arguments[6] = { first, second };
 
 	return remote_call(task, number, arguments, ret);
+}
+
+struct guardmaps_error *call_together(struct remote_task *task)
+{
+	const struct range_call nothing = {
+		.number = SYS_munlock,
+		.start = 0x10000,
+		.end = 0x10000,
+		.what = "unlock",
+	};
+	struct range_call calls[] = { nothing, nothing, nothing };
+
+	return remote_range_calls(task, calls, LENGTH(calls), false);
 }

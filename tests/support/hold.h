@@ -32,4 +32,7 @@ struct guardmaps_error *take_over(const struct hold *hold,
 struct guardmaps_error *call(struct remote_task *task, long number,
 			     uint64_t first, uint64_t second, int64_t *ret);
 
+/** Several calls on ranges, each of which succeeds and does nothing. */
+struct guardmaps_error *call_together(struct remote_task *task);
+
 #endif /* GUARDMAPS_TEST_HOLD_H */

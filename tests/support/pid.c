@@ -56,6 +56,19 @@ bool pid_reaches(pid_t pid, char state)
 	return true;
 }
 
+bool pid_rests(pid_t pid)
+{
+	double end = now_seconds() + PATIENCE_SECONDS;
+	char state;
+
+	while ((state = pid_state(pid)) != 't' && state != 'S') {
+		if (now_seconds() > end)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
 bool pid_sleeps_in_now(pid_t pid, long number)
 {
 	char *text = pid_read(pid, "syscall");

@@ -20,6 +20,9 @@ char pid_state(pid_t pid);
 /** Wait until a process is in a state; false if that takes too long. */
 bool pid_reaches(pid_t pid, char state);
 
+/** The same for a process that has stopped for its tracer, or sleeps. */
+bool pid_rests(pid_t pid);
+
 /** Wait until a process sleeps in a system call; false as above. */
 bool pid_sleeps_in(pid_t pid, long number);
 

@@ -61,6 +61,8 @@ void make_calls(struct tracing *tracing, const struct hold *hold)
 	for (int i = 0; i < 2; i++)
 		if (fails(tracing, call(task, SYS_getppid, 0, 0, &result)))
 			return;
+	if (fails(tracing, call_together(task)))
+		return;
 	fails(tracing, remote_end(task));
 }
 

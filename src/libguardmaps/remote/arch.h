@@ -14,6 +14,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A system call on a range of memory, as BATCH_CODE reads it. */
+struct batch_call {
+	uint64_t start, length;
+	uint32_t argument, number;
+};
+
 #if defined(__x86_64__)
 #include "arch_x86_64.h"
 #elif defined(__aarch64__)
@@ -39,6 +45,11 @@
  * WAITING_CALL
  *	Code of WAITING_CALL_SIZE bytes: a system call, then a loop that never
  *	ends. A thread whose tracer is gone stays in it.
+ * BATCH_CODE
+ *	Code of BATCH_CODE_SIZE bytes: makes the system calls of a table of
+ *	struct batch_call, in order, up to the end of the table or to one that
+ *	fails. Then it makes the call BATCH_END, which sleeps for ever, again
+ *	and again. "" if there is no such code: then calls are made one by one.
  * RESTARTS_ARE_IN_REGISTERS
  *	Whether the registers of a stopped thread show that it was interrupted
  *	in a system call and how that call is restarted. If so, restoring them
@@ -50,6 +61,9 @@
 /* What PTRACE_POKEDATA writes at once. */
 #define WAITING_CALL_SIZE sizeof(long)
 _Static_assert(sizeof(WAITING_CALL) > WAITING_CALL_SIZE, "bytes are missing");
+#define HAS_BATCHES (sizeof(BATCH_CODE) > 1)
+_Static_assert(!HAS_BATCHES || sizeof(BATCH_CODE) > BATCH_CODE_SIZE,
+	       "bytes are missing");
 
 /** Why no call can be run in a thread with these registers, or NULL. */
 static inline const char *arch_refusal(const registers *regs);
@@ -62,6 +76,20 @@ static inline void arch_set_call(registers *regs, uint64_t instruction,
 static inline int64_t arch_call_result(const registers *regs);
 
 static inline uint64_t arch_program_counter(const registers *regs);
+
+/** Make a thread run BATCH_CODE, which is at @code, with a table. */
+static inline void arch_set_batch(registers *regs, uint64_t code,
+				  uint64_t table, size_t count);
+
+/**
+ * Whether a thread has come to the end of BATCH_CODE.
+ *
+ * @ret_next: address of the call in the table that comes after the last one
+ *	that was made; @ret_result: what that one returned.
+ */
+static inline bool arch_has_ended_batch(const registers *regs, uint64_t code,
+					uint64_t *ret_next,
+					int64_t *ret_result);
 
 /**
  * Whether the system call that a thread is about to make again is one that

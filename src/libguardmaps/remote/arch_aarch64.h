@@ -31,6 +31,9 @@ struct vectors {
 #define SYSCALL_ALIGNMENT 4
 /* svc #0; b . */
 #define WAITING_CALL "\x01\x00\x00\xd4\x00\x00\x00\x14"
+#define BATCH_CODE ""
+#define BATCH_CODE_SIZE 0
+#define BATCH_END -1
 /*
  * Before it stops a thread, the kernel sets the registers up so that the
  * thread makes an interrupted call again from the start. Whether it should
@@ -67,6 +70,26 @@ static inline int64_t arch_call_result(const registers *regs)
 static inline uint64_t arch_program_counter(const registers *regs)
 {
 	return regs->pc;
+}
+
+/* There is no BATCH_CODE. */
+static inline void arch_set_batch(registers *regs, uint64_t code,
+				  uint64_t table, size_t count)
+{
+	(void)regs;
+	(void)code;
+	(void)table;
+	(void)count;
+}
+
+static inline bool arch_has_ended_batch(const registers *regs, uint64_t code,
+					uint64_t *ret_next, int64_t *ret_result)
+{
+	(void)regs;
+	(void)code;
+	*ret_next = 0;
+	*ret_result = 0;
+	return false;
 }
 
 static inline bool arch_has_restart_block(const registers *regs)

@@ -14,6 +14,9 @@ struct vectors {
 #define SYSCALL_INSTRUCTION ""
 #define SYSCALL_ALIGNMENT 1
 #define WAITING_CALL "\0\0\0\0\0\0\0\0"
+#define BATCH_CODE ""
+#define BATCH_CODE_SIZE 0
+#define BATCH_END -1
 #define RESTARTS_ARE_IN_REGISTERS true
 
 static inline const char *arch_refusal(const registers *regs)
@@ -41,6 +44,26 @@ static inline uint64_t arch_program_counter(const registers *regs)
 {
 	(void)regs;
 	return 0;
+}
+
+/* There is no BATCH_CODE. */
+static inline void arch_set_batch(registers *regs, uint64_t code,
+				  uint64_t table, size_t count)
+{
+	(void)regs;
+	(void)code;
+	(void)table;
+	(void)count;
+}
+
+static inline bool arch_has_ended_batch(const registers *regs, uint64_t code,
+					uint64_t *ret_next, int64_t *ret_result)
+{
+	(void)regs;
+	(void)code;
+	*ret_next = 0;
+	*ret_result = 0;
+	return false;
 }
 
 static inline bool arch_has_restart_block(const registers *regs)

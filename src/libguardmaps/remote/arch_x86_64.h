@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* x86-64: see arch.h. */
+#include <sys/syscall.h>
 #include <sys/user.h>
 
 typedef struct user_regs_struct registers;
@@ -13,6 +14,31 @@ struct vectors {
 #define SYSCALL_ALIGNMENT 1
 /* syscall; 1: pause; jmp 1b */
 #define WAITING_CALL "\x0f\x05\xf3\x90\xeb\xfc\xcc\xcc"
+/*
+ * The next call is at %rbx, the end of the table in %rbp. System calls and
+ * signals preserve both.
+ */
+#define BATCH_CODE                                                          \
+	"\x48\x8b\x3b"	       /* 1: mov (%rbx), %rdi */                    \
+	"\x48\x8b\x73\x08"     /* mov 8(%rbx), %rsi */                      \
+	"\x8b\x53\x10"	       /* mov 16(%rbx), %edx */                     \
+	"\x8b\x43\x14"	       /* mov 20(%rbx), %eax */                     \
+	"\x0f\x05"	       /* syscall */                                \
+	"\x48\x83\xc3\x18"     /* add $24, %rbx */                          \
+	"\x48\x85\xc0"	       /* test %rax, %rax */                        \
+	"\x78\x05"	       /* js 2f */                                  \
+	"\x48\x39\xeb"	       /* cmp %rbp, %rbx */                         \
+	"\x72\xe3"	       /* jb 1b */                                  \
+	"\x49\x89\xc4"	       /* 2: mov %rax, %r12 */                      \
+	"\xb8\x22\x00\x00\x00" /* 3: mov $SYS_pause, %eax, at BATCH_WAIT */ \
+	"\x0f\x05"	       /* syscall */                                \
+	"\xeb\xf7"	       /* jmp 3b */                                 \
+	"\xcc\xcc\xcc\xcc\xcc\xcc\xcc"
+#define BATCH_CODE_SIZE 48
+#define BATCH_WAIT 32
+#define BATCH_END SYS_pause
+_Static_assert(SYS_pause == 0x22 && sizeof(struct batch_call) == 24,
+	       "the code has other numbers");
 #define RESTARTS_ARE_IN_REGISTERS true
 
 static inline const char *arch_refusal(const registers *regs)
@@ -44,6 +70,24 @@ static inline int64_t arch_call_result(const registers *regs)
 static inline uint64_t arch_program_counter(const registers *regs)
 {
 	return regs->rip;
+}
+
+static inline void arch_set_batch(registers *regs, uint64_t code,
+				  uint64_t table, size_t count)
+{
+	regs->rip = code;
+	regs->orig_rax = -1;
+	regs->rbx = table;
+	regs->rbp = table + count * sizeof(struct batch_call);
+}
+
+static inline bool arch_has_ended_batch(const registers *regs, uint64_t code,
+					uint64_t *ret_next, int64_t *ret_result)
+{
+	*ret_next = regs->rbx;
+	*ret_result = regs->r12;
+	return regs->rip - code >= BATCH_WAIT &&
+	       regs->rip - code < BATCH_CODE_SIZE;
 }
 
 static inline bool arch_has_restart_block(const registers *regs)

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "patience.h"
 #include "stops.h"
+#include "vdso.h"
 
 #define MAXIMUM_RESTARTS 1000
 
@@ -97,26 +98,147 @@ struct guardmaps_error *remote_call(struct remote_task *task, long number,
 	return NULL;
 }
 
+/* ---- Calls on ranges ---------------------------------------------------- */
+
+static struct guardmaps_error *make_one(struct remote_task *task,
+					struct range_call *call)
+{
+	const uint64_t arguments[6] = {
+		call->start,
+		call->end - call->start,
+		call->argument,
+	};
+
+	return remote_call(task, call->number, arguments, &call->result);
+}
+
+/* Results of a batch: the last call may have failed, those before have not. */
+static struct guardmaps_error *note_results(struct remote_task *task,
+					    const registers *regs,
+					    struct range_call *calls,
+					    size_t count, size_t *ret_made)
+{
+	const size_t size = sizeof(struct batch_call);
+	uint64_t next;
+	int64_t result;
+
+	arch_has_ended_batch(regs, vdso_batch(task), &next, &result);
+	uint64_t made = (next - vdso_batch(task) - BATCH_CODE_SIZE) / size;
+	if (made == 0 || made > count)
+		return task_error(task, EPROTO, "run system calls in");
+	for (size_t i = 0; i < made; i++)
+		calls[i].result = 0;
+	calls[made - 1].result = result;
+	*ret_made = made;
+	return NULL;
+}
+
+/* As many calls as succeed, and the one that fails after them. */
+static struct guardmaps_error *make_batch(struct remote_task *task,
+					  struct range_call *calls,
+					  size_t count, size_t *ret_made)
+{
+	const uint64_t code = vdso_batch(task);
+	registers regs = task->saved->registers;
+	struct batch_call table[MAXIMUM_BATCH];
+
+	for (size_t i = 0; i < count; i++)
+		table[i] = (struct batch_call){
+			calls[i].start,
+			calls[i].end - calls[i].start,
+			calls[i].argument,
+			calls[i].number,
+		};
+	if (!vdso_write_batch(task, table, count))
+		return task_error(task, errno, "write to the vDSO of");
+	arch_set_batch(&regs, code, code + BATCH_CODE_SIZE, count);
+	if (!task_set_registers(task, &regs))
+		return task_error(task, errno, "write the registers of");
+	/* Any of them: none maps memory of ours. */
+	task->saved->call = calls[0].number;
+	struct guardmaps_error *error = stops_run_batch(task, code, &regs);
+	if (error)
+		return error;
+	task->saved->call = 0;
+	return note_results(task, &regs, calls, count, ret_made);
+}
+
+static struct guardmaps_error *make_some(struct remote_task *task,
+					 struct range_call *calls, size_t count,
+					 size_t *ret_made)
+{
+	*ret_made = 1;
+	if (!task->has_batches)
+		return make_one(task, calls);
+	task->has_result = false;
+	if (remote_journal_is_cancelled(task->saved))
+		return task_wait_error(task, ECANCELED, "");
+	struct guardmaps_error *error = calls_settle(task);
+	if (!error)
+		error = make_batch(task, calls, count, ret_made);
+	task->has_result = !error;
+	return error;
+}
+
+static struct guardmaps_error *range_error(const struct remote_task *task,
+					   const struct range_call *call)
+{
+	if (call->result >= 0 || call->tolerated == TOLERATE_ALL ||
+	    call->result == -call->tolerated)
+		return NULL;
+	return error_errno(-call->result,
+			   "%d (%s): cannot %s 0x%" PRIx64 "-0x%" PRIx64,
+			   task->pid, task->name, call->what, call->start,
+			   call->end);
+}
+
+static double patience_for(const struct range_call *calls, size_t count)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += calls[i].end - calls[i].start;
+	return (double)(size >> 30) * PATIENCE_MILLISECONDS_PER_GIB;
+}
+
+struct guardmaps_error *remote_range_calls(struct remote_task *task,
+					   struct range_call *calls,
+					   size_t count, bool goes_on)
+{
+	struct guardmaps_error *error = NULL;
+	double patience = task->patience_milliseconds;
+
+	for (size_t i = 0; i < count; i++)
+		calls[i].result = -ECANCELED;
+	for (size_t i = 0, made; i < count; i += made) {
+		size_t some = count - i < MAXIMUM_BATCH ? count - i
+							: MAXIMUM_BATCH;
+		task->patience_milliseconds =
+			patience + patience_for(calls + i, some);
+		struct guardmaps_error *failed =
+			make_some(task, calls + i, some, &made);
+		if (!failed)
+			failed = range_error(task, &calls[i + made - 1]);
+		error = error_first(error, failed);
+		if (error && !(goes_on && task->has_result))
+			break;
+	}
+	task->patience_milliseconds = patience;
+	return error;
+}
+
 struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 					  uint64_t start, uint64_t end,
 					  int argument, int tolerated,
 					  const char *what)
 {
-	const uint64_t arguments[6] = { start, end - start, argument };
-	int64_t result;
+	struct range_call call = { number,    start, end, argument,
+				   tolerated, what,  0 };
 
-	task->patience_milliseconds =
-		CALL_PATIENCE_MILLISECONDS +
-		(double)((end - start) >> 30) * PATIENCE_MILLISECONDS_PER_GIB;
-	struct guardmaps_error *error =
-		remote_call(task, number, arguments, &result);
-	task->patience_milliseconds = CALL_PATIENCE_MILLISECONDS;
-	if (error || result >= 0 || result == -tolerated)
-		return error;
-	return error_errno(-result,
-			   "%d (%s): cannot %s 0x%" PRIx64 "-0x%" PRIx64,
-			   task->pid, task->name, what, start, end);
+	return remote_range_calls(task, &call, 1, false);
 }
+
+/* ---- Others ------------------------------------------------------------- */
 
 void remote_raise_lock_limit(struct remote_task *task)
 {

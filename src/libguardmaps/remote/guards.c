@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "cleanup.h"
 #include "error.h"
 #include "guard_map.h"
 #include "guards.h"
@@ -27,8 +28,19 @@
 /* How far to stay below vm.max_map_count. */
 #define SPARE_MAPPINGS 256
 
-static struct guardmaps_error *protect(struct remote_task *task, uint64_t start,
-				       uint64_t end, uint32_t permissions)
+/* Calls that are made together. */
+struct call_list {
+	struct range_call *calls;
+	size_t count, capacity;
+};
+
+static bool add_call(struct call_list *list, struct range_call call)
+{
+	return array_append(list->calls, list->count, list->capacity, call);
+}
+
+static struct range_call protect_call(uint64_t start, uint64_t end,
+				      uint32_t permissions)
 {
 	int protection = 0;
 
@@ -38,8 +50,25 @@ static struct guardmaps_error *protect(struct remote_task *task, uint64_t start,
 		protection |= PROT_WRITE;
 	if (permissions & GUARDMAPS_EXECUTE)
 		protection |= PROT_EXEC;
-	return remote_range_call(task, SYS_mprotect, start, end, protection, 0,
-				 "change the permissions of");
+	return (struct range_call){
+		.number = SYS_mprotect,
+		.start = start,
+		.end = end,
+		.argument = protection,
+		.what = "change the permissions of",
+	};
+}
+
+static struct range_call advise_call(uint64_t start, uint64_t end, int advice,
+				     const char *what)
+{
+	return (struct range_call){
+		.number = SYS_madvise,
+		.start = start,
+		.end = end,
+		.argument = advice,
+		.what = what,
+	};
 }
 
 /* ---- Taking out ------------------------------------------------------- */
@@ -90,69 +119,103 @@ static bool is_protectable(const struct guardmaps_mapping *mapping)
 }
 
 /* Errors are ignored: guards can be taken out without this. */
-static size_t protect_regions(struct remote_task *task,
-			      const struct guardmaps_map *now, uint8_t locks)
+static bool add_protections(const struct guardmaps_map *now, uint8_t locks,
+			    struct call_list *list)
 {
 	struct guardmaps_cursor cursor = guardmaps_map_regions(now, 0);
 	struct guardmaps_region region;
-	size_t count = 0;
 
 	if (!is_cheap_to_protect(now, locks))
-		return 0;
+		return true;
 	while (guardmaps_next_region(&cursor, &region)) {
 		if (!is_selected(now, region.mapping, locks) ||
 		    !is_protectable(&now->mappings[region.mapping]))
 			continue;
-		struct guardmaps_error *error =
-			protect(task, region.start, region.end, 0);
-		if (error)
-			guardmaps_error_destroy(error);
-		else
-			count++;
+		struct range_call call =
+			protect_call(region.start, region.end, 0);
+		call.tolerated = TOLERATE_ALL;
+		if (!add_call(list, call))
+			return false;
 	}
-	return count;
+	return true;
 }
 
 /*
  * It is locked again after they are put back: locking, or a restore that maps
  * locked memory, would fill what lies after a guard.
  */
-static struct guardmaps_error *
-take_from(struct remote_task *task, const struct guardmaps_mapping *mapping,
-	  uint64_t start, uint64_t end)
+static bool add_removal(const struct guardmaps_mapping *mapping,
+			const struct guarded_mapping *guarded,
+			struct call_list *list)
 {
-	struct guardmaps_error *error =
-		mapping->flags & GUARDMAPS_LOCKED
-			? range_lock(task, mapping->start, mapping->end, 0)
-			: NULL;
-
-	if (error)
-		return error;
+	if (mapping->flags & GUARDMAPS_LOCKED &&
+	    !add_call(list, range_lock_call(mapping->start, mapping->end, 0)))
+		return false;
 	/* One call for a whole mapping: it only affects guards. */
-	return remote_range_call(task, SYS_madvise, start, end,
-				 MADV_GUARD_REMOVE, 0,
-				 "remove the guards from");
+	return add_call(list, advise_call(guarded->start, guarded->end,
+					  MADV_GUARD_REMOVE,
+					  "remove the guards from"));
+}
+
+static bool add_removals(const struct guardmaps_map *now, uint8_t locks,
+			 struct call_list *list)
+{
+	struct guardmaps_cursor cursor = guardmaps_map_regions(now, 0);
+	struct guarded_mapping guarded;
+
+	while (guard_map_next_guarded(&cursor, &guarded))
+		if (is_selected(now, guarded.mapping, locks) &&
+		    !add_removal(&now->mappings[guarded.mapping], &guarded,
+				 list))
+			return false;
+	return true;
+}
+
+static size_t count_successes(const struct range_call *calls, size_t count,
+			      long number)
+{
+	size_t successes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		successes += calls[i].number == number && calls[i].result == 0;
+	return successes;
+}
+
+/* How many regions the first mappings hold from which guards were removed. */
+static size_t count_regions(const struct guardmaps_map *now, uint8_t locks,
+			    size_t mappings)
+{
+	struct guardmaps_cursor cursor = guardmaps_map_regions(now, 0);
+	struct guarded_mapping guarded;
+	size_t count = 0;
+
+	while (mappings > 0 && guard_map_next_guarded(&cursor, &guarded)) {
+		if (!is_selected(now, guarded.mapping, locks))
+			continue;
+		count += guarded.regions;
+		mappings--;
+	}
+	return count;
 }
 
 struct guardmaps_error *guards_take(struct remote_task *task,
 				    const struct guardmaps_map *now,
 				    uint8_t locks, struct guards_taken *ret)
 {
-	struct guardmaps_cursor cursor = guardmaps_map_regions(now, 0);
-	struct guardmaps_error *error = NULL;
-	struct guarded_mapping guarded;
+	struct guardmaps_error *error = &error_no_memory;
+	struct call_list list = {};
 
-	*ret = (struct guards_taken){
-		.protected = protect_regions(task, now, locks),
-	};
-	while (!error && guard_map_next_guarded(&cursor, &guarded)) {
-		if (!is_selected(now, guarded.mapping, locks))
-			continue;
-		error = take_from(task, &now->mappings[guarded.mapping],
-				  guarded.start, guarded.end);
-		if (!error)
-			ret->regions += guarded.regions;
+	*ret = (struct guards_taken){};
+	if (add_protections(now, locks, &list) &&
+	    add_removals(now, locks, &list)) {
+		error = remote_range_calls(task, list.calls, list.count, false);
+		ret->protected =
+			count_successes(list.calls, list.count, SYS_mprotect);
+		ret->regions = count_regions(
+			now, locks,
+			count_successes(list.calls, list.count, SYS_madvise));
 	}
+	free(list.calls);
 	return error;
 }
 
@@ -169,16 +232,18 @@ struct batch {
 /* Installing a guard twice does no harm: progress need not be tracked. */
 static struct guardmaps_error *install_each(struct batch *batch)
 {
+	_cleanup_free_ struct range_call *calls =
+		calloc(batch->count, sizeof(*calls));
+
+	if (!calls)
+		return &error_no_memory;
 	for (size_t i = 0; i < batch->count; i++) {
 		uint64_t start = (uintptr_t)batch->ranges[i].iov_base;
-		struct guardmaps_error *error = remote_range_call(
-			batch->task, SYS_madvise, start,
-			start + batch->ranges[i].iov_len, MADV_GUARD_INSTALL, 0,
-			"install a guard in");
-		if (error)
-			return error;
+		calls[i] = advise_call(start, start + batch->ranges[i].iov_len,
+				       MADV_GUARD_INSTALL,
+				       "install a guard in");
 	}
-	return NULL;
+	return remote_range_calls(batch->task, calls, batch->count, false);
 }
 
 static size_t total_size(const struct batch *batch)
@@ -324,13 +389,10 @@ static bool lacks_permissions(const struct guardmaps_map *now,
  * One call for gaps that have only memory between them that has these
  * permissions already.
  */
-static struct guardmaps_error *unprotect(struct remote_task *task,
-					 const struct guardmaps_map *now,
-					 const struct guard_gap *gaps,
-					 size_t count)
+static bool add_unprotections(const struct guardmaps_map *now,
+			      const struct guard_gap *gaps, size_t count,
+			      struct call_list *list)
 {
-	struct guardmaps_error *error = NULL;
-
 	for (size_t i = 0; i < count; i++) {
 		if (!lacks_permissions(now, &gaps[i]))
 			continue;
@@ -339,9 +401,24 @@ static struct guardmaps_error *unprotect(struct remote_task *task,
 		       gaps[i + 1].permissions == gaps[i].permissions &&
 		       is_unprotected(now, &gaps[i], gaps[i + 1].start))
 			i++;
-		error = error_first(error, protect(task, start, gaps[i].end,
-						   gaps[i].permissions));
+		if (!add_call(list, protect_call(start, gaps[i].end,
+						 gaps[i].permissions)))
+			return false;
 	}
+	return true;
+}
+
+static struct guardmaps_error *unprotect(struct remote_task *task,
+					 const struct guardmaps_map *now,
+					 const struct guard_gap *gaps,
+					 size_t count)
+{
+	struct guardmaps_error *error = &error_no_memory;
+	struct call_list list = {};
+
+	if (add_unprotections(now, gaps, count, &list))
+		error = remote_range_calls(task, list.calls, list.count, true);
+	free(list.calls);
 	return error;
 }
 
@@ -381,9 +458,11 @@ struct guardmaps_error *guards_replace(struct remote_task *task,
 				       const struct guard_gap *gaps,
 				       size_t count)
 {
-	struct guardmaps_error *error = NULL;
+	_cleanup_free_ struct range_call *calls = calloc(count, sizeof(*calls));
 
-	for (size_t i = 0; i < count && !error; i++)
-		error = protect(task, gaps[i].start, gaps[i].end, 0);
-	return error;
+	if (!calls)
+		return count > 0 ? &error_no_memory : NULL;
+	for (size_t i = 0; i < count; i++)
+		calls[i] = protect_call(gaps[i].start, gaps[i].end, 0);
+	return remote_range_calls(task, calls, count, false);
 }

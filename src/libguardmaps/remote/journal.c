@@ -86,12 +86,12 @@ bool remote_journal_is_late(const struct remote_journal *journal)
 	return clock_milliseconds() > atomic_load(&journal->promised);
 }
 
-static bool is_in_waiting_call(const struct remote_journal *journal,
-			       const registers *now)
+static bool is_in_code(const struct remote_journal *journal,
+		       const registers *now)
 {
 	return journal->waiting_call &&
 	       arch_program_counter(now) - journal->waiting_call <
-		       WAITING_CALL_SIZE;
+		       journal->room_used;
 }
 
 /*
@@ -114,5 +114,5 @@ struct guardmaps_error *remote_recover(const struct guardmaps_process *process,
 	calls_note_scratch(&task, &now);
 	if (signal_mask != ALL_SIGNALS)
 		journal->signal_mask = signal_mask;
-	return state_restore(&task, is_in_waiting_call(journal, &now));
+	return state_restore(&task, is_in_code(journal, &now));
 }

@@ -94,24 +94,34 @@ lock_limit_check(const struct guardmaps_process *process)
 
 /* ---- Locking ---------------------------------------------------------- */
 
-static struct guardmaps_error *lock_tolerating(struct remote_task *task,
-					       uint64_t start, uint64_t end,
-					       uint8_t locks, int tolerated)
+struct range_call range_lock_call(uint64_t start, uint64_t end, uint8_t locks)
 {
 	if (!(locks & GUARDMAPS_LOCKED))
-		return remote_range_call(task, SYS_munlock, start, end, 0, 0,
-					 "unlock");
-	return remote_range_call(
-		task, SYS_mlock2, start, end,
-		locks & GUARDMAPS_LOCKED_ON_FAULT ? MLOCK_ONFAULT : 0,
-		tolerated, "lock");
+		return (struct range_call){
+			.number = SYS_munlock,
+			.start = start,
+			.end = end,
+			.what = "unlock",
+		};
+	return (struct range_call){
+		.number = SYS_mlock2,
+		.start = start,
+		.end = end,
+		.argument = locks & GUARDMAPS_LOCKED_ON_FAULT ? MLOCK_ONFAULT
+							      : 0,
+		/* Guarded pages are not filled, but the range is locked. */
+		.tolerated = ENOMEM,
+		.what = "lock",
+	};
 }
 
-/* ENOMEM: guarded pages are not filled, but the range is locked. */
-struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
-				   uint64_t end, uint8_t locks)
+static struct guardmaps_error *range_lock(struct remote_task *task,
+					  uint64_t start, uint64_t end,
+					  uint8_t locks)
 {
-	return lock_tolerating(task, start, end, locks, ENOMEM);
+	struct range_call call = range_lock_call(start, end, locks);
+
+	return remote_range_calls(task, &call, 1, false);
 }
 
 /* ---- For a while ------------------------------------------------------ */
@@ -216,6 +226,11 @@ struct lock_run {
 	const struct guardmaps_mapping *first, *last;
 };
 
+struct lock_runs {
+	struct lock_run *runs;
+	size_t count, capacity;
+};
+
 /*
  * mlock() fills pages up to the first one that it cannot fill. That must not
  * keep it from filling the next mapping, as it did when that was locked.
@@ -258,33 +273,45 @@ static struct guardmaps_error *lock_each(struct remote_task *task,
 	return error;
 }
 
-static struct guardmaps_error *lock_run(struct remote_task *task,
-					const struct lock_run *run)
+static struct range_call lock_run_call(const struct lock_run *run)
 {
-	if (run->first == run->last)
-		return lock_each(task, run);
-	struct guardmaps_error *error = lock_tolerating(
-		task, run->start, run->end, run->first->flags, 0);
-	if (!error || guardmaps_error_errno(error) != ENOMEM)
-		return error;
-	/* Beyond the end of a file, for example. */
-	guardmaps_error_destroy(error);
-	return lock_each(task, run);
+	struct range_call call =
+		range_lock_call(run->start, run->end, run->first->flags);
+
+	/* Beyond the end of a file, for example: then each for itself. */
+	if (run->first != run->last)
+		call.tolerated = ENOMEM;
+	return call;
 }
 
-struct guardmaps_error *locks_reinstate(struct remote_task *task,
-					const struct guardmaps_map *now,
-					const struct guardmaps_map *wanted,
-					size_t *ret_count)
+static struct guardmaps_error *lock_runs(struct remote_task *task,
+					 const struct lock_runs *list)
 {
-	struct guardmaps_error *error = NULL;
+	_cleanup_free_ struct range_call *calls =
+		calloc(list->count, sizeof(*calls));
+	if (!calls)
+		return &error_no_memory;
+	for (size_t i = 0; i < list->count; i++)
+		calls[i] = lock_run_call(&list->runs[i]);
+	struct guardmaps_error *error =
+		remote_range_calls(task, calls, list->count, false);
+	for (size_t i = 0; i < list->count && !error; i++)
+		if (calls[i].result == -ENOMEM &&
+		    list->runs[i].first != list->runs[i].last)
+			error = lock_each(task, &list->runs[i]);
+	return error;
+}
+
+/* @ret_count: as locks_reinstate(). */
+static bool find_runs(const struct guardmaps_map *now,
+		      const struct guardmaps_map *wanted, struct lock_runs *ret,
+		      size_t *ret_count)
+{
 	const struct guardmaps_mapping *counted = NULL;
 	struct overlap overlap = {};
-
-	remote_raise_lock_limit(task);
-	*ret_count = 0;
 	bool more = find_difference(now, wanted, &overlap);
-	while (more && !error) {
+
+	while (more) {
 		struct lock_run run = {
 			.start = overlap.start,
 			.first = overlap.mapping,
@@ -296,7 +323,24 @@ struct guardmaps_error *locks_reinstate(struct remote_task *task,
 			counted = overlap.mapping;
 			more = find_difference(now, wanted, &overlap);
 		} while (more && continues(wanted, &run, &overlap));
-		error = lock_run(task, &run);
+		if (!array_append(ret->runs, ret->count, ret->capacity, run))
+			return false;
 	}
+	return true;
+}
+
+struct guardmaps_error *locks_reinstate(struct remote_task *task,
+					const struct guardmaps_map *now,
+					const struct guardmaps_map *wanted,
+					size_t *ret_count)
+{
+	struct guardmaps_error *error = &error_no_memory;
+	struct lock_runs list = {};
+
+	remote_raise_lock_limit(task);
+	*ret_count = 0;
+	if (find_runs(now, wanted, &list, ret_count))
+		error = list.count > 0 ? lock_runs(task, &list) : NULL;
+	free(list.runs);
 	return error;
 }

@@ -14,9 +14,8 @@
 struct guardmaps_error *
 lock_limit_check(const struct guardmaps_process *process);
 
-/** Lock a range by bits of enum guardmaps_lock; 0 unlocks it. */
-struct guardmaps_error *range_lock(struct remote_task *task, uint64_t start,
-				   uint64_t end, uint8_t locks);
+/** The call that locks a range by bits of enum guardmaps_lock; 0 unlocks it. */
+struct range_call range_lock_call(uint64_t start, uint64_t end, uint8_t locks);
 
 /** How many mappings locks_suspend() can unlock before locks_resume(). */
 extern const size_t locks_maximum_suspended;

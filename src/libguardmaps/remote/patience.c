@@ -66,21 +66,31 @@ int patience_nap(struct patience *patience)
 	return 0;
 }
 
+int patience_look(struct patience *patience,
+		  const struct guardmaps_process *process, pid_t tid,
+		  int *ret_status)
+{
+	pid_t waited = waitpid(tid, ret_status, __WALL | WNOHANG);
+
+	if (waited > 0)
+		return 1;
+	if (waited < 0 && errno != EINTR)
+		return -errno;
+	int failed = patience_nap(patience);
+	if (!failed && patience->naps % NAPS_BEFORE_LOOK == 0 &&
+	    hindrance_is_dead(process, tid))
+		failed = -ESRCH;
+	return failed;
+}
+
 int patience_wait(struct patience *patience,
 		  const struct guardmaps_process *process, pid_t tid,
 		  int *ret_status)
 {
-	for (;;) {
-		pid_t waited = waitpid(tid, ret_status, __WALL | WNOHANG);
-		if (waited > 0)
-			return 0;
-		if (waited < 0 && errno != EINTR)
-			return -errno;
-		int failed = patience_nap(patience);
-		if (!failed && patience->naps % NAPS_BEFORE_LOOK == 0 &&
-		    hindrance_is_dead(process, tid))
-			failed = -ESRCH;
-		if (failed)
-			return failed;
-	}
+	int looked;
+
+	do
+		looked = patience_look(patience, process, tid, ret_status);
+	while (looked == 0);
+	return looked < 0 ? looked : 0;
 }

@@ -39,9 +39,15 @@ int patience_nap(struct patience *patience);
 int patience_check(const struct patience *patience);
 
 /**
- * waitpid(). Returns 0 with a status, or a negative errno: -ESRCH if the thread
- * was killed, although that cannot be waited for yet.
+ * waitpid() without a wait, or else a nap. Returns 1 with a status, 0, or a
+ * negative errno: -ESRCH if the thread was killed, although that cannot be
+ * waited for yet.
  */
+int patience_look(struct patience *patience,
+		  const struct guardmaps_process *process, pid_t tid,
+		  int *ret_status);
+
+/** The same until there is a status. Returns 0 or a negative errno. */
 int patience_wait(struct patience *patience,
 		  const struct guardmaps_process *process, pid_t tid,
 		  int *ret_status);

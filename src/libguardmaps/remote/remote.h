@@ -53,12 +53,35 @@ void remote_allow_cancel(struct remote_task *task, bool allow);
 struct guardmaps_error *remote_call(struct remote_task *task, long number,
 				    const uint64_t arguments[6], int64_t *ret);
 
+#define TOLERATE_ALL -1
+
+/** A system call on a range of memory: number(start, length, argument). */
+struct range_call {
+	long number;
+	uint64_t start, end;
+	int argument;
+	/** An errno that counts as success, 0, or TOLERATE_ALL. */
+	int tolerated;
+	/** For the error message: "cannot WHAT START-END". */
+	const char *what;
+	/** What it returned; -ECANCELED if it was not made. */
+	int64_t result;
+};
+
 /**
- * Run a system call on a range of memory: number(start, length, argument).
+ * Run system calls on ranges of memory, in order. Where the architecture has
+ * code for it and the vDSO has room, the task makes several of them before it
+ * stops.
  *
- * @what: for the error message: "cannot WHAT START-END".
- * @tolerated: an errno that counts as success, or 0.
+ * @goes_on: whether to make the others after one that fails.
+ *
+ * Errors: as remote_call(), and OS for the first that fails.
  */
+struct guardmaps_error *remote_range_calls(struct remote_task *task,
+					   struct range_call *calls,
+					   size_t count, bool goes_on);
+
+/** The same for one. */
 struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 					  uint64_t start, uint64_t end,
 					  int argument, int tolerated,

@@ -200,7 +200,7 @@ struct guardmaps_error *state_restore(struct remote_task *task, bool is_away)
 				  "restore the syscall user dispatch of");
 	if (!task_set_signal_mask(task, saved->signal_mask))
 		return task_error(task, errno, "restore the signal mask of");
-	if (!vdso_erase_waiting_call(task))
+	if (!vdso_erase_code(task))
 		return task_error(task, errno, "restore the vDSO of");
 	if (!restore_lock_limit(task))
 		return task_error(task, errno, "restore RLIMIT_MEMLOCK of");

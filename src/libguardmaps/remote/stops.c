@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
 #include "patience.h"
+#include "proc.h"
 #include "stops.h"
 
 enum stop {
@@ -160,4 +163,75 @@ struct guardmaps_error *stops_run_call(struct remote_task *task, registers *ret)
 	if (!error && !task_get_registers(task, ret))
 		error = task_error(task, errno, "read the registers of");
 	return error;
+}
+
+/* ---- A batch ------------------------------------------------------------ */
+
+/* When to have a look if the kernel does not say where a task is. */
+#define NAPS_BEFORE_LOOK 200
+
+/* By the call that it sleeps in. A call that takes long is not disturbed. */
+static bool is_at_end(const struct remote_task *task, unsigned int naps)
+{
+	char file[64], text[64];
+
+	snprintf(file, sizeof(file), "task/%d/syscall", task->tid);
+	if (process_read_file(task->process, file, text, sizeof(text)) <= 0)
+		return naps >= NAPS_BEFORE_LOOK;
+	return strtol(text, NULL, 10) == BATCH_END;
+}
+
+/*
+ * Let it run until it seems to be at the end, and then stop it. If it is not, it
+ * stops between two calls, and can go on from there.
+ */
+static enum stop move_along(struct remote_task *task, struct patience *patience)
+{
+	unsigned int naps = patience->naps;
+	bool is_interrupted = false;
+	int looked, status;
+
+	task->has_moved = true;
+	if (ptrace(PTRACE_CONT, task->tid, NULL, NULL))
+		return STOP_NONE;
+	task->is_running = true;
+	do {
+		looked = patience_look(patience, task->process, task->tid,
+				       &status);
+		if (looked == 0 && !is_interrupted &&
+		    is_at_end(task, patience->naps - naps))
+			is_interrupted = !ptrace(PTRACE_INTERRUPT, task->tid,
+						 NULL, NULL);
+	} while (looked == 0);
+	errno = -looked;
+	if (looked < 0)
+		return STOP_NONE;
+	task->is_running = false;
+	return classify(task, status);
+}
+
+struct guardmaps_error *stops_run_batch(struct remote_task *task, uint64_t code,
+					registers *ret)
+{
+	static const char what[] = "run system calls in";
+	struct patience patience;
+	uint64_t next;
+	int64_t result;
+
+	patience_begin(&patience, task->patience_milliseconds, task->saved);
+	for (;;) {
+		enum stop stop = move_along(task, &patience);
+		if (stop == STOP_NONE)
+			return give_up(task, errno, what);
+		if (!task_get_registers(task, ret))
+			return task_error(task, errno, "read the registers of");
+		if (stop == STOP_EVENT &&
+		    arch_has_ended_batch(ret, code, &next, &result))
+			break;
+		int failed = patience_check(&patience);
+		if (failed)
+			return give_up(task, -failed, what);
+	}
+	task->has_moved = false;
+	return NULL;
 }

@@ -19,4 +19,11 @@ struct guardmaps_error *stops_enter_call(struct remote_task *task);
 struct guardmaps_error *stops_run_call(struct remote_task *task,
 				       registers *ret);
 
+/**
+ * Let it run a batch to its end, and stop it there, as stops_move_back() would;
+ * @ret: its registers.
+ */
+struct guardmaps_error *stops_run_batch(struct remote_task *task, uint64_t code,
+					registers *ret);
+
 #endif /* GUARDMAPS_STOPS_H */

@@ -27,6 +27,14 @@
 /* Mappings that are unlocked at the same time. */
 #define MAXIMUM_UNLOCKED 1024
 
+/* Calls that one batch can make. */
+#define MAXIMUM_BATCH 16
+
+/* Memory after the vDSO's code: WAITING_CALL, BATCH_CODE and its table. */
+#define BATCH_ROOM_SIZE \
+	(BATCH_CODE_SIZE + MAXIMUM_BATCH * sizeof(struct batch_call))
+#define WAITING_ROOM_SIZE (WAITING_CALL_SIZE + BATCH_ROOM_SIZE)
+
 struct unlocked_range {
 	uint64_t start, end;
 	/* Bits of enum guardmaps_lock that it had. */
@@ -40,8 +48,10 @@ struct remote_journal {
 	pid_t tid;
 	/* Address of WAITING_CALL, after the vDSO's code; 0 if not written. */
 	uint64_t waiting_call;
-	/* What is in its place otherwise. */
-	char waiting_room[WAITING_CALL_SIZE];
+	/* What is in its place otherwise, and after it. */
+	char waiting_room[WAITING_ROOM_SIZE];
+	/* How much of that may have been written to. */
+	size_t room_used;
 	registers registers;
 	struct vectors vectors;
 	uint64_t signal_mask;
@@ -87,6 +97,8 @@ struct remote_task {
 	/* The caller's journal, or @own. */
 	struct remote_journal *saved;
 	struct remote_journal own;
+	/* There is room after WAITING_CALL, which the journal has a copy of. */
+	bool has_batches;
 	/* It was stopped where it makes a system call, or makes one again. */
 	bool is_at_call;
 	/* It has made a call and is no longer where it was stopped. */

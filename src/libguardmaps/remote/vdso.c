@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <elf.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "error.h"
@@ -11,8 +13,8 @@
 /* A vDSO has two or three pages. */
 #define MAXIMUM_VDSO_SIZE (64 * 1024)
 
-/* What must be free at the end of a vDSO to have room for code. */
-#define ROOM_SIZE 64
+/* What must be free at the end of a vDSO before and after code of ours. */
+#define MARGIN 24
 
 static const struct guardmaps_mapping *
 find_vdso(const struct guardmaps_map *map)
@@ -51,16 +53,22 @@ static size_t elf_end(const char *elf, size_t size)
  * The vDSO ends within its last page. No thread ever runs the rest of that page,
  * which is zeros, or in User-Mode Linux whatever comes next in the kernel.
  */
-static bool find_room(struct remote_journal *saved,
+static bool find_room(struct remote_task *task,
 		      const struct guardmaps_mapping *vdso, const char *code,
 		      size_t size)
 {
-	const size_t place = size - ROOM_SIZE / 2;
+	const size_t end = elf_end(code, size) + 2 * MARGIN;
 
-	if (elf_end(code, size) > size - ROOM_SIZE)
+	if (end + WAITING_CALL_SIZE > size)
 		return false;
-	saved->waiting_call = vdso->start + place;
-	memcpy(saved->waiting_room, code + place, WAITING_CALL_SIZE);
+	task->has_batches = HAS_BATCHES && end + WAITING_ROOM_SIZE <= size;
+	/* Nobody looks for a thread that waits. */
+	if (task->saved == &task->own && !task->has_batches)
+		return false;
+	size_t room = task->has_batches ? WAITING_ROOM_SIZE : WAITING_CALL_SIZE;
+	size_t place = size - MARGIN - room;
+	task->saved->waiting_call = vdso->start + place;
+	memcpy(task->saved->waiting_room, code + place, room);
 	return true;
 }
 
@@ -82,8 +90,8 @@ struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
 	if (failed)
 		return task_error(task, -failed, "read the vDSO of");
 	task->saved->waiting_call = 0;
-	if (task->saved != &task->own &&
-	    !find_room(task->saved, vdso, code, size))
+	task->saved->room_used = 0;
+	if (!find_room(task, vdso, code, size) && task->saved != &task->own)
 		return task_refuse(task,
 				   "its vDSO has no room for code to wait in");
 	for (size_t i = 0; i + SYSCALL_INSTRUCTION_SIZE <= size;
@@ -97,23 +105,66 @@ struct guardmaps_error *vdso_find_instruction(struct remote_task *task,
 	return task_refuse(task, "its vDSO has no system call instruction");
 }
 
-/* ptrace() writes to memory that the task itself cannot write to. */
-static bool write_code(const struct remote_task *task, const char *code)
+static bool write_word(const struct remote_task *task, uint64_t address,
+		       const char *bytes)
 {
 	long word;
 
-	memcpy(&word, code, sizeof(word));
-	return !task->saved->waiting_call ||
-	       !ptrace(PTRACE_POKEDATA, task->tid, task->saved->waiting_call,
-		       word);
+	memcpy(&word, bytes, sizeof(word));
+	return !ptrace(PTRACE_POKEDATA, task->tid, address, word);
+}
+
+/*
+ * Both write to memory that the task itself cannot write to. The file does so at
+ * once, but may not be available: if there are no descriptors, or the first
+ * thread has ended.
+ */
+static bool write_code(const struct remote_task *task, uint64_t address,
+		       const char *bytes, size_t size)
+{
+	bool written = true;
+
+	_cleanup_close_ int fd =
+		size > sizeof(long)
+			? process_open_file(task->process, "mem", O_WRONLY)
+			: -1;
+	if (fd >= 0 && pwrite(fd, bytes, size, address) == (ssize_t)size)
+		return true;
+	for (size_t i = 0; i < size && written; i += sizeof(long))
+		written = write_word(task, address + i, bytes + i);
+	return written;
 }
 
 bool vdso_write_waiting_call(const struct remote_task *task)
 {
-	return write_code(task, WAITING_CALL);
+	struct remote_journal *saved = task->saved;
+
+	if (!saved->waiting_call)
+		return true;
+	saved->room_used = WAITING_CALL_SIZE;
+	return write_code(task, saved->waiting_call, WAITING_CALL,
+			  WAITING_CALL_SIZE);
 }
 
-bool vdso_erase_waiting_call(const struct remote_task *task)
+bool vdso_write_batch(const struct remote_task *task,
+		      const struct batch_call *calls, size_t count)
 {
-	return write_code(task, task->saved->waiting_room);
+	char bytes[BATCH_ROOM_SIZE];
+	size_t size = BATCH_CODE_SIZE + count * sizeof(*calls);
+	struct remote_journal *saved = task->saved;
+
+	memcpy(bytes, BATCH_CODE, BATCH_CODE_SIZE);
+	memcpy(bytes + BATCH_CODE_SIZE, calls, count * sizeof(*calls));
+	if (saved->room_used < WAITING_CALL_SIZE + size)
+		saved->room_used = WAITING_CALL_SIZE + size;
+	return write_code(task, vdso_batch(task), bytes, size);
+}
+
+bool vdso_erase_code(const struct remote_task *task)
+{
+	const struct remote_journal *saved = task->saved;
+
+	return saved->room_used == 0 ||
+	       write_code(task, saved->waiting_call, saved->waiting_room,
+			  saved->room_used);
 }
