@@ -49,9 +49,9 @@ static void changed_lock(const struct lock_change *change, size_t pages)
 	free(what);
 }
 
-static void changed_locks_without_guards(void)
+/* @flags: what the caller claims of a process that has other locks since. */
+static void changed_locks_without_guards(unsigned int flags, const char *what)
 {
-	const char *what = "locks of all kinds, and guards";
 	struct tracee tracee;
 
 	tracee_begin(&tracee, build_pieces, 0, NULL);
@@ -59,7 +59,23 @@ static void changed_locks_without_guards(void)
 	relock_piece(&tracee, ANONYMOUS, PAGES, GUARDMAPS_LOCKED);
 	relock_piece(&tracee, LOCKED, PAGES / 4, ALL_LOCKS);
 	relock_piece(&tracee, ON_FAULT, PAGES / 4, 0);
-	reinstates(&tracee, REINSTATE_EXACTLY, PIECES * GUARDS_PER_PIECE, 3,
+	reinstates(&tracee, REINSTATE_EXACTLY | flags,
+		   PIECES * GUARDS_PER_PIECE, 3, what);
+	is_as_wanted(&tracee, what);
+	tracee_end(&tracee);
+}
+
+/* As much memory is locked as there should be, but in another way. */
+static void changed_kinds_of_locks(void)
+{
+	const char *what = "another kind of lock on as much memory";
+	struct tracee tracee;
+
+	tracee_begin(&tracee, build_pieces, 0, NULL);
+	take_guards(&tracee, 0, what);
+	relock_piece(&tracee, LOCKED, PAGES, ALL_LOCKS);
+	relock_piece(&tracee, ON_FAULT, PAGES, GUARDMAPS_LOCKED);
+	reinstates(&tracee, REINSTATE_EXACTLY, PIECES * GUARDS_PER_PIECE, 2,
 		   what);
 	is_as_wanted(&tracee, what);
 	tracee_end(&tracee);
@@ -71,7 +87,10 @@ static void changed_locks(void)
 		changed_lock(&lock_changes[i], PAGES);
 		changed_lock(&lock_changes[i], PAGES / 4);
 	}
-	changed_locks_without_guards();
+	changed_locks_without_guards(0, "locks of all kinds, and guards");
+	changed_locks_without_guards(REINSTATE_STILL_STOPPED,
+				     "locks that nobody expects, and guards");
+	changed_kinds_of_locks();
 }
 
 int main(void)

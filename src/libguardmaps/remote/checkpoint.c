@@ -335,7 +335,8 @@ static struct guardmaps_error *put_back(struct checkpoint *checkpoint,
 					struct reinstated *ret)
 {
 	unsigned int flags = REINSTATE_EXACTLY |
-			     (as_prot_none ? REINSTATE_PROT_NONE : 0);
+			     (as_prot_none ? REINSTATE_PROT_NONE : 0) |
+			     (checkpoint->keeper ? REINSTATE_STILL_STOPPED : 0);
 	struct remote_journal *journal = NULL;
 
 	struct guardmaps_error *error = open_files(checkpoint);

@@ -58,8 +58,7 @@ static uint64_t attainable_limit(const struct guardmaps_process *process)
 	/* Set the current value to see whether that is permitted. */
 	if (prlimit(process->pid, RLIMIT_MEMLOCK, NULL, &limit) ||
 	    prlimit(process->pid, RLIMIT_MEMLOCK, &limit, NULL))
-		return process_read_limit(process, "Max locked memory",
-					  &soft)
+		return process_read_limit(process, "Max locked memory", &soft)
 			       ? RLIM_INFINITY
 			       : soft;
 	return has_capability(CAP_SYS_RESOURCE) ? RLIM_INFINITY
@@ -158,6 +157,64 @@ struct guardmaps_error *locks_resume(struct remote_task *task)
 		saved->unlocked_count--;
 	}
 	return error;
+}
+
+/* ---- Expecting -------------------------------------------------------- */
+
+/* The kernel counts mappings, not pages (mm->locked_vm). */
+static bool has_locked(const struct guardmaps_process *process, uint64_t bytes)
+{
+	char text[64];
+
+	return process_read_status(process, "VmLck", text, sizeof(text)) == 0 &&
+	       strtoull(text, NULL, 10) == bytes / 1024;
+}
+
+/* Flags by index of @wanted. Returns how many bytes they lock. */
+static uint64_t set_flags(struct guardmaps_map *now,
+			  const struct guardmaps_map *wanted,
+			  const uint8_t *flags)
+{
+	uint64_t locked = 0;
+
+	for (size_t i = 0; i < now->mapping_count; i++) {
+		struct guardmaps_mapping *mapping = &now->mappings[i];
+		uint32_t before =
+			guardmaps_map_find_mapping(wanted, mapping->start);
+
+		mapping->flags = before == GUARDMAPS_NONE ? 0 : flags[before];
+		if (mapping->flags & GUARDMAPS_LOCKED)
+			locked += mapping->end - mapping->start;
+	}
+	return locked;
+}
+
+static void remove_locks(const struct guardmaps_map *wanted,
+			 enum locks_left left, uint8_t *flags)
+{
+	struct guardmaps_cursor cursor = guardmaps_map_regions(wanted, 0);
+	struct guarded_mapping guarded;
+
+	for (size_t i = 0; i < wanted->mapping_count; i++)
+		if (left == LOCKS_NONE)
+			flags[i] &= ~ALL_LOCKS;
+	while (left == LOCKS_UNGUARDED &&
+	       guard_map_next_guarded(&cursor, &guarded))
+		flags[guarded.mapping] &= ~ALL_LOCKS;
+}
+
+bool locks_expect(const struct guardmaps_process *process,
+		  const struct guardmaps_map *wanted, enum locks_left left,
+		  struct guardmaps_map *now)
+{
+	_cleanup_free_ uint8_t *flags = malloc(wanted->mapping_count + 1);
+
+	if (!flags)
+		return false;
+	for (size_t i = 0; i < wanted->mapping_count; i++)
+		flags[i] = wanted->mappings[i].flags;
+	remove_locks(wanted, left, flags);
+	return has_locked(process, set_flags(now, wanted, flags));
 }
 
 /* ---- Comparing -------------------------------------------------------- */

@@ -40,6 +40,26 @@ struct guardmaps_error *locks_reinstate(struct remote_task *task,
 					const struct guardmaps_map *wanted,
 					size_t *ret_count);
 
+/** Which mappings of a guard map are still locked. */
+enum locks_left {
+	LOCKS_ALL,
+	/** Those that hold no guard regions: guards_take() unlocks the others. */
+	LOCKS_UNGUARDED,
+	LOCKS_NONE,
+};
+
+/**
+ * Give the mappings of @now the flags that they had in @wanted, unless the process
+ * has another amount of locked memory than they say. To read the flags takes a walk
+ * through all page tables; this takes none. That nothing is locked is certain
+ * then. For the others, the caller must know what has happened to the process.
+ *
+ * Returns false if the amount is another one, or could not be read.
+ */
+bool locks_expect(const struct guardmaps_process *process,
+		  const struct guardmaps_map *wanted, enum locks_left left,
+		  struct guardmaps_map *now);
+
 /** Whether a range that is mapped in both is locked differently. */
 bool locks_differ(const struct guardmaps_map *now,
 		  const struct guardmaps_map *wanted);

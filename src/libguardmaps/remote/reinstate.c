@@ -148,16 +148,31 @@ struct reinstatement {
 	size_t count;
 };
 
-static struct guardmaps_error *look(struct reinstatement *all)
+/*
+ * What can be expected of locks: after the change they are as wanted. A restore may
+ * have locked anything.
+ */
+static enum locks_left expected_locks(const struct reinstatement *all,
+				      bool is_changed)
+{
+	if (is_changed)
+		return LOCKS_ALL;
+	return all->flags & REINSTATE_STILL_STOPPED ? LOCKS_UNGUARDED
+						    : LOCKS_NONE;
+}
+
+static struct guardmaps_error *look(struct reinstatement *all, bool is_changed)
 {
 	struct guardmaps_error *error =
 		all->flags & REINSTATE_PROT_NONE
 			? mappings_read_alone(all->process, &all->now)
 			: guardmaps_map_read(all->process,
 					     GUARDMAPS_SOURCE_AUTO, &all->now);
-	if (!error)
-		error = mapping_flags_read(all->process, all->now);
-	return error;
+	if (error || (all->flags & REINSTATE_EXACTLY &&
+		      locks_expect(all->process, all->wanted,
+				   expected_locks(all, is_changed), all->now)))
+		return error;
+	return mapping_flags_read(all->process, all->now);
 }
 
 static void forget(struct reinstatement *all)
@@ -205,7 +220,7 @@ static struct guardmaps_error *check_fills(const struct reinstatement *all)
 
 static struct guardmaps_error *prepare(struct reinstatement *all)
 {
-	struct guardmaps_error *error = look(all);
+	struct guardmaps_error *error = look(all, false);
 	if (!error)
 		error = check_program(all->process, all->wanted, all->now);
 	if (!error)
@@ -296,7 +311,7 @@ static struct guardmaps_error *verify(const struct reinstatement *before)
 		.flags = before->flags,
 	};
 
-	struct guardmaps_error *error = look(&after);
+	struct guardmaps_error *error = look(&after, true);
 	if (!error)
 		error = verify_guards(before, &after);
 	if (!error)

@@ -16,6 +16,8 @@ enum reinstate_flag {
 	REINSTATE_EXACTLY = 1 << 1,
 	/** For a kernel without guards: use PROT_NONE instead. */
 	REINSTATE_PROT_NONE = 1 << 2,
+	/** It has not run since guards_take(), either. */
+	REINSTATE_STILL_STOPPED = 1 << 3,
 };
 
 /** What was done, or would be. */
