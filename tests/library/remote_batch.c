@@ -75,8 +75,8 @@ static void failures(struct remote_task *task, size_t bad, const char *what)
 
 	prepare(calls, bad, bad + 2, 0);
 	check_error(remote_range_calls(task, calls, COUNT, false),
-		    GUARDMAPS_ERROR_NO_MEMORY, "cannot paint 0x", "%s: call %zu fails",
-		    what, bad);
+		    GUARDMAPS_ERROR_NO_MEMORY, "cannot paint 0x",
+		    "%s: call %zu fails", what, bad);
 	check_number(calls[bad].result, -ENOMEM, "%s: its result is known",
 		     what);
 	check_number(count_results(calls, 0, 0), bad,
@@ -108,6 +108,55 @@ static void tolerance(struct remote_task *task, int tolerated, const char *what)
 		     "%s: they are known all the same", what);
 	check_number(count_results(calls, 0, 0), COUNT - 2,
 		     "%s: the others are made", what);
+}
+
+static void prepare_ignored(struct range_call calls[COUNT], int ignored)
+{
+	prepare(calls, 3, COUNT - 1, 0);
+	for (size_t i = 0; i < COUNT; i++)
+		calls[i].ignored = ignored;
+}
+
+static void ignored(struct remote_task *task, const char *what)
+{
+	struct range_call calls[COUNT];
+
+	prepare_ignored(calls, ENOMEM);
+	check_success(remote_range_calls(task, calls, COUNT, false),
+		      "%s: failures can be ignored", what);
+	check_number(count_results(calls, 0, 0), COUNT,
+		     "%s: then they count as successes", what);
+
+	prepare_ignored(calls, EINTR);
+	check_error(remote_range_calls(task, calls, COUNT, false),
+		    GUARDMAPS_ERROR_NO_MEMORY, "cannot paint 0x",
+		    "%s: no others are ignored", what);
+	check_number(calls[3].result, -ENOMEM, "%s: their result is known, too",
+		     what);
+	check_number(count_results(calls, 4, -ECANCELED), COUNT - 4,
+		     "%s: nothing is done after them", what);
+}
+
+static void at_once(struct remote_task *task, const char *what)
+{
+	struct range_call calls[COUNT];
+	bool can = task->has_batches;
+
+	prepare(calls, COUNT, COUNT, 0);
+	check_number(remote_range_calls_at_once(task, calls, MAXIMUM_BATCH),
+		     can, "%s: so many calls can be made at once, or not",
+		     what);
+	check(!remote_range_calls_at_once(task, calls, MAXIMUM_BATCH + 1),
+	      "%s: more cannot", what);
+	prepare(calls, MAXIMUM_BATCH - 1, COUNT, 0);
+	check(!remote_range_calls_at_once(task, calls, MAXIMUM_BATCH),
+	      "%s: the last one may fail", what);
+	prepare(calls, 1, COUNT, 0);
+	check(!remote_range_calls_at_once(task, calls, MAXIMUM_BATCH),
+	      "%s: or another one", what);
+	prepare_ignored(calls, ENOMEM);
+	check_number(remote_range_calls_at_once(task, calls, MAXIMUM_BATCH),
+		     can, "%s: or be ignored", what);
 }
 
 static void cancel(struct remote_task *task, struct remote_journal *journal,
@@ -146,6 +195,8 @@ static void calls_are_known(struct actor *actor, struct remote_journal *journal,
 	failures(task, MAXIMUM_BATCH - 1, what);
 	tolerance(task, ENOMEM, what);
 	tolerance(task, TOLERATE_ALL, what);
+	ignored(task, what);
+	at_once(task, what);
 	if (journal)
 		cancel(task, journal, what);
 	check_success(remote_end(task), "%s: it can be given back", what);

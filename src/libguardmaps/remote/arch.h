@@ -17,7 +17,9 @@
 /* A system call on a range of memory, as BATCH_CODE reads it. */
 struct batch_call {
 	uint64_t start, length;
-	uint32_t argument, number;
+	uint32_t argument;
+	/* The errno after which the next call is made all the same; or 0. */
+	uint16_t number, ignored;
 };
 
 #if defined(__x86_64__)
@@ -48,7 +50,7 @@ struct batch_call {
  * BATCH_CODE
  *	Code of BATCH_CODE_SIZE bytes: makes the system calls of a table of
  *	struct batch_call, in order, up to the end of the table or to one that
- *	fails. Then it makes the call BATCH_END, which sleeps for ever, again
+ *	fails otherwise than ignored. Then it makes the call BATCH_END, which sleeps for ever, again
  *	and again. "" if there is no such code: then calls are made one by one.
  * RESTARTS_ARE_IN_REGISTERS
  *	Whether the registers of a stopped thread show that it was interrupted

@@ -22,20 +22,23 @@ struct vectors {
 	"\x48\x8b\x3b"	       /* 1: mov (%rbx), %rdi */                    \
 	"\x48\x8b\x73\x08"     /* mov 8(%rbx), %rsi */                      \
 	"\x8b\x53\x10"	       /* mov 16(%rbx), %edx */                     \
-	"\x8b\x43\x14"	       /* mov 20(%rbx), %eax */                     \
+	"\x0f\xb7\x43\x14"     /* movzwl 20(%rbx), %eax */                  \
 	"\x0f\x05"	       /* syscall */                                \
+	"\x0f\xb7\x4b\x16"     /* movzwl 22(%rbx), %ecx */                  \
 	"\x48\x83\xc3\x18"     /* add $24, %rbx */                          \
+	"\x49\x89\xc4"	       /* mov %rax, %r12 */                         \
+	"\x48\x01\xc1"	       /* add %rax, %rcx */                         \
+	"\x74\x05"	       /* je 2f */                                  \
 	"\x48\x85\xc0"	       /* test %rax, %rax */                        \
-	"\x78\x05"	       /* js 2f */                                  \
-	"\x48\x39\xeb"	       /* cmp %rbp, %rbx */                         \
-	"\x72\xe3"	       /* jb 1b */                                  \
-	"\x49\x89\xc4"	       /* 2: mov %rax, %r12 */                      \
+	"\x78\x05"	       /* js 3f */                                  \
+	"\x48\x39\xeb"	       /* 2: cmp %rbp, %rbx */                      \
+	"\x72\xd6"	       /* jb 1b */                                  \
 	"\xb8\x22\x00\x00\x00" /* 3: mov $SYS_pause, %eax, at BATCH_WAIT */ \
 	"\x0f\x05"	       /* syscall */                                \
 	"\xeb\xf7"	       /* jmp 3b */                                 \
-	"\xcc\xcc\xcc\xcc\xcc\xcc\xcc"
-#define BATCH_CODE_SIZE 48
-#define BATCH_WAIT 32
+	"\xcc\xcc\xcc\xcc\xcc"
+#define BATCH_CODE_SIZE 56
+#define BATCH_WAIT 42
 #define BATCH_END SYS_pause
 _Static_assert(SYS_pause == 0x22 && sizeof(struct batch_call) == 24,
 	       "the code has other numbers");

@@ -109,7 +109,11 @@ static struct guardmaps_error *make_one(struct remote_task *task,
 		call->argument,
 	};
 
-	return remote_call(task, call->number, arguments, &call->result);
+	struct guardmaps_error *error =
+		remote_call(task, call->number, arguments, &call->result);
+	if (!error && call->result == -call->ignored)
+		call->result = 0;
+	return error;
 }
 
 /* Results of a batch: the last call may have failed, those before have not. */
@@ -128,7 +132,8 @@ static struct guardmaps_error *note_results(struct remote_task *task,
 		return task_error(task, EPROTO, "run system calls in");
 	for (size_t i = 0; i < made; i++)
 		calls[i].result = 0;
-	calls[made - 1].result = result;
+	calls[made - 1].result = result == -calls[made - 1].ignored ? 0
+								    : result;
 	*ret_made = made;
 	return NULL;
 }
@@ -144,10 +149,9 @@ static struct guardmaps_error *make_batch(struct remote_task *task,
 
 	for (size_t i = 0; i < count; i++)
 		table[i] = (struct batch_call){
-			calls[i].start,
-			calls[i].end - calls[i].start,
-			calls[i].argument,
-			calls[i].number,
+			calls[i].start,	   calls[i].end - calls[i].start,
+			calls[i].argument, calls[i].number,
+			calls[i].ignored,
 		};
 	if (!vdso_write_batch(task, table, count))
 		return task_error(task, errno, "write to the vDSO of");
@@ -227,13 +231,37 @@ struct guardmaps_error *remote_range_calls(struct remote_task *task,
 	return error;
 }
 
+bool remote_range_calls_at_once(struct remote_task *task,
+				struct range_call *calls, size_t count)
+{
+	double patience = task->patience_milliseconds;
+	size_t made = 0;
+
+	if (!task->has_batches || count > MAXIMUM_BATCH)
+		return false;
+	if (count == 0)
+		return true;
+	task->patience_milliseconds = patience + patience_for(calls, count);
+	struct guardmaps_error *error = make_some(task, calls, count, &made);
+	task->patience_milliseconds = patience;
+	bool ret = !error && made == count && calls[made - 1].result >= 0;
+	guardmaps_error_destroy(error);
+	return ret;
+}
+
 struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 					  uint64_t start, uint64_t end,
 					  int argument, int tolerated,
 					  const char *what)
 {
-	struct range_call call = { number,    start, end, argument,
-				   tolerated, what,  0 };
+	struct range_call call = {
+		.number = number,
+		.start = start,
+		.end = end,
+		.argument = argument,
+		.tolerated = tolerated,
+		.what = what,
+	};
 
 	return remote_range_calls(task, &call, 1, false);
 }

@@ -28,17 +28,6 @@
 /* How far to stay below vm.max_map_count. */
 #define SPARE_MAPPINGS 256
 
-/* Calls that are made together. */
-struct call_list {
-	struct range_call *calls;
-	size_t count, capacity;
-};
-
-static bool add_call(struct call_list *list, struct range_call call)
-{
-	return array_append(list->calls, list->count, list->capacity, call);
-}
-
 static struct range_call protect_call(uint64_t start, uint64_t end,
 				      uint32_t permissions)
 {
@@ -134,7 +123,7 @@ static bool add_protections(const struct guardmaps_map *now, uint8_t locks,
 		struct range_call call =
 			protect_call(region.start, region.end, 0);
 		call.tolerated = TOLERATE_ALL;
-		if (!add_call(list, call))
+		if (!call_list_add(list, call))
 			return false;
 	}
 	return true;
@@ -149,12 +138,13 @@ static bool add_removal(const struct guardmaps_mapping *mapping,
 			struct call_list *list)
 {
 	if (mapping->flags & GUARDMAPS_LOCKED &&
-	    !add_call(list, range_lock_call(mapping->start, mapping->end, 0)))
+	    !call_list_add(list,
+			   range_lock_call(mapping->start, mapping->end, 0)))
 		return false;
 	/* One call for a whole mapping: it only affects guards. */
-	return add_call(list, advise_call(guarded->start, guarded->end,
-					  MADV_GUARD_REMOVE,
-					  "remove the guards from"));
+	return call_list_add(list, advise_call(guarded->start, guarded->end,
+					       MADV_GUARD_REMOVE,
+					       "remove the guards from"));
 }
 
 static bool add_removals(const struct guardmaps_map *now, uint8_t locks,
@@ -221,6 +211,12 @@ struct guardmaps_error *guards_take(struct remote_task *task,
 
 /* ---- Installing ------------------------------------------------------- */
 
+static struct range_call install_call(uint64_t start, uint64_t end)
+{
+	return advise_call(start, end, MADV_GUARD_INSTALL,
+			   "install a guard in");
+}
+
 struct batch {
 	struct remote_task *task;
 	struct iovec ranges[RANGES_PER_CALL];
@@ -239,9 +235,8 @@ static struct guardmaps_error *install_each(struct batch *batch)
 		return &error_no_memory;
 	for (size_t i = 0; i < batch->count; i++) {
 		uint64_t start = (uintptr_t)batch->ranges[i].iov_base;
-		calls[i] = advise_call(start, start + batch->ranges[i].iov_len,
-				       MADV_GUARD_INSTALL,
-				       "install a guard in");
+		calls[i] =
+			install_call(start, start + batch->ranges[i].iov_len);
 	}
 	return remote_range_calls(batch->task, calls, batch->count, false);
 }
@@ -401,8 +396,8 @@ static bool add_unprotections(const struct guardmaps_map *now,
 		       gaps[i + 1].permissions == gaps[i].permissions &&
 		       is_unprotected(now, &gaps[i], gaps[i + 1].start))
 			i++;
-		if (!add_call(list, protect_call(start, gaps[i].end,
-						 gaps[i].permissions)))
+		if (!call_list_add(list, protect_call(start, gaps[i].end,
+						      gaps[i].permissions)))
 			return false;
 	}
 	return true;
@@ -452,6 +447,18 @@ struct guardmaps_error *guards_put(struct remote_task *task,
 		error = put_part(task, now, gaps, size);
 	}
 	return error;
+}
+
+bool guards_add_calls(const struct guardmaps_map *now,
+		      const struct guard_gap *gaps, size_t count,
+		      struct call_list *list)
+{
+	for (size_t i = 0; i < count; i++)
+		if (now->mappings[gaps[i].mapping].flags & GUARDMAPS_LOCKED ||
+		    !call_list_add(list,
+				   install_call(gaps[i].start, gaps[i].end)))
+			return false;
+	return add_unprotections(now, gaps, count, list);
 }
 
 struct guardmaps_error *guards_replace(struct remote_task *task,

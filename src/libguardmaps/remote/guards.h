@@ -40,6 +40,17 @@ struct guardmaps_error *guards_put(struct remote_task *task,
 				   const struct guardmaps_map *now,
 				   const struct guard_gap *gaps, size_t count);
 
+/**
+ * Add the calls that install guards and set permissions, each of which may be
+ * made again.
+ *
+ * Returns false if there is no memory, or if locked mappings have to be unlocked
+ * for that.
+ */
+bool guards_add_calls(const struct guardmaps_map *now,
+		      const struct guard_gap *gaps, size_t count,
+		      struct call_list *list);
+
 /** Make the pages PROT_NONE instead of guarding them. */
 struct guardmaps_error *guards_replace(struct remote_task *task,
 				       const struct guard_gap *gaps,

@@ -109,7 +109,7 @@ struct range_call range_lock_call(uint64_t start, uint64_t end, uint8_t locks)
 		.argument = locks & GUARDMAPS_LOCKED_ON_FAULT ? MLOCK_ONFAULT
 							      : 0,
 		/* Guarded pages are not filled, but the range is locked. */
-		.tolerated = ENOMEM,
+		.ignored = ENOMEM,
 		.what = "lock",
 	};
 }
@@ -336,8 +336,10 @@ static struct range_call lock_run_call(const struct lock_run *run)
 		range_lock_call(run->start, run->end, run->first->flags);
 
 	/* Beyond the end of a file, for example: then each for itself. */
-	if (run->first != run->last)
+	if (run->first != run->last) {
 		call.tolerated = ENOMEM;
+		call.ignored = 0;
+	}
 	return call;
 }
 
@@ -384,6 +386,21 @@ static bool find_runs(const struct guardmaps_map *now,
 			return false;
 	}
 	return true;
+}
+
+bool locks_add_calls(const struct guardmaps_map *now,
+		     const struct guardmaps_map *wanted, struct call_list *list,
+		     size_t *ret_count)
+{
+	struct lock_runs runs = {};
+	bool ret;
+
+	*ret_count = 0;
+	ret = find_runs(now, wanted, &runs, ret_count);
+	for (size_t i = 0; i < runs.count && ret; i++)
+		ret = call_list_add(list, lock_run_call(&runs.runs[i]));
+	free(runs.runs);
+	return ret;
 }
 
 struct guardmaps_error *locks_reinstate(struct remote_task *task,

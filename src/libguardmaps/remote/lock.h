@@ -40,6 +40,16 @@ struct guardmaps_error *locks_reinstate(struct remote_task *task,
 					const struct guardmaps_map *wanted,
 					size_t *ret_count);
 
+/**
+ * Add the calls of locks_reinstate(), each of which may be made again. One that
+ * fails may have to be made for each mapping by itself.
+ *
+ * Returns false if there is no memory.
+ */
+bool locks_add_calls(const struct guardmaps_map *now,
+		     const struct guardmaps_map *wanted, struct call_list *list,
+		     size_t *ret_count);
+
 /** Which mappings of a guard map are still locked. */
 enum locks_left {
 	LOCKS_ALL,

@@ -237,10 +237,33 @@ static struct guardmaps_error *prepare(struct reinstatement *all)
 
 /* ---- Changing ---------------------------------------------------------- */
 
+/*
+ * Most tasks need few calls. If one fails, all are made again step by step, which
+ * does no harm.
+ */
+static bool change_at_once(const struct reinstatement *all,
+			   struct remote_task *task, struct reinstated *ret)
+{
+	struct call_list list = {};
+
+	if ((all->flags & (REINSTATE_EXACTLY | REINSTATE_PROT_NONE)) !=
+	    REINSTATE_EXACTLY)
+		return false;
+	remote_raise_lock_limit(task);
+	bool done =
+		guards_add_calls(all->now, all->gaps, all->count, &list) &&
+		locks_add_calls(all->now, all->wanted, &list, &ret->locks) &&
+		remote_range_calls_at_once(task, list.calls, list.count);
+	free(list.calls);
+	return done;
+}
+
 static struct guardmaps_error *change(const struct reinstatement *all,
 				      struct remote_task *task,
 				      struct reinstated *ret)
 {
+	if (change_at_once(all, task, ret))
+		return NULL;
 	struct guardmaps_error *error =
 		all->flags & REINSTATE_PROT_NONE
 			? guards_replace(task, all->gaps, all->count)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cleanup.h"
 #include "guardmaps.h"
 #include "journal.h"
 
@@ -62,11 +63,25 @@ struct range_call {
 	int argument;
 	/** An errno that counts as success, 0, or TOLERATE_ALL. */
 	int tolerated;
+	/** One that is not even reported: the result is 0 then. Or 0. */
+	int ignored;
 	/** For the error message: "cannot WHAT START-END". */
 	const char *what;
 	/** What it returned; -ECANCELED if it was not made. */
 	int64_t result;
 };
+
+/** Calls to be made together, in order. Zeroed at first; the owner frees calls. */
+struct call_list {
+	struct range_call *calls;
+	size_t count, capacity;
+};
+
+/** Returns false if there is no memory. */
+static inline bool call_list_add(struct call_list *list, struct range_call call)
+{
+	return array_append(list->calls, list->count, list->capacity, call);
+}
 
 /**
  * Run system calls on ranges of memory, in order. Where the architecture has
@@ -86,6 +101,16 @@ struct guardmaps_error *remote_range_call(struct remote_task *task, long number,
 					  uint64_t start, uint64_t end,
 					  int argument, int tolerated,
 					  const char *what);
+
+/**
+ * Run as few calls as one batch can hold, and all of them if none fails. Unlike
+ * above, a failure is not reported.
+ *
+ * Returns false if the task makes calls one by one, there are too many, or one
+ * failed: some have been made then.
+ */
+bool remote_range_calls_at_once(struct remote_task *task,
+				struct range_call *calls, size_t count);
 
 /**
  * Raise RLIMIT_MEMLOCK of its process until remote_end(), as far as permitted,
