@@ -47,7 +47,7 @@ override CFLAGS += -std=gnu11 $(warnings) -fvisibility=hidden
 override CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-Isrc/libguardmaps/include -DGUARDMAPS_VERSION='"$(version)"'
 plugin_libs := -lprotobuf-c -lz
-library_libs := $(plugin_libs) -ldw -lelf
+library_libs := $(plugin_libs) -lzstd -ldw -lelf
 command_libs := -lcap -lelf
 
 # The library's wings, and which of them each may include. An include of a wing

@@ -261,6 +261,24 @@ needs_guards() {
 	same "$output" "$TARGET_PID target"
 }
 
+@test "a core file that is compressed as by systemd-coredump is read" {
+	command -v zstd >/dev/null || skip "zstd is not installed"
+	crash worker
+	try guardmaps explain --core core
+	echo "$output" >plain
+	zstd -q core -o core.zst
+	try guardmaps explain --core core.zst
+	same "$status $stderr" "0 "
+	same "$output" "$(<plain)"
+	# Nothing is left behind.
+	mkdir empty
+	TMPDIR=$PWD/empty try guardmaps explain --core core.zst
+	same "$status $(ls -A empty)" "0 "
+	head -c 1000 core.zst >cut.zst
+	refuses "cut.zst: cannot be decompressed: its end is missing" \
+		guardmaps explain --core cut.zst
+}
+
 @test "what is not a core file is refused" {
 	echo text >text
 	refuses "text: not a core file" guardmaps explain --core text

@@ -10,9 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "basics.h"
 #include "check.h"
+#include "core_file.h"
 #include "cores.h"
 #include "files.h"
 #include "guard_map.h"
@@ -716,8 +718,6 @@ static void damage_is_survived(uint16_t machine)
 	free(bytes);
 }
 
-/* ---- What is refused -------------------------------------------------- */
-
 static void bytes_are_refused(const void *bytes, size_t size,
 			      enum guardmaps_error_code code, const char *why)
 {
@@ -727,6 +727,149 @@ static void bytes_are_refused(const void *bytes, size_t size,
 		    "refused: %s", why);
 	check(core == UNTOUCHED, "nothing is returned: %s", why);
 }
+
+/* ---- Compressed core files --------------------------------------------- */
+
+static uint8_t *compress(const void *bytes, size_t size, size_t *ret_size)
+{
+	size_t room = ZSTD_compressBound(size);
+	uint8_t *compressed = malloc(room);
+
+	check_setup(compressed != NULL);
+	*ret_size = ZSTD_compress(compressed, room, bytes, size, 1);
+	check_setup(!ZSTD_isError(*ret_size));
+	return compressed;
+}
+
+static void compressed_is_read(const void *bytes, size_t size, const char *what)
+{
+	struct guardmaps_core *core;
+	struct guardmaps_fault fault;
+
+	if (!check_success(open_bytes(bytes, size, NULL, &core), "%s is read",
+			   what))
+		return;
+	guardmaps_core_fault(core, &fault);
+	check_string(guardmaps_verdict_name(fault.verdict), "guard",
+		     "the verdict on %s", what);
+	check_number(fault.owner, WORKER, "the owner of the guard in %s", what);
+	check(!guardmaps_core_is_cut(core), "all of %s is there", what);
+	guardmaps_core_close(core);
+}
+
+/* In one part, and in two, as pzstd(1) does it. */
+static void compressed_cores_are_read(void)
+{
+	size_t size, length, first, rest;
+	struct scene scene;
+
+	set_scene(&scene, EM_X86_64, SIGSEGV, SEGV_MAPERR, guard(0) + 8);
+	uint8_t *bytes = core_make(&scene.plan, &size);
+	uint8_t *compressed = compress(bytes, size, &length);
+	compressed_is_read(compressed, length, "a compressed core file");
+	free(compressed);
+	compressed = compress(bytes, 1000, &first);
+	uint8_t *second = compress(bytes + 1000, size - 1000, &rest);
+	compressed = realloc(compressed, first + rest);
+	check_setup(compressed != NULL);
+	memcpy(compressed + first, second, rest);
+	compressed_is_read(compressed, first + rest,
+			   "a core file that is compressed in two parts");
+	free(second);
+	free(compressed);
+	free(bytes);
+}
+
+static void zeros_stay_holes(void)
+{
+	const size_t size = 64 << 20;
+	struct core_file file;
+	struct stat status;
+	char last = 0;
+	size_t length;
+
+	char *bytes = calloc(1, size);
+	check_setup(bytes != NULL);
+	memcpy(bytes, ELFMAG, SELFMAG);
+	bytes[size - 1] = 'x';
+	uint8_t *compressed = compress(bytes, size, &length);
+	char *path = core_write(compressed, length);
+	if (check_success(core_file_open(path, &file), "zeros are read")) {
+		check(fstat(file.fd, &status) == 0 &&
+			      status.st_blocks * 512 < 1 << 20,
+		      "zeros take no room");
+		check_number(file.size, size, "zeros count");
+		check(!core_file_read(&file, size - 1, &last, 1, &length) &&
+			      last == 'x',
+		      "what comes after zeros is where it was");
+		core_file_close(&file);
+	}
+	free(path);
+	free(compressed);
+	free(bytes);
+}
+
+/* Wherever it ends, that is said, except right after the magic number. */
+static void cut_compressed_cores_are_refused(void)
+{
+	struct scene scene;
+	size_t size, length;
+	int wrong = 0;
+
+	set_scene(&scene, EM_X86_64, SIGSEGV, SEGV_MAPERR, guard(0) + 8);
+	uint8_t *bytes = core_make(&scene.plan, &size);
+	uint8_t *compressed = compress(bytes, size, &length);
+	for (size_t cut = 6; cut < length; cut++) {
+		struct guardmaps_core *core = NULL;
+		struct guardmaps_error *error =
+			open_bytes(compressed, cut, NULL, &core);
+		wrong += !error || core ||
+			 !strstr(guardmaps_error_message(error),
+				 "cannot be decompressed: its end is missing");
+		guardmaps_error_destroy(error);
+	}
+	check_number(wrong, 0, "compressed core files that are cut off");
+	bytes_are_refused(compressed, length - 1, GUARDMAPS_ERROR_FORMAT,
+			  "cannot be decompressed: its end is missing");
+	memset(compressed + length / 2, 0xff, 16);
+	bytes_are_refused(compressed, length, GUARDMAPS_ERROR_FORMAT,
+			  "cannot be decompressed: ");
+	free(compressed);
+	free(bytes);
+}
+
+static void other_compression_is_refused(void)
+{
+	bytes_are_refused("\xfd\x37\x7a\x58\x5a\x00 text", 12,
+			  GUARDMAPS_ERROR_UNSUPPORTED,
+			  "compressed by xz, which is not supported: "
+			  "decompress it first, with xz -d");
+	bytes_are_refused("\x04\x22\x4d\x18 text", 9,
+			  GUARDMAPS_ERROR_UNSUPPORTED, "with lz4 -d");
+	bytes_are_refused("\x1f\x8b text", 7, GUARDMAPS_ERROR_UNSUPPORTED,
+			  "with gzip -d");
+}
+
+static void directory_is_named(void)
+{
+	struct guardmaps_core *core = UNTOUCHED;
+	size_t length;
+
+	uint8_t *compressed = compress("text", 4, &length);
+	char *path = core_write(compressed, length);
+	setenv("TMPDIR", "/nowhere", 1);
+	check_error(guardmaps_core_open(path, NULL, &core), GUARDMAPS_ERROR_OS,
+		    "into /nowhere: No such file or directory (TMPDIR names "
+		    "another directory)",
+		    "there must be room to decompress");
+	setenv("TMPDIR", "/tmp", 1);
+	bytes_are_refused(compressed, length, GUARDMAPS_ERROR_FORMAT,
+			  "not a core file");
+	free(path);
+	free(compressed);
+}
+
+/* ---- What is refused -------------------------------------------------- */
 
 static void other_files_are_refused(void)
 {
@@ -779,6 +922,8 @@ int main(void)
 	static const uint16_t machines[] = { EM_X86_64, EM_AARCH64 };
 
 	check_begin();
+	/* The machine with aarch64 has no /var/tmp. */
+	setenv("TMPDIR", "/tmp", 1);
 	fill_blocks();
 	for (size_t i = 0; i < LENGTH(machines); i++) {
 		crashes_are_told_apart(machines[i]);
@@ -798,6 +943,11 @@ int main(void)
 	order_does_not_matter();
 	mapped_files_count();
 	many_mappings_are_read();
+	compressed_cores_are_read();
+	zeros_stay_holes();
+	cut_compressed_cores_are_refused();
+	other_compression_is_refused();
+	directory_is_named();
 	other_files_are_refused();
 	nothing_is_waited_for();
 	return check_finish();

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compressed.h"
 #include "core_file.h"
 #include "error.h"
 
@@ -34,6 +35,8 @@ struct guardmaps_error *core_file_open(const char *path, struct core_file *ret)
 		error = error_errno(errno, "%s", path);
 	else
 		error = check_kind(&file);
+	if (!error)
+		error = compressed_replace(&file);
 	if (error)
 		core_file_close(&file);
 	else

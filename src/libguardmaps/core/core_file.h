@@ -13,9 +13,10 @@ struct core_file {
 };
 
 /**
- * Open a file for reading, if it is a regular one. Others are never waited for.
+ * Open a file for reading, if it is a regular one. Others are never waited for. A
+ * compressed one is decompressed: see compressed.h.
  *
- * Errors: FORMAT (another kind of file), PERMISSION, OS, NO_MEMORY.
+ * Errors: FORMAT (another kind of file), UNSUPPORTED, PERMISSION, OS, NO_MEMORY.
  */
 struct guardmaps_error *core_file_open(const char *path, struct core_file *ret);
 

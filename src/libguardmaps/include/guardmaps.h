@@ -879,7 +879,8 @@ struct guardmaps_core;
 /**
  * Read a core file, written by the kernel or by gdb's gcore. It may be cut off:
  * registers and mappings come first. It may be of another architecture than that
- * of this machine.
+ * of this machine. If it is compressed with zstd(1), it is decompressed into a file
+ * without a name in TMPDIR or /var/tmp, up to 32 GiB.
  *
  * The memory needed is bounded by the size of the file. Only regular files are
  * read, so this never waits for another process.
@@ -887,7 +888,7 @@ struct guardmaps_core;
  * @image: a guard map of the same process, whose guard regions are used, or NULL.
  *
  * Errors: FORMAT (not a core file, or cut off before the registers), UNSUPPORTED
- * (another architecture), INVALID (the image is of another process), PERMISSION,
+ * (another architecture, or compressed in another way), INVALID (the image is of another process), PERMISSION,
  * OS, NO_MEMORY.
  */
 struct guardmaps_error *guardmaps_core_open(const char *path,
