@@ -195,6 +195,15 @@ static struct guardmaps_error *read_files(struct process_memory *memory,
 		     : read_first(memory, *ret);
 }
 
+/* By which a core file names the process. It need not be known. */
+static void note_innermost_pid(const struct guardmaps_process *process,
+			       struct guardmaps_map *map)
+{
+	pid_t pid = process_innermost_pid(process);
+
+	map->innermost_pid = pid > 0 ? pid : 0;
+}
+
 /* @ret_state: there is no guard map if it is not ALIVE. */
 static struct guardmaps_error *read_once(struct guardmaps_process *process,
 					 const struct known_source *named,
@@ -210,6 +219,7 @@ static struct guardmaps_error *read_once(struct guardmaps_process *process,
 		memory_check(&memory, map, failure, ret_state);
 	memory_deinit(&memory);
 	if (!failure && *ret_state == MEMORY_ALIVE) {
+		note_innermost_pid(process, map);
 		*ret = map;
 		return NULL;
 	}
