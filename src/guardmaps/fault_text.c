@@ -47,9 +47,16 @@ static void print_owner(const struct fault_report *report)
 
 static void print_jumped(const struct fault_report *report)
 {
-	printf(" overflowed its stack, past the guard, into the stack of ");
-	print_thread("thread", report->fault.entered,
-		     report->fault.entered_name);
+	const struct guardmaps_fault *fault = &report->fault;
+
+	printf(" overflowed its stack, past the guard, ");
+	if (fault->entered) {
+		printf("into the stack of ");
+		print_thread("thread", fault->entered, fault->entered_name);
+	} else {
+		printf("to 0x%" PRIx64 ", where nothing is mapped",
+		       fault->explanation.address);
+	}
 	puts(": it had a frame that is larger than the guard.");
 }
 
@@ -138,7 +145,8 @@ static void print_certainty(const struct fault_report *report)
 
 	if (fault->certainty == GUARDMAPS_CERTAINTY_CERTAIN)
 		printf("  known    by the %s\n",
-		       fault->owner || fault->entered
+		       fault->owner || fault->verdict ==
+					       GUARDMAPS_VERDICT_JUMPED_GUARD
 			       ? "thread descriptor of the C library"
 			       : "image");
 	else if (fault->certainty == GUARDMAPS_CERTAINTY_MAPPINGS)
@@ -224,6 +232,7 @@ static void print_place(const struct fault_report *report)
 	if (fault_mapping(report))
 		describe_mapping("mapping", fault_mapping(report));
 	else if (fault->verdict == GUARDMAPS_VERDICT_UNMAPPED ||
+		 fault->verdict == GUARDMAPS_VERDICT_JUMPED_GUARD ||
 		 fault->verdict == GUARDMAPS_VERDICT_MAIN_STACK_LIMIT)
 		describe_neighbours(report->map, &fault->explanation);
 }

@@ -406,6 +406,23 @@ static void jumped_guards_are_seen(uint16_t machine)
 	guardmaps_core_close(core);
 }
 
+static void frames_past_guards_are_seen(uint16_t machine)
+{
+	struct scene scene;
+
+	set_scene(&scene, machine, SIGSEGV, SEGV_MAPERR, guard(0) - 0x8000);
+	scene.tasks[0].stack_pointer = guard(0) - 0x8010;
+	fault_is(&scene.plan, NULL, "jumped-guard", "certain",
+		 "a frame that is larger than the stack");
+	scene.plan.address = guard(0) - 0x800000;
+	fault_is(&scene.plan, NULL, "unmapped", "mappings",
+		 "a wild pointer below such a frame");
+	scene.tasks[0].stack_pointer = guard(0) + 0x2000;
+	scene.plan.address = guard(0) - 0x100;
+	fault_is(&scene.plan, NULL, "unmapped", "mappings",
+		 "a wild pointer below the guard");
+}
+
 static void stacks_are_known(uint16_t machine)
 {
 	const char *name = machine_name(machine);
@@ -933,6 +950,7 @@ int main(void)
 		other_frames_are_left_out(machines[i]);
 		main_stack_has_a_limit(machines[i]);
 		jumped_guards_are_seen(machines[i]);
+		frames_past_guards_are_seen(machines[i]);
 		stacks_are_known(machines[i]);
 		musl_is_known(machines[i]);
 		images_are_used(machines[i]);

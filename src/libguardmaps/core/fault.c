@@ -88,18 +88,42 @@ static void find_jumped(const struct guardmaps_core *core,
 	}
 }
 
+/* It was accessed as a part of the innermost frame. */
+static bool is_in_frame(const struct guardmaps_fault *fault)
+{
+	uint64_t address = fault->explanation.address;
+	uint64_t pointer = fault->stack_pointer;
+
+	return address + FRAME_MAXIMUM >= pointer &&
+	       address <= pointer + FRAME_MAXIMUM;
+}
+
+/* The frame ends below the guard of its stack, where nothing is mapped. */
+static bool is_past_guard(const struct guardmaps_core *core,
+			  const struct guardmaps_fault *fault)
+{
+	const struct guardmaps_explanation *where = &fault->explanation;
+	const struct stack_evidence *own = &core->evidence[0];
+	uint64_t start = own->descriptor.block.start;
+
+	if (own->descriptor.kind != DESCRIPTOR_BLOCK || own->is_shared ||
+	    fault->stack_pointer >= start || !is_in_frame(fault) ||
+	    where->mapping_above == GUARDMAPS_NONE)
+		return false;
+	const struct guardmaps_mapping *above =
+		&core->map->mappings[where->mapping_above];
+	return above->start <= start && start < above->end;
+}
+
 /* The kernel did not let `[stack]` grow down to the address. */
 static bool is_main_stack_limit(const struct guardmaps_core *core,
 				const struct guardmaps_fault *fault)
 {
-	const struct guardmaps_explanation *where = &fault->explanation;
-	uint64_t pointer = fault->stack_pointer;
-	uint32_t above = where->mapping_above;
+	uint32_t above = fault->explanation.mapping_above;
 
 	return above != GUARDMAPS_NONE &&
 	       strcmp(core->map->mappings[above].name, "[stack]") == 0 &&
-	       where->address + FRAME_MAXIMUM >= pointer &&
-	       where->address <= pointer + FRAME_MAXIMUM;
+	       is_in_frame(fault);
 }
 
 /* ---- The verdict ------------------------------------------------------ */
@@ -128,6 +152,9 @@ static void judge_unmapped(const struct guardmaps_core *core,
 	else if (where->mapping != GUARDMAPS_NONE)
 		judge_as(fault, GUARDMAPS_VERDICT_NO_PERMISSION,
 			 GUARDMAPS_CERTAINTY_MAPPINGS);
+	else if (is_past_guard(core, fault))
+		judge_as(fault, GUARDMAPS_VERDICT_JUMPED_GUARD,
+			 GUARDMAPS_CERTAINTY_CERTAIN);
 	else if (is_main_stack_limit(core, fault))
 		judge_as(fault, GUARDMAPS_VERDICT_MAIN_STACK_LIMIT,
 			 GUARDMAPS_CERTAINTY_MAPPINGS);

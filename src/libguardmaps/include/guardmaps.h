@@ -806,7 +806,10 @@ enum guardmaps_verdict {
 
 	/* Only of a fault: see guardmaps_core_fault(). */
 
-	/** The stack pointer is past a guard, in the stack of another thread. */
+	/**
+	 * The stack pointer is past a guard, in the stack of another thread or
+	 * where nothing is mapped.
+	 */
 	GUARDMAPS_VERDICT_JUMPED_GUARD,
 	/** The stack of the first thread could not grow (RLIMIT_STACK). */
 	GUARDMAPS_VERDICT_MAIN_STACK_LIMIT,
@@ -969,7 +972,7 @@ struct guardmaps_fault {
 	const char *owner_name;
 	uint64_t guard_start;
 	uint64_t guard_end;
-	/** The thread whose stack was entered past the guard, or 0. */
+	/** The thread whose stack was entered past a guard, or 0. */
 	pid_t entered;
 	const char *entered_name;
 };
