@@ -28,10 +28,13 @@ test_programs := $(patsubst tests/programs/%.c,$(B)/tests/%, \
 # Builds of a program for another word size and another C library, where this
 # machine has what that takes.
 foreign_programs := \
+	$(and $(filter /%,$(shell $(CC) -print-file-name=libc.a 2>/dev/null)), \
+		$(B)/tests/crash-static) \
 	$(and $(wildcard $(shell $(CC) -m32 -print-libgcc-file-name 2>/dev/null)), \
 		$(filter /%,$(shell $(CC) -m32 -print-file-name=crt1.o 2>/dev/null)), \
 		$(B)/tests/threads-32bit) \
-	$(if $(shell command -v musl-gcc),$(B)/tests/threads-musl)
+	$(if $(shell command -v musl-gcc),$(B)/tests/threads-musl \
+		$(B)/tests/crash-musl)
 foreign_flags := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Werror -pthread
 bench_support := $(wildcard bench/support/*.[ch])
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
@@ -97,6 +100,17 @@ $(B)/tests/threads-32bit: tests/programs/foreign/threads.c tests/tests.mk
 $(B)/tests/threads-musl: tests/programs/foreign/threads.c tests/tests.mk
 	@mkdir -p $(@D)
 	musl-gcc $(foreign_flags) -o $@ $<
+
+$(B)/tests/crash-static: tests/programs/crash.c $(test_headers) tests/tests.mk
+	@mkdir -p $(@D)
+	$(CC) -static $(foreign_flags) $(call include_wings,base) -o $@ $<
+
+# It has no headers of the kernel.
+$(B)/tests/crash-musl: tests/programs/crash.c $(test_headers) tests/tests.mk
+	@mkdir -p $(@D)
+	musl-gcc $(foreign_flags) $(call include_wings,base) \
+		-idirafter /usr/include \
+		-idirafter /usr/include/$(shell $(CC) -print-multiarch) -o $@ $<
 
 # To be preloaded.
 $(B)/tests/failing.so: tests/programs/failing.c tests/tests.mk

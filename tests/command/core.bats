@@ -36,6 +36,36 @@ is_explained() {
 	same "$output" "$ENTERED"
 }
 
+@test "a frame that ends in the guard is an overflow without recursion" {
+	local guard
+	guard=$(stack_guard)
+	crash large-frame
+	is_explained "$guard" certain
+	same "$(json .fault.owner)" "$THREAD"
+	try guardmaps explain --core core
+	matches "${lines[0]}" "Thread $THREAD overflowed its stack: it accessed the guard of its stack at 0x[0-9a-f]+\."
+}
+
+@test "a frame that is larger than the guard is found where nothing is mapped" {
+	crash jump-nowhere
+	is_explained jumped-guard certain
+	same "$(json .fault.owner)" null
+	try guardmaps explain --core core
+	matches "${lines[0]}" "Thread $THREAD overflowed its stack, past the guard, to 0x[0-9a-f]+, where nothing is mapped: it had a frame that is larger than the guard\."
+	same "${lines[1]}" "  known    by the thread descriptor of the C library"
+	[[ $output == *"  above    "*"  below    "* ]]
+}
+
+@test "the thread is found among a thousand" {
+	local guard
+	guard=$(stack_guard)
+	crash crowd
+	is_explained "$guard" certain
+	same "$(json .fault.owner)" "$THREAD"
+	try guardmaps stacks --core core -n -r -o TID
+	same "$(sort -u <<<"$output" | wc -l)" 1001
+}
+
 @test "the limit of the first thread's stack is distinguished from a wild pointer" {
 	crash main-stack
 	is_explained main-stack-limit mappings
@@ -123,6 +153,66 @@ is_explained() {
 	[ "$(json .fault.cycles)" -gt 50 ]
 }
 
+# ---- Other programs ---------------------------------------------------------
+
+# needs_program NAME: a program that is built where this machine can.
+needs_program() {
+	[ -x "$build/tests/$1" ] || skip "$1 cannot be built here"
+}
+
+@test "a program that is linked statically is explained" {
+	local guard
+	needs_program crash-static
+	guard=$(stack_guard)
+	crash worker "$build/tests/crash-static"
+	is_explained "$guard" certain
+	same "$(json .fault.owner)" "$THREAD"
+	[ "$(json .fault.cycles)" -gt 50 ]
+}
+
+@test "a program with musl is explained" {
+	needs_program crash-musl
+	crash worker "$build/tests/crash-musl"
+	is_explained PROT_NONE certain
+	same "$(json .fault.owner)" "$THREAD"
+	[ "$(json .fault.cycles)" -gt 50 ]
+	crash jump "$build/tests/crash-musl"
+	is_explained jumped-guard certain
+}
+
+# A program that runs another one in namespaces of its own, where it is process 2.
+make_container() {
+	unshare -mpf --mount-proc true 2>/dev/null ||
+		skip "cannot make namespaces"
+	cat >contained <<-END
+		#!/bin/sh
+		exec unshare -mpf --mount-proc sh -c '"\$@"; exit 0' sh "$build/tests/crash" "\$@"
+	END
+	chmod 755 contained
+}
+
+@test "a program in a container is explained, with the ids that it has there" {
+	local guard
+	make_container
+	guard=$(stack_guard)
+	crash worker ./contained
+	same "$PROCESS" 2
+	is_explained "$guard" certain
+	same "$(json .fault.owner)" "$THREAD"
+	try guardmaps explain --core core -n -r -o PID,COMMAND
+	same "$output" "2 crash"
+}
+
+@test "an image from outside a container is taken for a core file from inside" {
+	needs_guards
+	make_container
+	crash_saved guard-read-only ./contained
+	same "$PROCESS" 2
+	try guardmaps explain --core core --image image -J
+	same "$status $stderr" "0 "
+	same "$(json '.fault | .verdict, .certainty' | xargs)" "guard certain"
+}
+
 # ---- Guards elsewhere ------------------------------------------------------
 
 needs_guards() {
@@ -158,6 +248,16 @@ needs_guards() {
 	same "${lines[1]}" "  known    by the image"
 }
 
+@test "a block of the heap with a guard is known by the mappings, or an image" {
+	needs_guards
+	crash_saved heap-block
+	is_explained guard mappings
+	same "$(json .fault.address)" "$ADDRESS"
+	try guardmaps explain --core core --image image -J
+	same "$(json '.fault | .verdict, .certainty, .start' | xargs)" \
+		"guard certain $ADDRESS"
+}
+
 @test "the image of another process is refused" {
 	start_target run:1
 	guardmaps save "$TARGET_PID" image
@@ -167,6 +267,68 @@ needs_guards() {
 }
 
 # ---- Handlers of the program -------------------------------------------------
+
+# crash_of COMMAND...: of another program, which says nothing.
+crash_of() {
+	needs_codes
+	rm -f core core.*
+	(with_core_pattern "$@") >facts 2>errors ||
+		[ $? -ne 77 ] || skip_core_pattern
+	[ -e core ] || mv core.* core
+}
+
+# is_reported VERDICT CERTAINTY ENDEDBY: of the file core.
+is_reported() {
+	try guardmaps explain --core core -n -r -o VERDICT,CERTAINTY,SIGNAL,ENDEDBY
+	same "$status $stderr" "0 "
+	same "$output" "$1 $2 SIGSEGV $3"
+}
+
+@test "a crash that Rust reports is explained by the overflow" {
+	command -v rustc >/dev/null || skip "rustc is not installed"
+	local guard
+	guard=$(stack_guard)
+	cat >parser.rs <<-'END'
+		fn parse(depth: u64) -> u64 {
+		    let frame = [depth; 16];
+		    std::hint::black_box(&frame);
+		    if depth == u64::MAX { 0 } else { parse(depth + 1) + frame[3] }
+		}
+		fn main() {
+		    let builder = std::thread::Builder::new().stack_size(256 * 1024);
+		    println!("{}", builder.spawn(|| parse(0)).unwrap().join().unwrap());
+		}
+	END
+	rustc -O -g parser.rs
+	crash_of ./parser
+	is_reported "$guard" certain SIGABRT
+	try guardmaps explain --core core
+	matches "${lines[0]}" "Thread .* overflowed its stack: .* after [0-9]+ levels of .*parse.*"
+}
+
+@test "a crash that Python reports is explained by the access" {
+	python3 -c "import ctypes, faulthandler" 2>/dev/null ||
+		skip "python3 is not installed"
+	crash_of python3 -X faulthandler -c "import ctypes; ctypes.string_at(24)"
+	grep -q "Fatal Python error" errors
+	is_reported null-page mappings SIGSEGV
+	try guardmaps explain --core core -n -r -o ADDRESS
+	same "$output" 0x18
+}
+
+@test "a crash that a sanitizer reports is explained by the access" {
+	cat >access.c <<-END
+		int main(int count, char **words)
+		{
+			return *(volatile int *)(0x18L + !words);
+		}
+	END
+	"${CC-cc}" -g -fsanitize=address -o access access.c 2>/dev/null ||
+		skip "no AddressSanitizer"
+	crash_of env ASAN_OPTIONS=abort_on_error=1:disable_coredump=0 ./access
+	grep -q AddressSanitizer errors
+	is_reported null-page mappings SIGABRT
+}
 
 @test "a crash that the program reports itself is explained by what its handler was called for" {
 	needs_guards

@@ -321,7 +321,18 @@ crash() {
 	find_core
 }
 
-# crash_saved KIND: the same, with an image that was saved before.
+# innermost_child PID: the last child of its last child, and so on.
+innermost_child() {
+	local pid=$1 children
+
+	while children=$(<"/proc/$pid/task/$pid/children") &&
+		[ -n "$children" ]; do
+		pid=$(xargs -n 1 <<<"$children" | tail -n 1)
+	done
+	echo "$pid"
+}
+
+# crash_saved KIND [PROGRAM]: the same, with an image that was saved before.
 crash_saved() {
 	local hold
 
@@ -329,12 +340,12 @@ crash_saved() {
 	rm -f core core.*
 	mkfifo go
 	exec {hold}<>go
-	(with_core_pattern "$build/tests/crash" "$1" wait) >facts 2>errors <go 3>&- &
+	(with_core_pattern "${2-$build/tests/crash}" "$1" wait) >facts 2>errors <go 3>&- &
 	started+=("$!")
 	until grep -q ^ready facts; do
 		is_alive "$!" || skip_core_pattern
 	done
-	guardmaps save "$(sed -n 's/^pid=//p' facts)" image
+	guardmaps save "$(innermost_child "$!")" image
 	echo >&"$hold"
 	wait "$!" || true
 	exec {hold}>&-

@@ -103,21 +103,73 @@ static void *overflow(void *argument)
 	return (void *)(intptr_t)(parse_expression(0) + !argument);
 }
 
-static pthread_t start_thread(void *(*function)(void *argument))
+static pthread_t start_large_thread(void *(*function)(void *argument),
+				    size_t stack_size)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
 
 	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	pthread_attr_setstacksize(&attributes, stack_size);
 	if (pthread_create(&thread, &attributes, function, NULL))
 		fail("pthread_create");
 	return thread;
 }
 
+static pthread_t start_thread(void *(*function)(void *argument))
+{
+	return start_large_thread(function, STACK_SIZE);
+}
+
 static void crash_worker(void)
 {
 	pthread_join(start_thread(overflow), NULL);
+}
+
+/* Of a million frames and more. */
+static void crash_deep(void)
+{
+	pthread_join(start_large_thread(overflow, 512 * STACK_SIZE), NULL);
+}
+
+static void *wait_for_ever(void *argument)
+{
+	pause();
+	return argument;
+}
+
+static void crash_crowd(void)
+{
+	for (int i = 0; i < 999; i++)
+		start_thread(wait_for_ever);
+	crash_worker();
+}
+
+static __attribute__((noinline)) void use_frame(size_t size)
+{
+	volatile char *frame = __builtin_alloca(size);
+
+	frame[0] = 1;
+}
+
+/* A frame that ends in the guard, of which the rest is left out. */
+static void *use_frame_to_guard(void *argument)
+{
+	pthread_attr_t attributes;
+	void *lowest;
+	size_t size;
+
+	print_number("thread", syscall(SYS_gettid));
+	if (pthread_getattr_np(pthread_self(), &attributes) ||
+	    pthread_attr_getstack(&attributes, &lowest, &size))
+		fail("pthread_getattr_np");
+	use_frame((char *)__builtin_frame_address(0) - (char *)lowest);
+	return argument;
+}
+
+static void crash_large_frame(void)
+{
+	pthread_join(start_thread(use_frame_to_guard), NULL);
 }
 
 static void crash_main_stack(void)
@@ -162,6 +214,19 @@ static void *wait_below(void *argument)
 	return argument;
 }
 
+static void *jump_nowhere(void *argument)
+{
+	print_number("thread", syscall(SYS_gettid));
+	use_frame(STACK_SIZE + STACK_SIZE / 2);
+	return argument;
+}
+
+/* Nothing is mapped below the stack that was mapped last. */
+static void crash_jump_nowhere(void)
+{
+	pthread_join(start_thread(jump_nowhere), NULL);
+}
+
 /* Each stack is mapped below the one before. */
 static void crash_jump(void)
 {
@@ -189,6 +254,17 @@ static void crash_guard(void)
 static void crash_guard_read_only(void)
 {
 	touch(guarded(PROT_READ));
+}
+
+/* One byte after a block of the heap, whose end is guarded. */
+static void crash_heap_block(void)
+{
+	char *block = aligned_alloc(page_size, 4 * page_size);
+
+	if (!block ||
+	    madvise(block + 3 * page_size, page_size, MADV_GUARD_INSTALL))
+		fail("madvise(MADV_GUARD_INSTALL)");
+	touch(block + 3 * page_size);
 }
 
 /* ---- Other memory ----------------------------------------------------- */
@@ -348,8 +424,13 @@ static const struct {
 	{ "worker", crash_worker },
 	{ "main-stack", crash_main_stack },
 	{ "jump", crash_jump },
+	{ "jump-nowhere", crash_jump_nowhere },
+	{ "large-frame", crash_large_frame },
+	{ "crowd", crash_crowd },
+	{ "deep", crash_deep },
 	{ "guard", crash_guard },
 	{ "guard-read-only", crash_guard_read_only },
+	{ "heap-block", crash_heap_block },
 	{ "read-only", crash_read_only },
 	{ "prot-none", crash_prot_none },
 	{ "unmapped", crash_unmapped },
