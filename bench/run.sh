@@ -31,6 +31,7 @@ print_least() {
 	allowed=$2
 	shift 2
 	if times=$("$measure" "$@" -- true); then
+		peak_kib=${times##* }
 		print_row "$work, ms" - - - "${times%% *}" "$allowed"
 	else
 		fail "$work"
@@ -135,6 +136,28 @@ bench_explain() {
 		fail "$work"
 	fi
 	stop_target
+}
+
+# crash KIND: leaves the core file of a crash. Others may change core_pattern.
+crash() (
+	lock=/run/lock/guardmaps-core-pattern
+	[ ! -r "$lock" ] || { exec 9<"$lock" && flock -s 9; }
+	mkdir "$scratch/crash" && cd "$scratch/crash" && ulimit -c unlimited &&
+		"$crash" "$1" >/dev/null 2>&1
+	[ -e core ] || mv core.* core 2>/dev/null
+)
+
+bench_core() {
+	if ! crash deep; then
+		printf '%-58s skipped: core_pattern is not core\n' 'explain --core'
+		return
+	fi
+	core=$scratch/crash/core
+	frames=$("$guardmaps" explain --core "$core" -n -r -o FRAMES)
+	print_least "explain --core, $frames frames" 2000 \
+		"$guardmaps" explain --core "$core"
+	print_peak 96
+	rm "$core"
 }
 
 # Once, because it is not the time that is looked at.
@@ -291,6 +314,7 @@ bench_all
 bench_many
 bench_names
 bench_explain
+bench_core
 bench_memory
 bench_image
 bench_install

@@ -6,6 +6,7 @@
 
 guardmaps=$build/guardmaps
 target=$build/tests/target
+crash=$build/tests/crash
 bare=$build/bench/bare
 measure=$build/bench/measure
 
