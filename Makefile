@@ -4,6 +4,7 @@
 # make install    install them under DESTDIR and prefix, the plugin in plugindir,
 #                 the commands for gdb in gdbinitdir
 # make demo       install missing packages, build, show the guards of a process
+#                 and why another one crashed
 # make test       build, run the tests that need no privileges; for packagers
 # make check      install missing packages, build, run all tests
 # make check-kernel        the same for the kernel series, in virtual machines

@@ -36,6 +36,7 @@ foreign_programs := \
 	$(if $(shell command -v musl-gcc),$(B)/tests/threads-musl \
 		$(B)/tests/crash-musl)
 foreign_flags := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Werror -pthread
+demo_programs := $(patsubst demo/%.c,$(B)/demo/%,$(wildcard demo/*.c))
 bench_support := $(wildcard bench/support/*.[ch])
 bench_programs := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%, \
@@ -51,7 +52,7 @@ layout_objects := $(patsubst %,$(B)/obj/tests/layouts/%.o, \
 
 tests: $(library_tests) $(test_programs) $(foreign_programs) $(criu_programs) \
 	$(B)/tests/failing.so $(B)/tests/faults.so $(B)/tests/criu/subject \
-	$(B)/tests/criu/greedy.so $(B)/tests/criu/failing.so $(B)/demo/threads
+	$(B)/tests/criu/greedy.so $(B)/tests/criu/failing.so $(demo_programs)
 
 $(B)/obj/tests/support/%.o: tests/support/%.c Makefile tests/tests.mk
 	@mkdir -p $(@D)
@@ -224,10 +225,10 @@ bench:
 	@bench/run.sh $(B)
 
 demo: install-build-packages
-	@$(MAKE) --no-print-directory --silent all $(B)/demo/threads
+	@$(MAKE) --no-print-directory --silent all $(demo_programs)
 	@demo/run $(B)
 
-$(B)/demo/threads: demo/threads.c
+$(demo_programs): $(B)/demo/%: demo/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(call include_wings,base) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 

@@ -399,6 +399,13 @@ is_reported() {
 	is_explained other none SIGILL
 }
 
+@test "the demonstration ends with a crash and why it came" {
+	needs_codes
+	try with_core_pattern "$BATS_TEST_DIRNAME/../../demo/run" "$build"
+	[ "$status" -ne 77 ] || skip "no guards, or core_pattern is not core"
+	matches "$(grep "^Thread" <<<"$output")" "Thread [0-9]+ overflowed its stack: .* after [0-9]+ levels of parse_.*"
+}
+
 # ---- Core files that are not as they should be ------------------------------
 
 @test "a core file that is cut off after 4 KiB still gives the verdict" {
