@@ -22,15 +22,27 @@ static uint64_t page_size(const struct guardmaps_core *core)
 		       : PAGE_SIZE_MINIMUM;
 }
 
-/* Others than whole pages cannot be mapped. */
+/* On aarch64, the top byte of a program's address does not count. */
+static bool has_tag(const struct guardmaps_map *map, uint64_t address)
+{
+	return map->address_rule == ADDRESS_HAS_TAG && address >> 56 &&
+	       !(address & UINT64_C(1) << 55);
+}
+
+/* Whether it is whole pages, at addresses that the processor tells apart. */
+static bool can_be_mapped(const struct guardmaps_map *map,
+			  const struct guardmaps_mapping *mapping)
+{
+	return mapping->start < mapping->end &&
+	       mapping->start % map->page_size == 0 &&
+	       mapping->end % map->page_size == 0 &&
+	       !has_tag(map, mapping->start) && !has_tag(map, mapping->end);
+}
+
 static bool add_mapping(struct guardmaps_core *core,
 			const struct guardmaps_mapping *mapping)
 {
-	uint64_t page_size = core->map->page_size;
-
-	return mapping->start >= mapping->end ||
-	       mapping->start % page_size != 0 ||
-	       mapping->end % page_size != 0 ||
+	return !can_be_mapped(core->map, mapping) ||
 	       guard_map_add_mapping(core->map, mapping);
 }
 
