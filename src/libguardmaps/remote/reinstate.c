@@ -14,6 +14,7 @@
 #include "proc.h"
 #include "recovery.h"
 #include "reinstate.h"
+#include "userfault.h"
 
 /* ---- Whether it is the process of the guard map ------------------------ */
 
@@ -197,27 +198,6 @@ static bool needs_unlocking(const struct reinstatement *all)
 	return false;
 }
 
-/* Locking fills pages, and would wait for the handler of userfaultfd. */
-static struct guardmaps_error *check_fills(const struct reinstatement *all)
-{
-	const uint8_t mask = ALL_LOCKS | MAPPING_USERFAULTFD;
-
-	for (size_t i = 0; i < all->count; i++) {
-		const struct guardmaps_mapping *mapping =
-			&all->now->mappings[all->gaps[i].mapping];
-		if ((mapping->flags & mask) ==
-		    (GUARDMAPS_LOCKED | MAPPING_USERFAULTFD))
-			return error_create(
-				GUARDMAPS_ERROR_INVALID,
-				"%d (%s): cannot install guards in 0x%" PRIx64
-				"-0x%" PRIx64
-				": it is locked and registered with userfaultfd",
-				all->process->pid, all->process->name,
-				all->gaps[i].start, all->gaps[i].end);
-	}
-	return NULL;
-}
-
 static struct guardmaps_error *prepare(struct reinstatement *all)
 {
 	struct guardmaps_error *error = look(all, false);
@@ -228,7 +208,8 @@ static struct guardmaps_error *prepare(struct reinstatement *all)
 	if (!error)
 		error = find_gaps(all);
 	if (!error && !(all->flags & REINSTATE_EXACTLY))
-		error = check_fills(all);
+		error = userfault_check(all->process, all->now, all->gaps,
+					all->count);
 	if (!error && !(all->flags & REINSTATE_PROT_NONE) &&
 	    needs_unlocking(all))
 		error = lock_limit_check(all->process);
