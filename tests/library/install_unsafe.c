@@ -98,6 +98,98 @@ static void userfaultfd_is_refused(void)
 	trial_end(&trial);
 }
 
+/* ---- Write protection -------------------------------------------------- */
+
+enum {
+	PROTECTABLE = 16,
+};
+
+static const struct protection {
+	const char *name;
+	int flags;
+	bool is_populated;
+	/* Pages from the first one on that are not protected. */
+	size_t free;
+	bool is_refused;
+} protections[] = {
+	{ "shared memory that userfaultfd write-protects", MAP_SHARED, true, 0,
+	  true },
+	{ "the same without pages", MAP_SHARED, false, 0, true },
+	{ "the same, the last two pages only", MAP_SHARED, true,
+	  PROTECTABLE - 2, true },
+	{ "shared memory that it does not write-protect yet", MAP_SHARED, true,
+	  PROTECTABLE, false },
+	{ "private memory that it write-protects", MAP_PRIVATE, true, 0,
+	  false },
+};
+
+static void build_protectable(struct subject *subject, struct layout *layout)
+{
+	char *memory =
+		mmap(NULL, PROTECTABLE * page_size(), PROT_READ | PROT_WRITE,
+		     protections[subject->number].flags | MAP_ANONYMOUS, -1, 0);
+
+	check_setup(memory != MAP_FAILED);
+	subject->address = (uintptr_t)memory;
+	guard_alternate(subject, layout, memory, PROTECTABLE / 2, false);
+}
+
+static bool write_protect(int fd, uint64_t start, uint64_t end)
+{
+	struct uffdio_writeprotect range = {
+		.range = { start, end - start },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	return start == end || ioctl(fd, UFFDIO_WRITEPROTECT, &range) == 0;
+}
+
+static void register_and_protect(struct subject *subject)
+{
+	const struct protection *protection = &protections[subject->number];
+	uint64_t start = subject->address, size = PROTECTABLE * page_size();
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+			    UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+	};
+	struct uffdio_register range = {
+		.range = { start, size },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+
+	if (protection->is_populated)
+		memset((void *)(uintptr_t)start, 1, size);
+	subject->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (subject->fd < 0 || ioctl(subject->fd, UFFDIO_API, &api) ||
+	    ioctl(subject->fd, UFFDIO_REGISTER, &range) ||
+	    !write_protect(subject->fd, start + protection->free * page_size(),
+			   start + size))
+		subject->error = errno;
+}
+
+static void write_protection(size_t i)
+{
+	const char *what = protections[i].name;
+	struct trial trial;
+
+	trial_begin(&trial, build_protectable, i, register_and_protect);
+	check_setup(notifies_in_time(&trial.child));
+	if (trial.subject->error) {
+		check_skip("userfaultfd cannot write-protect", "%s", what);
+	} else if (protections[i].is_refused) {
+		is_refused(&trial, GUARDMAPS_ERROR_INVALID,
+			   "userfaultfd write-protects it", what);
+	} else {
+		puts_back(&trial, what);
+		guards_are_back(&trial, what);
+		is_released(&trial, what);
+	}
+	trial_end(&trial);
+}
+
+/* ---- rseq --------------------------------------------------------------- */
+
 /* Once the first thread is asleep, and the kernel writes to its area no more. */
 static void *lose_page(void *argument)
 {
@@ -427,6 +519,8 @@ int main(void)
 	check_begin();
 	needs_vdso();
 	userfaultfd_is_refused();
+	for (size_t i = 0; i < LENGTH(protections); i++)
+		write_protection(i);
 	lost_rseq_is_refused();
 	filters_are_refused();
 	vdso_is_refused();

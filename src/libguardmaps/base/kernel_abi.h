@@ -91,6 +91,7 @@ struct procmap_query {
 #define PAGEMAP_ENTRY_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_ENTRY_SWAPPED (UINT64_C(1) << 62)
 #define PAGEMAP_ENTRY_GUARD (UINT64_C(1) << 58) /* Linux 6.15 */
+#define PAGEMAP_ENTRY_UFFD_WP (UINT64_C(1) << 57) /* Linux 5.13 */
 #define PAGEMAP_ENTRY_SWAP_TYPE(entry) ((entry)&31)
 #define PAGEMAP_ENTRY_SWAP_OFFSET(entry) \
 	((entry) >> 5 & ((UINT64_C(1) << 50) - 1))

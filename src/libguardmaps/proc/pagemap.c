@@ -280,9 +280,19 @@ static uint64_t skip_empty(int fd, uint64_t start, uint64_t end,
 	return count > 0 ? region.start : start;
 }
 
-/* The lowest page that is touched, or is not. */
+static bool is_untouched(uint64_t entry)
+{
+	return !pagemap_is_touched(entry);
+}
+
+static bool is_write_protected(uint64_t entry)
+{
+	return entry & PAGEMAP_ENTRY_UFFD_WP;
+}
+
+/* The lowest page whose entry is like that. */
 static int find_page(int fd, uint64_t start, uint64_t end, uint64_t page_size,
-		     bool is_touched, uint64_t *ret)
+		     bool (*is_wanted)(uint64_t entry), uint64_t *ret)
 {
 	_cleanup_free_ uint64_t *entries =
 		malloc(ENTRIES_PER_READ * sizeof(*entries));
@@ -295,7 +305,7 @@ static int find_page(int fd, uint64_t start, uint64_t end, uint64_t page_size,
 		if (count <= 0)
 			return count ? count : -ESRCH;
 		for (ssize_t i = 0; i < count; i++, start += page_size)
-			if (pagemap_is_touched(entries[i]) == is_touched) {
+			if (is_wanted(entries[i])) {
 				*ret = start;
 				return 0;
 			}
@@ -311,13 +321,20 @@ int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 
 	*ret = skip_empty(fd, start, end, &is_present);
 	return is_present ? 0
-			  : find_page(fd, *ret, end, page_size, true, ret);
+			  : find_page(fd, *ret, end, page_size,
+				      pagemap_is_touched, ret);
 }
 
 int pagemap_find_untouched(int fd, uint64_t start, uint64_t end,
 			   uint64_t page_size, uint64_t *ret)
 {
-	return find_page(fd, start, end, page_size, false, ret);
+	return find_page(fd, start, end, page_size, is_untouched, ret);
+}
+
+int pagemap_find_write_protected(int fd, uint64_t start, uint64_t end,
+				 uint64_t page_size, uint64_t *ret)
+{
+	return find_page(fd, start, end, page_size, is_write_protected, ret);
 }
 
 /* Read the pagemap entry of a page of this process. */

@@ -66,6 +66,10 @@ int pagemap_find_touched(int fd, uint64_t start, uint64_t end,
 int pagemap_find_untouched(int fd, uint64_t start, uint64_t end,
 			   uint64_t page_size, uint64_t *ret);
 
+/** The same for one that userfaultfd has write-protected, present or not. */
+int pagemap_find_write_protected(int fd, uint64_t start, uint64_t end,
+				 uint64_t page_size, uint64_t *ret);
+
 /**
  * Find out how this kernel shows a guard to this process: guard a page of our
  * own, read its entry, and unmap it again.
