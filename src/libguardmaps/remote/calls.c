@@ -59,9 +59,9 @@ struct guardmaps_error *calls_settle(struct remote_task *task)
 	return NULL;
 }
 
-static struct guardmaps_error *call_once(struct remote_task *task, long number,
-					 const uint64_t arguments[6],
-					 int64_t *ret)
+static struct guardmaps_error *try_call(struct remote_task *task, long number,
+					const uint64_t arguments[6],
+					int64_t *ret)
 {
 	registers regs = task->saved->registers;
 
@@ -87,7 +87,7 @@ struct guardmaps_error *remote_call(struct remote_task *task, long number,
 		return task_wait_error(task, ECANCELED, "");
 	struct guardmaps_error *error = calls_settle(task);
 	for (int i = 0; i < MAXIMUM_RESTARTS && !error; i++) {
-		error = call_once(task, number, arguments, &result);
+		error = try_call(task, number, arguments, &result);
 		if (!error && !must_be_restarted(result))
 			break;
 	}
