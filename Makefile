@@ -53,7 +53,7 @@ command_libs := -lcap -lelf
 
 # The library's wings, and which of them each may include. An include of a wing
 # that is not listed does not compile.
-wings := base map stack proc remote core unwind
+wings := base map stack proc remote core unwind live
 base_uses := base
 map_uses := base map
 stack_uses := base map stack
@@ -61,6 +61,7 @@ proc_uses := base map stack proc
 remote_uses := base map proc remote
 core_uses := base map stack core
 unwind_uses := base map stack core unwind
+live_uses := base map stack proc core live
 plugin_uses := base remote
 # The wings linked into the plugin. criu loads every library that they need.
 plugin_wings := base map stack proc remote

@@ -45,7 +45,7 @@ refuses() {
 	echo "$word - $1 cannot include headers of $2/"
 }
 
-for wing in map stack proc remote core unwind; do
+for wing in map stack proc remote core unwind live; do
 	refuses "$library/base" "$wing"
 	refuses src/guardmaps "$wing"
 done
@@ -62,11 +62,17 @@ refuses "$library/core" remote
 refuses "$library/core" unwind
 refuses "$library/unwind" proc
 refuses "$library/unwind" remote
+for wing in map stack proc remote core unwind; do
+	refuses "$library/$wing" live
+done
+refuses "$library/live" remote
+refuses "$library/live" unwind
 refuses criu-plugin map
 refuses criu-plugin stack
 refuses criu-plugin proc
 refuses criu-plugin core
 refuses criu-plugin unwind
+refuses criu-plugin live
 
 # The compiler would let the plugin include all headers of remote/.
 if grep -hoE '#include "[a-z_]+\.h"' criu-plugin/*.[ch] | sort -u |

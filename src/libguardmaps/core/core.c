@@ -98,6 +98,7 @@ void guardmaps_core_close(struct guardmaps_core *core)
 	free(core->mapped_files);
 	free(core->file_note);
 	free(core->evidence);
+	free(core->thread_names);
 	free(core);
 }
 

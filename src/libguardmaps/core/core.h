@@ -99,9 +99,18 @@ struct guardmaps_core {
 	struct signal_frame frame;
 
 	struct guardmaps_map *map;
-	/* The evidence about the stack of each thread. */
+	/* The evidence about the stack of each thread, and about the process. */
 	struct stack_evidence *evidence;
+	struct stack_surroundings surroundings;
+	/* What the names of the threads of a live process point into. */
+	char *thread_names;
 };
+
+/** Whether it is a process that lives, of which all guard regions are known. */
+static inline bool core_is_live(const struct guardmaps_core *core)
+{
+	return core->file.is_memory;
+}
 
 /**
  * Read the ELF header and the program headers.
@@ -116,6 +125,10 @@ struct guardmaps_error *core_read_headers(struct guardmaps_core *core);
  * Errors: FORMAT, OS, NO_MEMORY.
  */
 struct guardmaps_error *core_read_notes(struct guardmaps_core *core);
+
+/** Take what is needed from an auxiliary vector of @count words. */
+void core_take_auxv(struct guardmaps_core *core, const uint64_t *vector,
+		    size_t count);
 
 /**
  * Make a guard map of the mappings, without guard regions.

@@ -66,10 +66,10 @@ struct guardmaps_error *core_file_read(const struct core_file *file,
 				       size - done, offset + done);
 		if (length < 0 && errno == EINTR)
 			continue;
+		if (length == 0 || (length < 0 && file->is_memory))
+			break;
 		if (length < 0)
 			return error_errno(errno, "%s", file->path);
-		if (length == 0)
-			break;
 		done += length;
 	}
 	*ret_length = done;

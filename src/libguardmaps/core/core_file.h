@@ -10,6 +10,8 @@ struct core_file {
 	int fd;
 	/* In bytes, when it was opened. */
 	uint64_t size;
+	/* The memory of a process: what is not accessible is not there. */
+	bool is_memory;
 };
 
 /**

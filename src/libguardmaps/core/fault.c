@@ -41,9 +41,7 @@ static bool is_forged(const struct guardmaps_core *core)
 static void judge(const struct guardmaps_core *core, size_t thread,
 		  struct stack *ret)
 {
-	struct stack_surroundings surroundings = { .map = core->map };
-
-	stack_judge(&surroundings, &core->evidence[thread], ret);
+	stack_judge(&core->surroundings, &core->evidence[thread], ret);
 }
 
 /* The thread whose guard holds an address, and what the guard is. */
@@ -136,7 +134,17 @@ static void judge_as(struct guardmaps_fault *fault,
 	fault->certainty = certainty;
 }
 
-/* SEGV_MAPERR: there was no page, and no mapping or a guard. */
+/* How sure a verdict is by the mappings, with or without all guard regions. */
+static enum guardmaps_certainty by_mappings(const struct guardmaps_core *core)
+{
+	return core_is_live(core) ? GUARDMAPS_CERTAINTY_CERTAIN
+				  : GUARDMAPS_CERTAINTY_MAPPINGS;
+}
+
+/*
+ * SEGV_MAPERR: there was no page, and no mapping or a guard. If it is known that
+ * there is no guard, the mapping has changed since.
+ */
 static void judge_unmapped(const struct guardmaps_core *core,
 			   struct guardmaps_fault *fault)
 {
@@ -146,11 +154,13 @@ static void judge_unmapped(const struct guardmaps_core *core,
 		judge_as(fault, GUARDMAPS_VERDICT_GUARD,
 			 GUARDMAPS_CERTAINTY_CERTAIN);
 	else if (where->mapping != GUARDMAPS_NONE &&
-		 where->address < guard_map_user_end(core->map))
-		judge_as(fault, GUARDMAPS_VERDICT_GUARD,
-			 GUARDMAPS_CERTAINTY_MAPPINGS);
-	else if (where->mapping != GUARDMAPS_NONE)
+		 where->address >= guard_map_user_end(core->map))
 		judge_as(fault, GUARDMAPS_VERDICT_NO_PERMISSION,
+			 by_mappings(core));
+	else if (where->mapping != GUARDMAPS_NONE && core_is_live(core))
+		judge_as(fault, where->verdict, GUARDMAPS_CERTAINTY_NONE);
+	else if (where->mapping != GUARDMAPS_NONE)
+		judge_as(fault, GUARDMAPS_VERDICT_GUARD,
 			 GUARDMAPS_CERTAINTY_MAPPINGS);
 	else if (is_past_guard(core, fault))
 		judge_as(fault, GUARDMAPS_VERDICT_JUMPED_GUARD,
@@ -159,25 +169,25 @@ static void judge_unmapped(const struct guardmaps_core *core,
 		judge_as(fault, GUARDMAPS_VERDICT_MAIN_STACK_LIMIT,
 			 GUARDMAPS_CERTAINTY_MAPPINGS);
 	else
-		judge_as(fault, where->verdict, GUARDMAPS_CERTAINTY_MAPPINGS);
+		judge_as(fault, where->verdict, by_mappings(core));
 }
 
 /*
  * SEGV_ACCERR: the mapping did not permit it. The kernel says so before it looks
  * at the page, so there may have been a guard as well.
  */
-static void judge_denied(struct guardmaps_fault *fault)
+static void judge_denied(const struct guardmaps_core *core,
+			 struct guardmaps_fault *fault)
 {
 	const struct guardmaps_explanation *where = &fault->explanation;
 	bool is_known = where->region != GUARDMAPS_NONE || fault->owner;
 
 	judge_as(fault, where->verdict,
-		 is_known ? GUARDMAPS_CERTAINTY_CERTAIN
-			  : GUARDMAPS_CERTAINTY_MAPPINGS);
+		 is_known ? GUARDMAPS_CERTAINTY_CERTAIN : by_mappings(core));
 	/* The mapping has changed since, unless code was to be run in it. */
 	if (where->verdict == GUARDMAPS_VERDICT_ACCESSIBLE && fault->is_jump)
 		judge_as(fault, GUARDMAPS_VERDICT_NO_PERMISSION,
-			 GUARDMAPS_CERTAINTY_MAPPINGS);
+			 by_mappings(core));
 	else if (where->verdict == GUARDMAPS_VERDICT_ACCESSIBLE ||
 		 where->verdict == GUARDMAPS_VERDICT_UNMAPPED)
 		fault->certainty = GUARDMAPS_CERTAINTY_NONE;
@@ -189,7 +199,7 @@ static void judge_segv(const struct guardmaps_core *core,
 	if (fault->code == SEGV_MAPERR)
 		judge_unmapped(core, fault);
 	else if (fault->code == SEGV_ACCERR)
-		judge_denied(fault);
+		judge_denied(core, fault);
 	else
 		judge_as(fault, GUARDMAPS_VERDICT_OTHER,
 			 GUARDMAPS_CERTAINTY_NONE);

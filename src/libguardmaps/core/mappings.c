@@ -138,6 +138,7 @@ struct guardmaps_error *core_read_mappings(struct guardmaps_core *core)
 
 	if (!error)
 		core->map->address_rule = core->machine->address_rule;
+	core->surroundings.map = core->map;
 	if (!error && !add_mappings(core))
 		error = &error_no_memory;
 	return error;

@@ -166,17 +166,12 @@ static struct guardmaps_error *read_process(struct guardmaps_core *core,
 	return NULL;
 }
 
-static struct guardmaps_error *read_auxv(struct guardmaps_core *core,
-					 const struct note *note)
+void core_take_auxv(struct guardmaps_core *core, const uint64_t *vector,
+		    size_t count)
 {
-	uint8_t vector[AUXV_MAXIMUM];
-	size_t length;
-
-	struct guardmaps_error *error =
-		read_note(core, note, vector, sizeof(vector), &length);
-	for (size_t i = 0; !error && i + 2 <= length / 8; i += 2) {
-		uint64_t value = get_word(vector, i + 1);
-		switch (get_word(vector, i)) {
+	for (size_t i = 0; i + 2 <= count; i += 2) {
+		uint64_t value = vector[i + 1];
+		switch (vector[i]) {
 		case AT_PAGESZ:
 			core->page_size = value;
 			break;
@@ -191,6 +186,18 @@ static struct guardmaps_error *read_auxv(struct guardmaps_core *core,
 			break;
 		}
 	}
+}
+
+static struct guardmaps_error *read_auxv(struct guardmaps_core *core,
+					 const struct note *note)
+{
+	uint64_t vector[AUXV_MAXIMUM / sizeof(uint64_t)];
+	size_t length;
+
+	struct guardmaps_error *error =
+		read_note(core, note, vector, sizeof(vector), &length);
+	if (!error)
+		core_take_auxv(core, vector, length / sizeof(*vector));
 	return error;
 }
 

@@ -285,19 +285,23 @@ struct guardmaps_error *core_find_guards(struct guardmaps_core *core,
 
 /* ---- Threads ---------------------------------------------------------- */
 
-/* A touched page that holds only zeros looks like one that was never touched. */
+/*
+ * A touched page that holds only zeros looks like one that was never touched. In a
+ * live process, reading pages would touch them.
+ */
 static struct guardmaps_error *read_thread(const struct guardmaps_core *core,
 					   size_t i, struct thread *ret)
 {
-	struct stack_surroundings surroundings = { .map = core->map };
 	struct stack stack;
 
-	stack_judge(&surroundings, &core->evidence[i], &stack);
+	stack_judge(&core->surroundings, &core->evidence[i], &stack);
 	thread_set_stack(ret, &core->evidence[i], &stack);
 	snprintf(ret->public.name, sizeof(ret->public.name), "%s",
 		 core->threads[i].name);
-	return core_find_contents(core, stack.start, stack.end,
-				  &ret->public.deepest_touched);
+	return core_is_live(core)
+		       ? NULL
+		       : core_find_contents(core, stack.start, stack.end,
+					    &ret->public.deepest_touched);
 }
 
 static struct guardmaps_error *fill_threads(const struct guardmaps_core *core,

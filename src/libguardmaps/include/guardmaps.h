@@ -898,6 +898,42 @@ struct guardmaps_error *guardmaps_core_open(const char *path,
 					    const struct guardmaps_map *image,
 					    struct guardmaps_core **ret);
 
+/**
+ * Trace all threads of a process (PTRACE_SEIZE, ptrace(2)), which run on.
+ *
+ * @options: PTRACE_O_TRACECLONE is added to these.
+ *
+ * A thread is missed if another one was in the middle of starting it (the kernel
+ * looks at the tracer before it makes the thread): call this again a little later.
+ *
+ * The calling thread becomes the tracer. On error some threads may be traced: they
+ * are until it ends. PTRACE_SEIZE waits while the process is in execve(2), and an
+ * execve(2) waits for traced threads to be waited for: a caller that must not wait
+ * for ever needs a timer.
+ *
+ * Needs PTRACE_MODE_ATTACH access. Errors: PERMISSION (the message says which
+ * process traces it already), NO_ADDRESS_SPACE, ENDED, INVALID (/proc of another
+ * pid namespace), OS, NO_MEMORY.
+ */
+struct guardmaps_error *guardmaps_trace(struct guardmaps_process *process,
+					unsigned long options);
+
+/**
+ * Read a process that lives as if it were a core file: what its memory, its threads
+ * and its mappings are now. Guard regions are read, so they are all known.
+ *
+ * @tid: a thread of the process that the caller traces and that has stopped before a signal
+ *	is delivered. As long as it stands, so does what is read of it. Other threads
+ *	may run.
+ *
+ * Errors: as guardmaps_map_read(), and UNSUPPORTED (a 32-bit process, or another
+ * architecture than x86-64 and aarch64).
+ */
+struct guardmaps_error *
+guardmaps_core_of_tracee(struct guardmaps_process *process, pid_t tid,
+			 enum guardmaps_source source,
+			 struct guardmaps_core **ret);
+
 /** Close a core file. NULL is allowed. */
 void guardmaps_core_close(struct guardmaps_core *core);
 

@@ -15,6 +15,7 @@
 
 #include "access.h"
 #include "cleanup.h"
+#include "error.h"
 
 /* How a process differs from this one. */
 enum difference {
@@ -140,6 +141,38 @@ const char *access_attach_advice(const struct guardmaps_process *process)
 		return " (kernel.yama.ptrace_scope forbids it to all)";
 	if (may_trace || find_difference(process) != DIFFERENCE_NONE)
 		return advice(process, false);
-	return scope > 0 ? " (kernel.yama.ptrace_scope forbids it without CAP_SYS_PTRACE)"
-			 : " (of the same user: perhaps it is being traced, or a security module forbids it)";
+	return scope > 0
+		       ? " (kernel.yama.ptrace_scope forbids it without CAP_SYS_PTRACE)"
+		       : " (of the same user: perhaps it is being traced, or a security module forbids it)";
+}
+
+pid_t access_find_tracer(const struct guardmaps_process *process, pid_t tid)
+{
+	char directory[32], text[32];
+
+	snprintf(directory, sizeof(directory), "task/%d", tid);
+	_cleanup_close_ int fd =
+		process_open_file(process, directory, O_DIRECTORY);
+	const struct guardmaps_process task = { .dirfd = fd };
+	if (fd < 0 ||
+	    process_read_status(&task, "TracerPid", text, sizeof(text)))
+		return 0;
+	return strtol(text, NULL, 10);
+}
+
+struct guardmaps_error *
+access_trace_error(const struct guardmaps_process *process, pid_t tid,
+		   const char *what)
+{
+	pid_t tracer = access_find_tracer(process, tid);
+
+	if (tracer)
+		return error_create(
+			GUARDMAPS_ERROR_PERMISSION,
+			"%d (%s): cannot %s it: Operation not permitted (already being traced by %d)",
+			process->pid, process->name, what, tracer);
+	return error_create(GUARDMAPS_ERROR_PERMISSION,
+			    "%d (%s): cannot %s it: Operation not permitted%s",
+			    process->pid, process->name, what,
+			    access_attach_advice(process));
 }

@@ -15,4 +15,16 @@ const char *access_advice(const struct guardmaps_process *process,
 /** The same for attaching to it (ptrace(2)), which Yama may restrict, too. */
 const char *access_attach_advice(const struct guardmaps_process *process);
 
+/** What traces a thread: 0 if nothing in this pid namespace does. */
+pid_t access_find_tracer(const struct guardmaps_process *process, pid_t tid);
+
+/**
+ * Make the error for a thread that the kernel does not permit to be traced.
+ *
+ * @what: what was to be done with the process, as a verb.
+ */
+struct guardmaps_error *
+access_trace_error(const struct guardmaps_process *process, pid_t tid,
+		   const char *what);
+
 #endif /* GUARDMAPS_ACCESS_H */

@@ -204,37 +204,6 @@ static int compare_tids(const void *a, const void *b)
 	return (first > second) - (first < second);
 }
 
-/* 0 if nothing in this pid namespace traces the thread. */
-static pid_t find_tracer(const struct guardmaps_process *process, pid_t tid)
-{
-	char directory[32], text[32];
-
-	snprintf(directory, sizeof(directory), "task/%d", tid);
-	_cleanup_close_ int fd =
-		process_open_file(process, directory, O_DIRECTORY);
-	const struct guardmaps_process task = { .dirfd = fd };
-	if (fd < 0 ||
-	    process_read_status(&task, "TracerPid", text, sizeof(text)))
-		return 0;
-	return strtol(text, NULL, 10);
-}
-
-static struct guardmaps_error *
-seize_denied(const struct guardmaps_process *process, pid_t tid)
-{
-	pid_t tracer = find_tracer(process, tid);
-
-	if (tracer)
-		return error_create(
-			GUARDMAPS_ERROR_PERMISSION,
-			"%d (%s): cannot stop it: Operation not permitted (already being traced by %d)",
-			process->pid, process->name, tracer);
-	return error_create(
-		GUARDMAPS_ERROR_PERMISSION,
-		"%d (%s): cannot stop it: Operation not permitted%s",
-		process->pid, process->name, access_attach_advice(process));
-}
-
 static struct guardmaps_error *
 seize_error(const struct guardmaps_process *process, int errnum)
 {
@@ -301,7 +270,8 @@ static struct guardmaps_error *add_threads(struct seized_process *seized,
 		if (failed && is_ending(seized->process, tids[i], failed))
 			continue;
 		if (failed == -EPERM)
-			return seize_denied(seized->process, tids[i]);
+			return access_trace_error(seized->process, tids[i],
+						  "stop");
 		if (failed)
 			return seize_error(seized->process, -failed);
 		if (!array_append(seized->threads, seized->count,
