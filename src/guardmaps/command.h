@@ -31,6 +31,14 @@ struct command {
 	struct stack_filter stack_filter;
 	/** --markers */
 	bool markers;
+	/** --pid, or 0. */
+	pid_t pid;
+	/** --follow */
+	bool follow;
+	/** --stop */
+	bool stop;
+	/** --save, or NULL. */
+	const char *save;
 	/** --dry-run */
 	bool dry_run;
 };

@@ -17,6 +17,8 @@ struct fault_report {
 	const struct guardmaps_thread *thread;
 	/** Or NULL. */
 	const struct guardmaps_backtrace *backtrace;
+	/** It was read from the process, where it stood. */
+	bool is_live;
 };
 
 extern const struct table fault_table;

@@ -136,6 +136,16 @@ static void print_verdict(const struct fault_report *report)
 	}
 }
 
+static const char *find_witness(const struct fault_report *report)
+{
+	bool has_region = fault_has_region(report);
+
+	if (report->fault.verdict == GUARDMAPS_VERDICT_JUMPED_GUARD ||
+	    (report->fault.owner && !(report->is_live && has_region)))
+		return "thread descriptor of the C library";
+	return report->is_live ? "guard map at the time of the fault" : "image";
+}
+
 /* What the sentence before is known from, and what else may be. */
 static void print_certainty(const struct fault_report *report)
 {
@@ -144,13 +154,10 @@ static void print_certainty(const struct fault_report *report)
 			    fault->verdict == GUARDMAPS_VERDICT_NO_PERMISSION;
 
 	if (fault->certainty == GUARDMAPS_CERTAINTY_CERTAIN)
-		printf("  known    by the %s\n",
-		       fault->owner || fault->verdict ==
-					       GUARDMAPS_VERDICT_JUMPED_GUARD
-			       ? "thread descriptor of the C library"
-			       : "image");
+		printf("  known    by the %s\n", find_witness(report));
 	else if (fault->certainty == GUARDMAPS_CERTAINTY_MAPPINGS)
-		puts("  known    by the signal and the mappings at the time of the dump");
+		printf("  known    by the signal and the mappings at the time of the %s\n",
+		       report->is_live ? "fault" : "dump");
 	if (fault->certainty != GUARDMAPS_CERTAINTY_CERTAIN && may_be_guard &&
 	    !fault->is_jump)
 		puts("  There may be a guard region, too: without an image (--image), a core file does not say.");

@@ -50,6 +50,9 @@ static void print_verb_help(const struct verb *verb)
 	if (verb->does & VERB_FINDS_PROCESSES && *verb->arguments)
 		printf(" %s [options] %s -a\n", program_invocation_short_name,
 		       verb->name);
+	if (verb->does & VERB_TRACES)
+		printf(" %s [options] %s -p PID\n",
+		       program_invocation_short_name, verb->name);
 	if (verb->of_core)
 		printf(" %s [options] %s FILE\n", program_invocation_short_name,
 		       verb->of_core->name);

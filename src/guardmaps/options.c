@@ -169,6 +169,28 @@ static void take_sysroot(struct command_line *line)
 	line->command.read.sysroot = optarg;
 }
 
+static void take_follow(struct command_line *line)
+{
+	line->command.follow = true;
+}
+
+static void take_pid(struct command_line *line)
+{
+	if (!is_number(optarg))
+		fail_with("invalid process id: '%s'", optarg);
+	line->command.pid = parse_pid(optarg);
+}
+
+static void take_save(struct command_line *line)
+{
+	line->command.save = optarg;
+}
+
+static void take_stop(struct command_line *line)
+{
+	line->command.stop = true;
+}
+
 static void take_help(struct command_line *line)
 {
 	line->help = true;
@@ -185,13 +207,20 @@ static const struct option_row rows[] = {
 	       take_all),
 	OPTION('b', "bytes", NULL, "print sizes in bytes", VERB_PRINTS_SIZES,
 	       take_bytes),
+	OPTION('f', "follow", NULL, "also trace the children of processes",
+	       VERB_TRACES, take_follow),
 	OPTION('J', "json", NULL, "print JSON, with sizes in bytes",
-	       VERB_PRINTS_TABLE, take_json),
+	       VERB_PRINTS_TABLE | VERB_TRACES, take_json),
 	OPTION('n', "noheadings", NULL, "do not print headings",
 	       VERB_PRINTS_TABLE, take_no_headings),
 	OPTION('o', "output", "COLUMNS",
 	       "print these columns; +COLUMNS adds to the defaults",
 	       VERB_PRINTS_TABLE, take_columns),
+	OPTION('o', "save", "IMAGE",
+	       "save the guard map at the time of the fault to this file",
+	       VERB_TRACES, take_save),
+	OPTION('p', "pid", "PID", "trace this process instead of a command",
+	       VERB_TRACES, take_pid),
 	OPTION('P', "pairs", NULL, "print KEY=\"value\" pairs",
 	       VERB_PRINTS_TABLE, take_pairs),
 	OPTION('r', "raw", NULL, "separate columns with a single blank",
@@ -225,7 +254,10 @@ static const struct option_row rows[] = {
 	       VERB_PRINTS_TABLE, take_sort),
 	OPTION(0, "source", "NAME",
 	       "use guards, scan, pagemap, markers or auto (default)",
-	       VERB_READS, take_source),
+	       VERB_READS | VERB_TRACES, take_source),
+	OPTION(0, "stop", NULL,
+	       "leave the process stopped at the fault, for a debugger",
+	       VERB_TRACES, take_stop),
 	OPTION(0, "sysroot", "DIR", "read the recorded tree DIR/proc",
 	       VERB_READS, take_sysroot),
 	OPTION(0, "unguarded", NULL,
@@ -317,8 +349,21 @@ static bool is_for(const struct option_row *row, unsigned int does)
 	return !row->does || row->does & does;
 }
 
-void check_options(const struct command_line *line, const struct verb *verb)
+/* Before a verb is known, -o means the columns. */
+static void settle_letters(struct command_line *line, const struct verb *verb)
 {
+	struct output_options *output = &line->command.output.options;
+
+	if (!(verb->does & VERB_TRACES) || !output->columns)
+		return;
+	line->command.save = output->columns;
+	output->columns = NULL;
+	line->given &= ~(1U << (find_row('o') - rows));
+}
+
+void check_options(struct command_line *line, const struct verb *verb)
+{
+	settle_letters(line, verb);
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		if (line->given & 1U << i && !is_for(&rows[i], verb->does))
 			fail_with("--%s cannot be used with %s", rows[i].name,

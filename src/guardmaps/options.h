@@ -21,7 +21,7 @@ struct command_line {
 void parse_options(int argc, char **argv, struct command_line *ret);
 
 /** Exit with a message if the verb does not accept an option that was given. */
-void check_options(const struct command_line *line, const struct verb *verb);
+void check_options(struct command_line *line, const struct verb *verb);
 
 /** Print the options that verbs of this kind accept (enum verb_does). */
 void print_options(unsigned int does);

@@ -27,13 +27,14 @@ static int count_words(const char *text)
 void verb_check_arguments(const struct verb *verb,
 			  const struct command *command)
 {
-	bool is_instead = command->all && *verb->arguments;
+	bool is_instead = (command->all || command->pid) && *verb->arguments;
 	bool may_have_more = strstr(verb->arguments, "...");
 	int wanted = is_instead ? 0 : count_words(verb->arguments);
 	int count = command->argument_count;
 
 	if (is_instead && count > 0)
-		fail_with("--all cannot be used with a process");
+		fail_with(command->all ? "--all cannot be used with a process"
+				       : "--pid cannot be used with a command");
 	if (count == wanted || (count > wanted && may_have_more))
 		return;
 	if (count > wanted)

@@ -15,6 +15,7 @@
 	VERB(maps)    \
 	VERB(stacks)  \
 	VERB(explain) \
+	VERB(catch)   \
 	VERB(save)    \
 	VERB(show)    \
 	VERB(diff)    \
@@ -45,6 +46,8 @@ enum verb_does {
 	VERB_READS_CORES = 1 << 9,
 	/** It prints a backtrace. */
 	VERB_UNWINDS = 1 << 10,
+	/** It traces a command, or with --pid a process. */
+	VERB_TRACES = 1 << 11,
 };
 
 struct verb {

@@ -4,7 +4,7 @@
 
 load helpers
 
-verbs="list all maps stacks explain save show diff install check"
+verbs="list all maps stacks explain catch save show diff install check"
 
 # ---- Process ids -----------------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel_abi.h"
@@ -181,6 +183,42 @@ static void crash_main_stack(void)
 	overflow(NULL);
 }
 
+static void guard(char *page)
+{
+	if (madvise(page, page_size, MADV_GUARD_INSTALL))
+		fail("madvise(MADV_GUARD_INSTALL)");
+}
+
+/* As glibc 2.42 does. */
+static void crash_marked_worker(void)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	char *memory = map(STACK_SIZE / page_size + 1, PROT_READ | PROT_WRITE);
+
+	guard(memory);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstack(&attributes, memory + page_size, STACK_SIZE);
+	if (pthread_create(&thread, &attributes, overflow, NULL))
+		fail("pthread_create");
+	pthread_join(thread, NULL);
+}
+
+/* The stack grows to what is touched. */
+static __attribute__((noinline)) char *grow_stack(size_t pages)
+{
+	volatile char *touched = __builtin_alloca(pages * page_size);
+
+	touched[0] = 1;
+	return (char *)((uintptr_t)touched & -page_size);
+}
+
+static void crash_marked_main(void)
+{
+	guard(grow_stack(64) + page_size);
+	overflow(NULL);
+}
+
 /* ---- A guard that is jumped over -------------------------------------- */
 
 static pthread_barrier_t barrier;
@@ -241,8 +279,7 @@ static char *guarded(int protection)
 {
 	char *memory = map(4, protection);
 
-	if (madvise(memory + 2 * page_size, page_size, MADV_GUARD_INSTALL))
-		fail("madvise(MADV_GUARD_INSTALL)");
+	guard(memory + 2 * page_size);
 	return memory + 2 * page_size + 100;
 }
 
@@ -357,6 +394,43 @@ static void set_handler(int flags)
 		fail("sigaction");
 }
 
+/* There is no room for the handler on the stack that has overflowed. */
+static void crash_handled_without_stack(void)
+{
+	signal(SIGSEGV, abort_in_handler);
+	crash_worker();
+}
+
+static sigjmp_buf before_access;
+
+static void jump_back(int number)
+{
+	(void)number;
+	siglongjmp(before_access, 1);
+}
+
+/* Three faults of one instruction in each of two threads. */
+static void *recover(void *address)
+{
+	for (volatile int i = 0; i < 3; i++)
+		if (!sigsetjmp(before_access, 1))
+			*(volatile char *)address = 1;
+	return NULL;
+}
+
+static void crash_not(void)
+{
+	pthread_t thread;
+	char *address = map(1, PROT_NONE);
+
+	signal(SIGSEGV, jump_back);
+	recover(address);
+	if (pthread_create(&thread, NULL, recover, address))
+		fail("pthread_create");
+	pthread_join(thread, NULL);
+	exit(7);
+}
+
 static void *overflow_with_handler(void *argument)
 {
 	set_handler(SA_SIGINFO);
@@ -417,12 +491,91 @@ static void crash_trap(void)
 	__builtin_trap();
 }
 
+/* ---- Other processes, and threads that come and go ---------------------- */
+
+static void crash_child(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		crash_guard();
+	print_number("child", child);
+	waitpid(child, &status, 0);
+	exit(WTERMSIG(status) == SIGSEGV ? 3 : 4);
+}
+
+static void *execute(void *argument)
+{
+	execl("/proc/self/exe", "again", "null", NULL);
+	return argument;
+}
+
+static void crash_again(void)
+{
+	pthread_join(start_thread(execute), NULL);
+	pause();
+}
+
+static void *end(void *argument)
+{
+	return argument;
+}
+
+static void crash_after_threads(void)
+{
+	for (int i = 0; i < 1000; i++)
+		pthread_join(start_thread(end), NULL);
+	crash_worker();
+}
+
+/* Each thread starts the next one, and ends. */
+static void *start_next(void *argument)
+{
+	pthread_detach(start_thread(start_next));
+	return argument;
+}
+
+/* Until it gets a byte. */
+static void crash_never_with_threads(void)
+{
+	for (int i = 0; i < 4; i++)
+		start_next(NULL);
+	await();
+	_exit(5);
+}
+
+static void *overflow_later(void *argument)
+{
+	await();
+	return overflow(argument);
+}
+
+/* The first thread is gone by then. */
+static void crash_without_first(void)
+{
+	start_thread(overflow_later);
+	pthread_exit(NULL);
+}
+
+/* Until it gets a byte. */
+static void crash_never(void)
+{
+	pthread_barrier_init(&barrier, NULL, 2);
+	start_thread(wait_below);
+	pthread_barrier_wait(&barrier);
+	await();
+	exit(5);
+}
+
 static const struct {
 	const char *name;
 	void (*crash)(void);
 } kinds[] = {
 	{ "worker", crash_worker },
 	{ "main-stack", crash_main_stack },
+	{ "marked-worker", crash_marked_worker },
+	{ "marked-main", crash_marked_main },
 	{ "jump", crash_jump },
 	{ "jump-nowhere", crash_jump_nowhere },
 	{ "large-frame", crash_large_frame },
@@ -442,6 +595,14 @@ static const struct {
 	{ "handled-worker", crash_handled_worker },
 	{ "handled", crash_handled },
 	{ "handled-briefly", crash_handled_briefly },
+	{ "handled-without-stack", crash_handled_without_stack },
+	{ "not", crash_not },
+	{ "child", crash_child },
+	{ "again", crash_again },
+	{ "after-threads", crash_after_threads },
+	{ "without-first", crash_without_first },
+	{ "never", crash_never },
+	{ "never-with-threads", crash_never_with_threads },
 	{ "abort", crash_abort },
 	{ "raise", crash_raise },
 	{ "kill", crash_kill },
