@@ -304,6 +304,12 @@ print_criu_row() {
 	esac
 }
 
+bench_catch() {
+	program='BEGIN { for (i = 0; i < 10000000; i++) sum += i }'
+	compare 'catch, a program that computes' 'without' 1.01 \
+		"$guardmaps" catch awk "$program" -- awk "$program"
+}
+
 print_heading
 bench_list
 bench_owners
@@ -315,6 +321,7 @@ bench_many
 bench_names
 bench_explain
 bench_core
+bench_catch
 bench_memory
 bench_image
 bench_install
