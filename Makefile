@@ -24,6 +24,7 @@ soversion := 1
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
 libdir ?= $(prefix)/lib
+libexecdir ?= $(prefix)/libexec
 includedir ?= $(prefix)/include
 mandir ?= $(prefix)/share/man
 # By default, criu looks only in /usr/lib/criu: see guardmaps-criu(7).
@@ -71,14 +72,20 @@ wing_objects = $(patsubst src/%.c,$(B)/obj/%.o, \
 	$(B)/obj/guardmaps.pb-c.o
 
 library_objects := $(call wing_objects,$(wings))
-command_objects := $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/guardmaps/*.c))
+objects_in = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$1/*.c))
+store_objects := $(call objects_in,store)
+command_objects := $(call objects_in,guardmaps) $(store_objects)
+helper_objects := $(call objects_in,guardmaps-core)
+# It names a recursion as the command does.
+recorder_objects := $(call objects_in,guardmaps-core-record) $(store_objects) \
+	$(B)/obj/guardmaps/backtrace.o $(B)/obj/guardmaps/text.o
 plugin_objects := $(patsubst %.c,$(B)/obj/%.o,$(wildcard criu-plugin/*.c)) \
 	$(call wing_objects,$(plugin_wings))
 plugin := $(B)/criu-plugin/guardmaps.so
 soname := libguardmaps.so.$(soversion)
 man_pages := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
 
-all: $(B)/guardmaps $(B)/libguardmaps.a $(B)/$(soname) $(plugin) man
+all: $(B)/guardmaps $(B)/guardmaps-core $(B)/guardmaps-core-record $(B)/libguardmaps.a $(B)/$(soname) $(plugin) man
 
 include tests/tests.mk
 
@@ -102,7 +109,12 @@ $(B)/obj/guardmaps.pb-c.o: $(B)/guardmaps.pb-c.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(library_cflags) -c -o $@ $<
 
-$(B)/obj/guardmaps/%.o: src/guardmaps/%.c Makefile
+# The programs. What they share is in store/.
+$(B)/obj/guardmaps/%.o: override CPPFLAGS += -iquote src/store
+$(B)/obj/guardmaps-core-record/%.o: override CPPFLAGS += -iquote src/store \
+	-iquote src/guardmaps
+
+$(B)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -129,6 +141,13 @@ $(B)/$(soname): $(library_objects) $(version_script)
 
 $(B)/guardmaps: $(command_objects) $(B)/libguardmaps.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(command_libs) $(library_libs)
+
+# What must not fail needs no library.
+$(B)/guardmaps-core: $(helper_objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(B)/guardmaps-core-record: $(recorder_objects) $(B)/libguardmaps.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(library_libs)
 
 $(B)/obj/criu-plugin/%.o: criu-plugin/%.c Makefile
 	@mkdir -p $(@D)
@@ -162,11 +181,15 @@ $(B)/guardmaps.1.scd: man/guardmaps.1.scd scripts/manual.awk \
 
 install: all
 	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(libdir)/pkgconfig" \
+		"$(DESTDIR)$(libexecdir)" \
 		"$(DESTDIR)$(plugindir)" "$(DESTDIR)$(includedir)" \
 		"$(DESTDIR)$(gdbinitdir)" \
 		"$(DESTDIR)$(mandir)"/man1 "$(DESTDIR)$(mandir)"/man3 \
-		"$(DESTDIR)$(mandir)"/man5 "$(DESTDIR)$(mandir)"/man7
+		"$(DESTDIR)$(mandir)"/man5 "$(DESTDIR)$(mandir)"/man7 \
+		"$(DESTDIR)$(mandir)"/man8
 	install -m 755 $(B)/guardmaps "$(DESTDIR)$(bindir)"
+	install -m 755 $(B)/guardmaps-core $(B)/guardmaps-core-record \
+		"$(DESTDIR)$(libexecdir)"
 	install -m 755 $(B)/$(soname) "$(DESTDIR)$(libdir)"
 	ln -sf $(soname) "$(DESTDIR)$(libdir)/libguardmaps.so"
 	install -m 644 $(B)/libguardmaps.a "$(DESTDIR)$(libdir)"

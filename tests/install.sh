@@ -18,6 +18,8 @@ for file in bin/guardmaps lib/libguardmaps.so lib/libguardmaps.a \
 	share/man/man1/guardmaps.1 share/man/man3/libguardmaps.3 \
 	share/man/man5/guardmaps-image.5 share/man/man5/guardmaps_proc.5 \
 	share/man/man7/guardmaps-criu.7 share/man/man7/guardmaps-gdb.7 \
+	share/man/man8/guardmaps-core.8 libexec/guardmaps-core \
+	libexec/guardmaps-core-record \
 	lib/criu/guardmaps.so etc/gdb/gdbinit.d/guardmaps.py; do
 	test -s "$root/opt/guardmaps/$file"
 done
@@ -74,6 +76,9 @@ test -z "$(nm -D --defined-only "$root/opt/guardmaps/lib/libguardmaps.so" |
 	awk '$3 !~ /^(guardmaps_|GUARDMAPS_)/')"
 test "$(nm -D --defined-only "$root/opt/guardmaps/lib/criu/guardmaps.so" |
 	awk '{ print $3 }')" = CR_PLUGIN_DESC
+# What the kernel runs at a crash needs no library but the C library.
+test "$(readelf -d "$root/opt/guardmaps/libexec/guardmaps-core" |
+	sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p')" = libc
 # criu loads every library that the plugin is linked with.
 test "$(readelf -d "$root/opt/guardmaps/lib/criu/guardmaps.so" |
 	sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*/\1/p' | sort | xargs)" = \
