@@ -20,6 +20,8 @@ struct command {
 	/** --core and --image, or NULL. */
 	const char *core;
 	const char *image;
+	/** --store */
+	const char *store;
 	/** --exe, or NULL. */
 	const char *exe;
 	/** --debuginfod */

@@ -56,9 +56,12 @@ static void print_verb_help(const struct verb *verb)
 	if (verb->of_core)
 		printf(" %s [options] %s FILE\n", program_invocation_short_name,
 		       verb->of_core->name);
+	if (verb->of_argument)
+		print_call(verb->of_argument);
 	printf("\n%c%s.\n", toupper(verb->summary[0]), verb->summary + 1);
 	print_arguments(verb->arguments);
-	print_options(verb->does);
+	print_options(verb->does |
+		      (verb->of_argument ? verb->of_argument->does : 0));
 	if (verb->table)
 		print_columns(verb->table);
 }

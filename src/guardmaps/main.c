@@ -41,6 +41,8 @@ static const struct verb *choose_verb(const struct verb *named,
 
 	if (command->image && !command->core)
 		fail_with("--image requires --core");
+	if (command->argument_count > 0 && verb->of_argument)
+		return verb->of_argument;
 	return command->core && verb->of_core ? verb->of_core : verb;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash_store.h"
 #include "options.h"
 #include "report.h"
 
@@ -48,6 +49,11 @@ static void take_exe(struct command_line *line)
 static void take_debuginfod(struct command_line *line)
 {
 	line->command.debuginfod = true;
+}
+
+static void take_store(struct command_line *line)
+{
+	line->command.store = optarg;
 }
 
 static void take_image(struct command_line *line)
@@ -258,6 +264,9 @@ static const struct option_row rows[] = {
 	OPTION(0, "stop", NULL,
 	       "leave the process stopped at the fault, for a debugger",
 	       VERB_TRACES, take_stop),
+	OPTION(0, "store", "DIR",
+	       "the store of crashes (default /var/lib/guardmaps/crashes)",
+	       VERB_READS_STORE, take_store),
 	OPTION(0, "sysroot", "DIR", "read the recorded tree DIR/proc",
 	       VERB_READS, take_sysroot),
 	OPTION(0, "unguarded", NULL,
@@ -334,6 +343,7 @@ void parse_options(int argc, char **argv, struct command_line *ret)
 
 	*ret = (struct command_line){
 		.command.read.image_limit = GUARDMAPS_IMAGE_MEMORY,
+		.command.store = CRASH_STORE,
 	};
 	make_short_options(short_options);
 	make_long_options(long_options);

@@ -16,6 +16,7 @@
 	VERB(stacks)  \
 	VERB(explain) \
 	VERB(catch)   \
+	VERB(crashes) \
 	VERB(save)    \
 	VERB(show)    \
 	VERB(diff)    \
@@ -48,6 +49,8 @@ enum verb_does {
 	VERB_UNWINDS = 1 << 10,
 	/** It traces a command, or with --pid a process. */
 	VERB_TRACES = 1 << 11,
+	/** It reads the store of crashes. */
+	VERB_READS_STORE = 1 << 12,
 };
 
 struct verb {
@@ -62,6 +65,8 @@ struct verb {
 	enum exit_status (*run)(const struct command *command);
 	/** What it becomes with --core, or NULL. */
 	const struct verb *of_core;
+	/** What it becomes with an argument, or NULL. */
+	const struct verb *of_argument;
 };
 
 #define VERB_DECLARATION(name) extern const struct verb name##_verb;
@@ -69,6 +74,7 @@ VERBS(VERB_DECLARATION)
 /* Not in --help: another verb becomes it. */
 VERB_DECLARATION(fault)
 VERB_DECLARATION(stacks_of_core)
+VERB_DECLARATION(crash)
 
 /** All verbs in the order of --help, with NULL after the last. */
 extern const struct verb *const verbs[];

@@ -37,7 +37,7 @@ const struct verb fault_verb = {
 	.arguments = "",
 	.summary = "explain why a process crashed",
 	.does = VERB_READS_CORES | VERB_READS_IMAGES | VERB_UNWINDS |
-		VERB_PRINTS_TABLE,
+		VERB_READS_STORE | VERB_PRINTS_TABLE,
 	.table = &fault_table,
 	.run = run_fault,
 };

@@ -554,7 +554,7 @@ const struct verb stacks_of_core_verb = {
 	.arguments = "",
 	.summary = "list the threads in a core file",
 	.does = VERB_READS_CORES | VERB_READS_IMAGES | VERB_LISTS_STACKS |
-		VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
+		VERB_READS_STORE | VERB_PRINTS_TABLE | VERB_PRINTS_SIZES,
 	.table = &table,
 	.run = run_stacks_of_core,
 };

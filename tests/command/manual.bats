@@ -66,7 +66,7 @@ help_section() {
 			((++tables))
 		fi
 	done
-	same "$tables" 7
+	same "$tables" 8
 }
 
 @test "the manual has each option, in the words of --help" {

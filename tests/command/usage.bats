@@ -4,7 +4,7 @@
 
 load helpers
 
-verbs="list all maps stacks explain catch save show diff install check"
+verbs="list all maps stacks explain catch crashes save show diff install check"
 
 # ---- Process ids -----------------------------------------------------------
 
@@ -251,7 +251,7 @@ denied_reason() {
 }
 
 @test "--help lists the columns, and marks those that are printed by default" {
-	for call in "1" "list 1" "-a" "all" "stacks 1" "explain 1 0" "show file" "diff 1 2" "check"; do
+	for call in "1" "list 1" "-a" "all" "stacks 1" "explain 1 0" "crashes" "show file" "diff 1 2" "check"; do
 		try guardmaps $call -o NOPE
 		local columns=${stderr#*(known: }
 		columns=${columns%)*}
@@ -308,6 +308,8 @@ denied_reason() {
 	refuses "--source cannot be used with show" guardmaps --source scan show new
 	refuses "--sysroot cannot be used with show" guardmaps --sysroot tree show new
 	refuses "--source cannot be used with check" guardmaps --source scan check
+	refuses "--core cannot be used with crashes" guardmaps crashes --core 1
+	refuses "--exe cannot be used with crashes" guardmaps crashes --exe 1
 	refuses "--markers cannot be used with all" guardmaps --markers -a
 	for verb in maps stacks explain save show diff install check; do
 		refuses "--markers cannot be used with $verb" guardmaps --markers "$verb" 1 2
