@@ -310,6 +310,30 @@ bench_catch() {
 		"$guardmaps" catch awk "$program" -- awk "$program"
 }
 
+bench_companion() {
+	work='guardmaps-core, a core of 1 GiB'
+	"$(dirname "$0")/companion.sh" "$build" >"$scratch/companion" 2>&1
+	status=$?
+	case $status in
+	0) ;;
+	77)
+		printf '%-58s skipped\n' "$work"
+		return
+		;;
+	*)
+		cat "$scratch/companion" >&2
+		fail "$work"
+		return
+		;;
+	esac
+	while read -r word a b; do
+		case $word in
+		core) print_row "$work" "$a" 'bare' "$b" "$(divide "$a" "$b")" 1.05 ;;
+		store) print_row "  store after $a crashes, MiB" - - - "$b" 256 ;;
+		esac
+	done <"$scratch/companion"
+}
+
 print_heading
 bench_list
 bench_owners
@@ -326,5 +350,6 @@ bench_memory
 bench_image
 bench_install
 bench_threads
+bench_companion
 bench_criu
 [ "$failures" -eq 0 ]
