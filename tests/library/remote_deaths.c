@@ -12,12 +12,14 @@
 #include "hold.h"
 #include "needs.h"
 #include "remote.h"
+#include "task.h"
 #include "tracer.h"
 
 enum {
 	/* Tracers of each actor that are killed at random. */
 	RANDOM_DEATHS = 13,
 	LONGEST_LIFE_MICROSECONDS = 1500,
+	WAIT_MICROSECONDS = 20000,
 };
 
 static void begin_only(struct tracing *tracing, const struct hold *hold)
@@ -36,6 +38,20 @@ static void make_calls_forever(struct tracing *tracing, const struct hold *hold)
 		make_calls(tracing, hold);
 }
 
+/* With its signals blocked it must not go on, but wait where it is found. */
+static bool waits(const struct tracing *tracing, const char *what)
+{
+	const struct actor *actor = tracing->actor;
+
+	if (!RESTARTS_ARE_IN_REGISTERS || actor->activity->manner != SPINS)
+		return true;
+	uint64_t count = actor->subject->count;
+	spin_for(WAIT_MICROSECONDS / 1e6);
+	return check_number(actor->subject->count, count,
+			    "%s: it does not go on before it is recovered",
+			    what);
+}
+
 static bool death_after_begin(struct tracing *tracing, const char *what)
 {
 	struct child tracer;
@@ -47,9 +63,12 @@ static bool death_after_begin(struct tracing *tracing, const char *what)
 		     tracing->pid, "%s: the journal names its thread to others",
 		     what);
 	child_stop(&tracer);
+	bool has_waited = waits(tracing, what);
 	return check_no_fault(
-		recovery_fault(tracing),
-		"%s: it survives a tracer killed when it has begun", what);
+		       recovery_fault(tracing),
+		       "%s: it survives a tracer killed when it has begun",
+		       what) &&
+	       has_waited;
 }
 
 static bool death_after_end(struct tracing *tracing, const char *what)

@@ -79,6 +79,9 @@ static inline int64_t arch_call_result(const registers *regs);
 
 static inline uint64_t arch_program_counter(const registers *regs);
 
+/** Make a thread that is in a system call or not go on elsewhere. */
+static inline void arch_set_program_counter(registers *regs, uint64_t address);
+
 /** Make a thread run BATCH_CODE, which is at @code, with a table. */
 static inline void arch_set_batch(registers *regs, uint64_t code,
 				  uint64_t table, size_t count);

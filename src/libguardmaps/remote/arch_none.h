@@ -47,6 +47,12 @@ static inline uint64_t arch_program_counter(const registers *regs)
 }
 
 /* There is no BATCH_CODE. */
+static inline void arch_set_program_counter(registers *regs, uint64_t address)
+{
+	(void)regs;
+	(void)address;
+}
+
 static inline void arch_set_batch(registers *regs, uint64_t code,
 				  uint64_t table, size_t count)
 {

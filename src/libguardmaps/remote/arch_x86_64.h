@@ -75,6 +75,12 @@ static inline uint64_t arch_program_counter(const registers *regs)
 	return regs->rip;
 }
 
+static inline void arch_set_program_counter(registers *regs, uint64_t address)
+{
+	regs->rip = address;
+	regs->orig_rax = -1;
+}
+
 static inline void arch_set_batch(registers *regs, uint64_t code,
 				  uint64_t table, size_t count)
 {

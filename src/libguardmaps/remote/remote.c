@@ -45,7 +45,8 @@ struct guardmaps_error *remote_begin(const struct guardmaps_process *process,
 	if (!error) {
 		error = take_over(task);
 		if (error)
-			guardmaps_error_destroy(state_restore(task, false));
+			guardmaps_error_destroy(
+				state_restore(task, RESTARTS_ARE_IN_REGISTERS));
 	}
 	if (error)
 		free(task);

@@ -151,10 +151,27 @@ struct guardmaps_error *state_save(struct remote_task *task,
 	return error;
 }
 
+/*
+ * Have it wait where others find it. If we were killed, it would go on with all
+ * signals blocked, and could keep that as its own mask.
+ */
+static bool park(struct remote_task *task)
+{
+	registers regs = task->saved->registers;
+
+	if (!RESTARTS_ARE_IN_REGISTERS || !task->saved->waiting_call)
+		return true;
+	arch_set_program_counter(&regs, task->saved->waiting_call +
+						SYSCALL_INSTRUCTION_SIZE);
+	return task_set_registers(task, &regs);
+}
+
 struct guardmaps_error *state_prepare_for_calls(struct remote_task *task)
 {
 	if (!task_set_signal_mask(task, ALL_SIGNALS))
 		return task_error(task, errno, "block the signals of");
+	if (!park(task))
+		return task_error(task, errno, "write the registers of");
 	struct guardmaps_error *error = restart_settle(task);
 	if (error || suspend_dispatch(task))
 		return error;
