@@ -437,13 +437,13 @@ is_reported() {
 	try guardmaps explain --core core
 	echo "$output" >plain
 	zstd -q core -o core.zst
+	# /var/tmp may be read-only. Nothing is left behind.
+	mkdir empty
+	export TMPDIR=$PWD/empty
 	try guardmaps explain --core core.zst
 	same "$status $stderr" "0 "
 	same "$output" "$(<plain)"
-	# Nothing is left behind.
-	mkdir empty
-	TMPDIR=$PWD/empty try guardmaps explain --core core.zst
-	same "$status $(ls -A empty)" "0 "
+	same "$(ls -A empty)" ""
 	head -c 1000 core.zst >cut.zst
 	refuses "cut.zst: cannot be decompressed: its end is missing" \
 		guardmaps explain --core cut.zst
