@@ -287,11 +287,20 @@ do_dump() {
 	fi
 }
 
+# An id is in use as long as somebody is in its session or process group: a child that
+# has outlived the target, and has another name once it executes a program.
+nobody_has_its_id() {
+	! ps -e -o pid=,pgid=,sid= | grep -qw "$SUBJECT" && return
+	pkill -KILL -s "$SUBJECT"
+	return 1
+}
+
 do_restore() {
 	local victim
 
 	pick victim nobody criu
 	for i in {1..5}; do
+		wait_for "nobody has the id of the target" nobody_has_its_id || return
 		rm -f pid restore.log
 		work restore "$victim" calm || return
 		[ "$status" -ne 0 ] || break
