@@ -84,7 +84,7 @@ class GuardmapsProgram:
             self.fail_unexpected()
 
     def lines(self, *arguments):
-        """What it prints in words. There is a line at least."""
+        """The lines that it prints: one or more."""
         return self.text(*arguments).splitlines() or self.fail_unexpected()
 
     def fail_unexpected(self):
@@ -239,7 +239,7 @@ class GuardmapsProcess:
             "TID,NAME,STACK,STACKEND,SIZE,SP,USED,GUARD,GUARDSTART,GUARDSIZE,NOTE")
 
     def explain(self):
-        """The same as lines in words, by what gdb knows of the signal."""
+        """The lines that explain the fault at which gdb has stopped."""
         number, code, address = self.find_fault()
         threads = self.threads()
         thread = self.find_thread(threads)

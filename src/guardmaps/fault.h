@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A fault, as every verb that explains one shows it: in words or as a table. */
+/* How all verbs that explain a fault print it: as text or as a table. */
 #ifndef FAULT_H
 #define FAULT_H
 
@@ -23,11 +23,11 @@ struct fault_report {
 
 extern const struct table fault_table;
 
-/** Print in words, unless the options ask for the table. */
+/** Print it as text, or as a table if the options ask for one. */
 void fault_print(const struct output *output,
 		 const struct fault_report *report);
 
-/** The same, always in words. */
+/** Print it as text, whatever the options. */
 void fault_print_words(const struct fault_report *report);
 
 /** Whether the kernel reported an address, and it is one. */

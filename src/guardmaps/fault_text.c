@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* A fault in words. */
+/* A fault as text. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>

@@ -31,7 +31,7 @@
 /* x86's [vsyscall] is the only mapping that high. It cannot be read. */
 #define USER_END (UINT64_C(1) << 63)
 
-/* The longest auxiliary vector that is read, in words. */
+/* How many numbers of the auxiliary vector are read at most. */
 #define AUXV_MAXIMUM 512
 
 /* ---- The thread ------------------------------------------------------- */

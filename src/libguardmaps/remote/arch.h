@@ -51,7 +51,8 @@ struct batch_call {
  *	Code of BATCH_CODE_SIZE bytes: makes the system calls of a table of
  *	struct batch_call, in order, up to the end of the table or to one that
  *	fails otherwise than ignored. Then it makes the call BATCH_END, which sleeps for ever, again
- *	and again. "" if there is no such code: then calls are made one by one.
+ *	and again. "" if there is no such code (arch_no_batch.h): then calls are
+ *	made one by one.
  * RESTARTS_ARE_IN_REGISTERS
  *	Whether the registers of a stopped thread show that it was interrupted
  *	in a system call and how that call is restarted. If so, restoring them
@@ -79,7 +80,7 @@ static inline int64_t arch_call_result(const registers *regs);
 
 static inline uint64_t arch_program_counter(const registers *regs);
 
-/** Make a thread that is in a system call or not go on elsewhere. */
+/** Make a thread continue elsewhere, and not restart a system call. */
 static inline void arch_set_program_counter(registers *regs, uint64_t address);
 
 /** Make a thread run BATCH_CODE, which is at @code, with a table. */

@@ -14,6 +14,8 @@
 
 typedef struct user_regs_struct registers;
 
+#include "arch_no_batch.h"
+
 /* Enough for the longest vectors that the architecture allows. */
 #define VECTORS_SIZE 9216
 _Static_assert(SVE_PT_SIZE(16, SVE_PT_REGS_SVE) <= VECTORS_SIZE,
@@ -31,9 +33,6 @@ struct vectors {
 #define SYSCALL_ALIGNMENT 4
 /* svc #0; b . */
 #define WAITING_CALL "\x01\x00\x00\xd4\x00\x00\x00\x14"
-#define BATCH_CODE ""
-#define BATCH_CODE_SIZE 0
-#define BATCH_END -1
 /*
  * Before it stops a thread, the kernel sets the registers up so that the
  * thread makes an interrupted call again from the start. Whether it should
@@ -72,29 +71,9 @@ static inline uint64_t arch_program_counter(const registers *regs)
 	return regs->pc;
 }
 
-/* There is no BATCH_CODE. */
 static inline void arch_set_program_counter(registers *regs, uint64_t address)
 {
 	regs->pc = address;
-}
-
-static inline void arch_set_batch(registers *regs, uint64_t code,
-				  uint64_t table, size_t count)
-{
-	(void)regs;
-	(void)code;
-	(void)table;
-	(void)count;
-}
-
-static inline bool arch_has_ended_batch(const registers *regs, uint64_t code,
-					uint64_t *ret_next, int64_t *ret_result)
-{
-	(void)regs;
-	(void)code;
-	*ret_next = 0;
-	*ret_result = 0;
-	return false;
 }
 
 static inline bool arch_has_restart_block(const registers *regs)

@@ -7,6 +7,8 @@ typedef struct {
 	elf_gregset_t all;
 } registers;
 
+#include "arch_no_batch.h"
+
 struct vectors {
 	char none;
 };
@@ -14,9 +16,6 @@ struct vectors {
 #define SYSCALL_INSTRUCTION ""
 #define SYSCALL_ALIGNMENT 1
 #define WAITING_CALL "\0\0\0\0\0\0\0\0"
-#define BATCH_CODE ""
-#define BATCH_CODE_SIZE 0
-#define BATCH_END -1
 #define RESTARTS_ARE_IN_REGISTERS true
 
 static inline const char *arch_refusal(const registers *regs)
@@ -46,30 +45,10 @@ static inline uint64_t arch_program_counter(const registers *regs)
 	return 0;
 }
 
-/* There is no BATCH_CODE. */
 static inline void arch_set_program_counter(registers *regs, uint64_t address)
 {
 	(void)regs;
 	(void)address;
-}
-
-static inline void arch_set_batch(registers *regs, uint64_t code,
-				  uint64_t table, size_t count)
-{
-	(void)regs;
-	(void)code;
-	(void)table;
-	(void)count;
-}
-
-static inline bool arch_has_ended_batch(const registers *regs, uint64_t code,
-					uint64_t *ret_next, int64_t *ret_result)
-{
-	(void)regs;
-	(void)code;
-	*ret_next = 0;
-	*ret_result = 0;
-	return false;
 }
 
 static inline bool arch_has_restart_block(const registers *regs)

@@ -59,12 +59,12 @@ enum locks_left {
 };
 
 /**
- * Give the mappings of @now the flags that they had in @wanted, unless the process
- * has another amount of locked memory than they say. To read the flags takes a walk
- * through all page tables; this takes none. That nothing is locked is certain
- * then. For the others, the caller must know what has happened to the process.
+ * Give the mappings of @now the flags that they had in @wanted, if the process has as
+ * much locked memory as they say. Unlike reading the flags, this does not walk the
+ * page tables. LOCKS_NONE is certain then. For the others, the caller must know that
+ * nothing else has changed the locks.
  *
- * Returns false if the amount is another one, or could not be read.
+ * Returns false if the amount differs, or could not be read.
  */
 bool locks_expect(const struct guardmaps_process *process,
 		  const struct guardmaps_map *wanted, enum locks_left left,

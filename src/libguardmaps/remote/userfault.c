@@ -24,8 +24,7 @@ static struct guardmaps_error *refuse(const struct guardmaps_process *process,
 /* Locking fills pages, and would wait for the handler. */
 static bool would_be_filled(const struct guardmaps_mapping *mapping)
 {
-	const uint8_t mask = GUARDMAPS_LOCKED | GUARDMAPS_LOCKED_ON_FAULT |
-			     MAPPING_USERFAULTFD;
+	const uint8_t mask = ALL_LOCKS | MAPPING_USERFAULTFD;
 
 	return (mapping->flags & mask) ==
 	       (GUARDMAPS_LOCKED | MAPPING_USERFAULTFD);
